@@ -1,0 +1,96 @@
+/* The C ABI of burin_rt: everything that compiled code and an ahead-of-time artefact need at run time.
+ * Usable from C; no C++ type, no LLVM, no logging library may enter here. Every function is noexcept in effect
+ * (it never unwinds) and reports by burin_rt_status. Compiled code reaches the outside only through burin_rt_ctx. */
+#ifndef BURIN_RT_RT_H
+#define BURIN_RT_RT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define BURIN_RT_API __declspec(dllexport)
+#else
+#define BURIN_RT_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Raised whenever the layout of burin_rt_ctx or the meaning of a member changes; an image of another version is refused. */
+#define BURIN_RT_ABI_VERSION 1
+#define BURIN_RT_MAX_RANK 8
+#define BURIN_RT_ALIGNMENT 64
+
+typedef enum burin_rt_status {
+  BURIN_RT_OK = 0,
+  BURIN_RT_INVALID_ARGUMENT = 1, /* the caller's mistake: shape, dtype, rank, null pointer */
+  BURIN_RT_OUT_OF_MEMORY = 2,
+  BURIN_RT_FAULT = 3,            /* index out of range, assertion, NaN or division by zero in check mode */
+  BURIN_RT_UNSUPPORTED = 4,      /* CPU features or ABI version that this machine lacks */
+  BURIN_RT_CORRUPT = 5,          /* an image or file that does not verify */
+  BURIN_RT_INTERNAL = 70
+} burin_rt_status;
+
+/* Element types, spelled f32 etc. in every text. The values are part of every saved format: append only. */
+typedef enum burin_rt_dtype {
+  BURIN_RT_BOOL = 0, BURIN_RT_U8 = 1, BURIN_RT_I32 = 2, BURIN_RT_I64 = 3,
+  BURIN_RT_U32 = 4, BURIN_RT_BF16 = 5, BURIN_RT_F32 = 6, BURIN_RT_F64 = 7
+} burin_rt_dtype;
+
+typedef enum burin_rt_fault_kind {
+  BURIN_RT_FAULT_NONE = 0,
+  BURIN_RT_FAULT_INDEX_OUT_OF_RANGE = 1, /* value: the index */
+  BURIN_RT_FAULT_ASSERTION = 2,
+  BURIN_RT_FAULT_NAN = 3,                /* check mode only */
+  BURIN_RT_FAULT_DIVISION_BY_ZERO = 4,   /* check mode only */
+  BURIN_RT_FAULT_TRIP_COUNT = 5          /* a while that exceeds its max_trips */
+} burin_rt_fault_kind;
+
+/* The first fault of a call in program order: the least (op, index). `op` is the position of the op in its graph. */
+typedef struct burin_rt_fault {
+  int32_t kind;
+  int32_t op;
+  int64_t index; /* linear index into the op's result (or indices operand) */
+  int64_t value;
+} burin_rt_fault;
+
+typedef struct burin_rt_ctx burin_rt_ctx;
+
+/* Kernel ABI. `buffers`: inputs, then destinations, in the order of the kernel's signature. `sizes`: values of the
+ * size operands. [begin, end): the range of blocks to compute; blocks are independent of each other. */
+typedef void (*burin_rt_kernel)(void* const* buffers, const int64_t* sizes, int64_t begin, int64_t end,
+                                burin_rt_ctx* ctx);
+
+/* Host program ABI, the entry of an image. `buffers`: inputs in signature order, constants, then results;
+ * `sizes`: values of the entry's named sizes. Returns a burin_rt_status; a fault is left in ctx->fault. */
+typedef int32_t (*burin_rt_entry)(void* const* buffers, const int64_t* sizes, burin_rt_ctx* ctx);
+
+struct burin_rt_ctx {
+  uint32_t abi_version;
+  uint32_t num_threads; /* what parallel_for may use; 1 = everything runs on the caller */
+  /* Runs kernel over [0, blocks) in chunks of at least `grain` blocks, on the pool; returns when all is done.
+   * One level only: a call from inside a kernel runs serially. */
+  void (*parallel_for)(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffers, const int64_t* sizes,
+                       int64_t blocks, int64_t grain);
+  /* The calling worker's scratch, at least `bytes`, 64-byte aligned, valid until the kernel returns. Never null:
+   * exhaustion is recorded in `status` and a page of last resort is not offered, so ask for sizes known at entry. */
+  void* (*scratch)(burin_rt_ctx* ctx, int64_t bytes);
+  /* The call's arena for planned temporaries, at least `bytes`, 64-byte aligned; null when memory is exhausted. */
+  void* (*arena)(burin_rt_ctx* ctx, int64_t bytes);
+  /* Records a fault if it comes before the one recorded; any thread. */
+  void (*fault_at)(burin_rt_ctx* ctx, int32_t kind, int32_t op, int64_t index, int64_t value);
+  /* Prints `data` under `label` through the process's sink, in program order. `shape` has `rank` sizes. */
+  void (*print)(burin_rt_ctx* ctx, const char* label, int64_t label_size, int32_t dtype, int32_t rank,
+                const int64_t* shape, const void* data);
+  /* Profiler hooks, or null. */
+  void (*profile_begin)(burin_rt_ctx* ctx, const char* name);
+  void (*profile_end)(burin_rt_ctx* ctx);
+  burin_rt_fault fault;
+  void* user; /* belongs to burin_rt */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,106 @@
+// The catalogue as data: what each op is called, takes and gives, how its result types follow, what computes it slowly.
+// The tables are generated from compiler/ops/*.td by burin-tblgen; nothing here is kept by hand per op.
+#pragma once
+#include <burin/dim.h>
+#include <burin/dtype.h>
+#include <burin/error.h>
+
+#include "runtime/ops/buffer.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace burin {
+
+/// One enumerator an op, in catalogue order; never stored in files (files name ops by mnemonic and version).
+enum class OpKind : std::uint16_t {
+#define BURIN_OP(kind) kind,
+#include "runtime/ops/OpKinds.inc"  // generated
+#undef BURIN_OP
+};
+
+/// A constant's bytes with the digest by which keys and files know it; shared, immutable.
+struct Constant {
+  HostTensor value;
+  std::array<std::uint64_t, 2> digest{};  ///< 128-bit XXH3 of dtype, sizes and bytes
+};
+
+/// The value of one attribute. The schema (OpInfo::attributes) fixes the alternative.
+using Attribute = std::variant<std::int64_t, double, bool, Dtype, std::string, std::vector<std::int64_t>,
+                               std::vector<Dim>, std::shared_ptr<const Constant>>;
+enum class AttributeKind : std::uint8_t { i64, f64, boolean, dtype, string, i64_list, dim_list, constant };
+/// In schema order; empty for the many ops without attributes (no allocation).
+using Attributes = std::vector<Attribute>;
+
+struct AttributeSpec {
+  std::string_view name;
+  AttributeKind kind;
+};
+
+enum class Precision : std::uint8_t { half, full, follow, accumulate };           ///< what mixed precision may do
+enum class FusionRole : std::uint8_t { map, reduce, shape, heavy, barrier };      ///< what FuseKernels may do
+enum class LoweringKind : std::uint8_t { linalg, loops, library, region, host };  ///< who generates its code
+enum class Effect : std::uint8_t { none = 0, may_fault = 1, print = 2, reads_state = 4, writes_state = 8 };
+constexpr bool has(std::uint8_t effects, Effect e) { return (effects & static_cast<std::uint8_t>(e)) != 0; }
+
+/// What a shape rule sees: the operand types, the attributes, small integer operands as Dims where known, and a
+/// place for guards. Rules never look at data otherwise.
+struct ShapeQuery {
+  std::span<const TensorType> operands;
+  const Attributes& attributes;
+  std::vector<Guard>* guards = nullptr;                 ///< null: a rule that needs a guard fails instead
+};
+using ShapeRule = Result<std::vector<TensorType>> (*)(const ShapeQuery&);
+
+/// Where a reference kernel reports faults and prints; null members ignore.
+struct KernelSink {
+  void* self = nullptr;
+  void (*fault)(void* self, burin_rt_fault_kind kind, std::int64_t index, std::int64_t value) = nullptr;
+  void (*print)(void* self, std::string_view label, const HostTensor& value) = nullptr;
+  bool check_mode = false;
+};
+/// The referee: plain loops, f64/i64 accumulation, one rounding. Results are allocated with their types already.
+using ReferenceKernel = void (*)(std::span<const HostTensor> operands, std::span<HostTensor> results,
+                                 const Attributes& attributes, const KernelSink& sink);
+
+struct OpInfo {
+  OpKind kind;
+  std::string_view mnemonic;                      ///< `reduce_sum`
+  std::int32_t version;                           ///< raised when the meaning changes; stored in files
+  std::span<const std::string_view> operand_names;
+  bool variadic;                                  ///< the last operand repeats (concatenate)
+  std::int32_t num_results;                       ///< -1: as the regions yield
+  std::span<const AttributeSpec> attributes;
+  std::int32_t num_regions;
+  std::uint8_t effects;                           ///< bits of Effect
+  Precision precision;
+  FusionRole fusion;
+  LoweringKind lowering;
+  ShapeRule shape_rule;                           ///< null for region ops: their types follow their regions
+  ReferenceKernel reference;                      ///< null for region ops
+  std::string_view derivative;                    ///< "formula", "custom", "none: reason"
+  std::string_view batching;                      ///< "elementwise", "custom", "none: reason"
+};
+
+const OpInfo& op_info(OpKind);
+std::span<const OpInfo> catalogue();
+/// The op of that mnemonic, or null.
+const OpInfo* find_op(std::string_view mnemonic);
+
+/// Digest of a constant's type and bytes, as keys and files use it.
+std::shared_ptr<const Constant> make_constant(HostTensor value);
+bool same_attribute(const Attribute&, const Attribute&);   ///< constants by digest
+std::uint64_t hash_attributes(const Attributes&, std::uint64_t seed = 0);
+
+/// Checks arity and attribute kinds, then runs the op's shape rule: the one entry for eager, recording, loading, verifying.
+Result<std::vector<TensorType>> infer_types(OpKind, const ShapeQuery&);
+/// Shape rule, allocation and reference kernel: one op, now. Faults become an Error of code device.
+Result<std::vector<HostTensor>> run_reference(OpKind, std::span<const HostTensor> operands, const Attributes&,
+                                              const KernelSink& sink = {});
+
+}  // namespace burin
