@@ -1,0 +1,200 @@
+# What our targets look like: language level, warnings, visibility, include roots, RPATH, sanitizers, ccache.
+# Folders are globbed with CONFIGURE_DEPENDS, so adding a file edits no list; an empty folder gives an empty target.
+#
+#   burin_library(NAME SHARED|OBJECT|STATIC FOLDERS dir... [RECURSE] [EXCEPTIONS] [LINK lib...] [SOURCES file...])
+#   burin_mlir_library(...)   the same, as MLIR code: no exceptions, libMLIR's headers
+#   burin_tool(NAME [MLIR] [LINK lib...])             the program NAME from the current folder
+#   burin_test(FOLDER [MLIR] [LINK lib...])           tests/FOLDER/*.cpp: one program, a test a file, label FOLDER
+#   burin_lit_suite(FOLDER [DEPENDS target...])       tests/FOLDER/*.mlir and .test through lit, label FOLDER
+#   burin_example(FILE)                               one file, one program, run as a test with label `examples`
+#   burin_benchmark(FILE [LINK lib...])               one suite, bench_<file>
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+# $ORIGIN everywhere: libraries find each other, and libburin finds libburin_compiler.so, beside themselves.
+set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
+set(CMAKE_BUILD_RPATH "$ORIGIN/../lib")
+set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/../lib")
+
+# ccache shares objects between checkouts: paths below the source folder are hashed relative to it.
+find_program(BURIN_CCACHE ccache)
+if(BURIN_CCACHE AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(launcher "${CMAKE_COMMAND}" -E env "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${BURIN_CCACHE}")
+  set(CMAKE_C_COMPILER_LAUNCHER ${launcher})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
+endif()
+
+# Our own flags, on our own targets only (an interface target, so that a parent project is left alone).
+add_library(burin_options INTERFACE)
+target_include_directories(burin_options INTERFACE "${PROJECT_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
+target_compile_options(burin_options INTERFACE
+  -Wall -Wextra $<$<BOOL:${BURIN_WERROR}>:-Werror>
+  # Members with defaults may be left out; GCC 12's -Wrestrict misfires on std::string (its PR 105651).
+  -Wno-missing-field-initializers $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>
+  # The referee and the code around it must round as written.
+  -ffp-contract=off
+  # __FILE__ and std::source_location are the same whoever builds, with or without ccache.
+  "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
+cmake_path(RELATIVE_PATH PROJECT_SOURCE_DIR BASE_DIRECTORY "${CMAKE_BINARY_DIR}" OUTPUT_VARIABLE burin_up)
+target_compile_options(burin_options INTERFACE "-fmacro-prefix-map=${burin_up}/=")
+target_link_options(burin_options INTERFACE -Wl,--no-undefined-version)
+if(BURIN_SANITIZE)
+  target_compile_options(burin_options INTERFACE
+    -fsanitize=${BURIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(burin_options INTERFACE -fsanitize=${BURIN_SANITIZE})
+endif()
+
+# Sources of `folders` into `out`; with RECURSE also below them, except folders called `tests`.
+function(burin_glob out recurse)
+  set(result)
+  foreach(folder IN LISTS ARGN)
+    cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
+    if(recurse)
+      file(GLOB_RECURSE found CONFIGURE_DEPENDS "${folder}/*.cpp")
+    else()
+      file(GLOB found CONFIGURE_DEPENDS "${folder}/*.cpp")
+    endif()
+    list(APPEND result ${found})
+  endforeach()
+  set(${out} "${result}" PARENT_SCOPE)
+endfunction()
+
+# Generates <file>.pb.{h,cc} below the generated folder for each .proto in the folders.
+function(burin_protobuf out)
+  set(result)
+  foreach(folder IN LISTS ARGN)
+    cmake_path(ABSOLUTE_PATH folder BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" NORMALIZE)
+    file(GLOB protos CONFIGURE_DEPENDS "${folder}/*.proto")
+    foreach(proto IN LISTS protos)
+      cmake_path(RELATIVE_PATH proto BASE_DIRECTORY "${PROJECT_SOURCE_DIR}" OUTPUT_VARIABLE relative)
+      cmake_path(REPLACE_EXTENSION relative LAST_ONLY ".pb" OUTPUT_VARIABLE stem)
+      set(base "${CMAKE_BINARY_DIR}/generated/${stem}")
+      add_custom_command(
+        OUTPUT "${base}.cc" "${base}.h"
+        COMMAND protobuf::protoc "--cpp_out=${CMAKE_BINARY_DIR}/generated" "-I${PROJECT_SOURCE_DIR}" "${proto}"
+        DEPENDS "${proto}" protobuf::protoc
+        COMMENT "Generating ${stem}.h"
+        VERBATIM)
+      set_source_files_properties("${base}.cc" PROPERTIES COMPILE_OPTIONS -w)
+      list(APPEND result "${base}.cc" "${base}.h")
+    endforeach()
+  endforeach()
+  set(${out} "${result}" PARENT_SCOPE)
+endfunction()
+
+function(burin_library name kind)
+  cmake_parse_arguments(PARSE_ARGV 2 arg "RECURSE;EXCEPTIONS;MLIR" "" "FOLDERS;LINK;SOURCES")
+  burin_glob(sources "${arg_RECURSE}" ${arg_FOLDERS})
+  burin_protobuf(protos ${arg_FOLDERS})
+  if(NOT sources AND NOT protos AND NOT arg_SOURCES)
+    add_library(${name} INTERFACE)  # nothing there yet: configure goes on, whoever needs a symbol fails to link
+    target_link_libraries(${name} INTERFACE ${arg_LINK})
+    return()
+  endif()
+  add_library(${name} ${kind} ${sources} ${protos} ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:burin_options>)
+  if(arg_MLIR)
+    target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:burin_mlir>)
+  endif()
+  if(NOT arg_EXCEPTIONS)
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
+  endif()
+  add_dependencies(${name} burin_generated)
+  if(NOT kind STREQUAL "OBJECT")
+    set_target_properties(${name} PROPERTIES LINKER_LANGUAGE CXX)  # some are made of objects only
+  endif()
+  if(kind STREQUAL "SHARED")
+    set_target_properties(${name} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+                          BUILD_RPATH "$ORIGIN")
+    target_link_options(${name} PRIVATE -Wl,--no-undefined)
+  endif()
+endfunction()
+
+# The objects of an OBJECT library, or nothing where its folders are empty.
+function(burin_objects out library)
+  set(${out} "" PARENT_SCOPE)
+  if(TARGET ${library})
+    get_target_property(kind ${library} TYPE)
+    if(kind STREQUAL "OBJECT_LIBRARY")
+      set(${out} $<TARGET_OBJECTS:${library}> PARENT_SCOPE)
+    endif()
+  endif()
+endfunction()
+
+function(burin_mlir_library name kind)
+  if(BURIN_COMPILER)
+    burin_library(${name} ${kind} MLIR ${ARGN})
+  endif()
+endfunction()
+
+# Common to programs: our flags, MLIR's where asked. Programs may use exceptions unless they are MLIR code.
+function(burin_executable name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "MLIR" "" "LINK;SOURCES")
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE burin_options ${arg_LINK})
+  if(arg_MLIR)
+    target_link_libraries(${name} PRIVATE burin_mlir)
+  endif()
+  add_dependencies(${name} burin_generated)
+endfunction()
+
+function(burin_tool name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "MLIR" "" "LINK")
+  burin_glob(sources FALSE "${CMAKE_CURRENT_SOURCE_DIR}")
+  if(sources)
+    burin_executable(${name} SOURCES ${sources} LINK ${arg_LINK} $<$<BOOL:${arg_MLIR}>:burin_mlir>)
+    install(TARGETS ${name} RUNTIME COMPONENT tools)
+  endif()
+endfunction()
+
+function(burin_test folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "MLIR" "" "LINK")
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
+  if(NOT sources)
+    return()
+  endif()
+  set(name "test_${folder}")
+  # MLIR tests keep exceptions on: Catch2 needs them, and a failed REQUIRE unwinds frames of the test only.
+  burin_executable(${name} SOURCES ${sources} LINK burin_catch ${arg_LINK} $<$<BOOL:${arg_MLIR}>:burin_mlir>)
+  target_compile_options(${name} PRIVATE -fexceptions)
+  foreach(source IN LISTS sources)
+    cmake_path(GET source STEM stem)
+    # `-#` (filenames as tags) tags each case with its file: one ctest entry a file, whatever its cases are called.
+    add_test(NAME "${folder}/${stem}" COMMAND ${name} "-#" "[#${stem}]" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    set_tests_properties("${folder}/${stem}" PROPERTIES LABELS ${folder} TIMEOUT 600)
+  endforeach()
+endfunction()
+
+function(burin_lit_suite folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS
+       "${PROJECT_SOURCE_DIR}/tests/${folder}/*.mlir" "${PROJECT_SOURCE_DIR}/tests/${folder}/*.test")
+  if(NOT sources OR NOT BURIN_COMPILER)
+    return()
+  endif()
+  set(BURIN_LIT_FOLDER "${folder}")
+  configure_file("${PROJECT_SOURCE_DIR}/tests/support/lit.site.cfg.py.in"
+                 "${CMAKE_BINARY_DIR}/tests/${folder}/lit.site.cfg.py" @ONLY)
+  add_test(NAME "${folder}/lit" COMMAND "${BURIN_LIT}" -sv "${CMAKE_BINARY_DIR}/tests/${folder}")
+  set_tests_properties("${folder}/lit" PROPERTIES LABELS ${folder} TIMEOUT 600)
+endfunction()
+
+function(burin_example source)
+  cmake_path(GET source STEM stem)
+  burin_executable(example_${stem} SOURCES "${source}" LINK burin)
+  add_test(NAME "examples/${stem}" COMMAND example_${stem} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+  set_tests_properties("examples/${stem}" PROPERTIES LABELS examples TIMEOUT 300)
+endfunction()
+
+function(burin_benchmark source)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
+  cmake_path(GET source STEM stem)
+  burin_executable(bench_${stem} SOURCES "${source}" LINK burin_bench ${arg_LINK})
+endfunction()
