@@ -90,6 +90,18 @@ struct burin_rt_ctx {
   void* user; /* belongs to burin_rt */
 };
 
+/* ---- Process-wide services. Any thread. ---- */
+
+/* Memory as tensors have it: 64-byte aligned, uninitialised, from the caching allocator. Null when `bytes` is negative,
+ * above the memory limit, or memory is exhausted. deallocate takes the same `bytes`. */
+BURIN_RT_API void* burin_rt_allocate(int64_t bytes);
+BURIN_RT_API void burin_rt_deallocate(void* memory, int64_t bytes);
+
+/* Receives one line at a time, not terminated, that a user should know and no call returns. Null: stderr, the default.
+ * Called under a lock: it must not warn itself. */
+typedef void (*burin_rt_warning_sink)(void* user, const char* message, size_t size);
+BURIN_RT_API void burin_rt_set_warning_sink(burin_rt_warning_sink sink, void* user);
+
 #ifdef __cplusplus
 }
 #endif
