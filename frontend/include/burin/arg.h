@@ -1,0 +1,138 @@
+// Arg: an operand as ops take it, a Tensor or a C++ number, with the place where the user wrote it. Axes, Ints: attribute
+// parameters of ops. Light on purpose: every user file includes this; nothing of the recorder or the runtime may enter.
+#pragma once
+#include <burin/dim.h>
+#include <burin/dtype.h>
+#include <burin/error.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <source_location>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+#ifndef BURIN_API
+#define BURIN_API __attribute__((visibility("default")))
+#endif
+
+namespace burin {
+
+class Tensor;
+class Arg;
+enum class OpKind : std::uint16_t;
+
+namespace detail {
+
+struct Node;
+struct Recorder;
+
+template <class T> concept Number = std::is_arithmetic_v<T> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t>;
+
+/// The dtype that a C++ number has by itself: `int` is i32, `long` i64, `double` f64. Unsigned 64-bit counts as i64.
+template <Number T> constexpr Dtype number_dtype() {
+  if constexpr (std::is_same_v<T, bool>) return Dtype::boolean;
+  else if constexpr (std::is_same_v<T, float>) return Dtype::f32;
+  else if constexpr (std::is_floating_point_v<T>) return Dtype::f64;
+  else if constexpr (sizeof(T) == 8) return Dtype::i64;
+  else if constexpr (sizeof(T) == 4) return std::is_signed_v<T> ? Dtype::i32 : Dtype::u32;
+  else return sizeof(T) == 1 && !std::is_signed_v<T> ? Dtype::u8 : Dtype::i32;
+}
+
+/// A C++ number with its dtype: weakly typed, it takes the dtype of the tensor that it meets.
+struct Literal {
+  Dtype dtype = Dtype::f32;
+  double real = 0;            // where dtype is floating
+  std::int64_t integer = 0;   // else
+  template <Number T> static constexpr Literal of(T x) {
+    if constexpr (std::is_floating_point_v<T>) return {number_dtype<T>(), static_cast<double>(x), 0};
+    else return {number_dtype<T>(), 0, static_cast<std::int64_t>(x)};
+  }
+};
+
+}  // namespace detail
+
+/// An operand: refers to a Tensor's handle (which it reads when the op runs, not before) or holds a C++ number, and knows
+/// the caller's line. Made implicitly; lives no longer than the expression. Not meant to be stored.
+class Arg {
+ public:
+  Arg(const Tensor& t, std::source_location where = std::source_location::current()) noexcept  // NOLINT
+      : tensor_(&t), where_(where) {}
+  template <detail::Number T>
+  Arg(T number, std::source_location where = std::source_location::current()) noexcept  // NOLINT
+      : number_(detail::Literal::of(number)), where_(where) {}
+
+  /// The handle, or null for a number.
+  const Tensor* tensor() const { return tensor_; }
+  const detail::Literal& number() const { return number_; }
+  const std::source_location& where() const { return where_; }
+
+  BURIN_API Dtype dtype() const;
+  BURIN_API Shape shape() const;
+  int rank() const { return tensor_ ? shape().rank() : 0; }
+
+ private:
+  const Tensor* tensor_ = nullptr;
+  detail::Literal number_{};
+  std::source_location where_;
+};
+
+/// Axes to work along: one, or a list; negative ones count from the end. Example: `reduce_sum(x, -1)`, `reduce_sum(x, {0, 1})`.
+class Axes {
+ public:
+  template <std::integral T> Axes(T axis) : list_{static_cast<std::int64_t>(axis)} {}  // NOLINT
+  Axes(std::initializer_list<std::int64_t> axes) : list_(axes) {}
+  Axes(std::vector<std::int64_t> axes) : list_(std::move(axes)) {}                     // NOLINT
+  static Axes every() { Axes a{}; a.all_ = true; return a; }
+  bool all() const { return all_; }
+  const std::vector<std::int64_t>& list() const { return list_; }
+
+ private:
+  Axes() = default;
+  std::vector<std::int64_t> list_;
+  bool all_ = false;
+};
+/// Every axis of the operand.
+inline const Axes all_axes = Axes::every();
+
+/// One axis; negative counts from the end.
+using Axis = std::int64_t;
+
+/// A list of integers, or one. Example: `pad(x, {0, 1}, {0, 1})`.
+class Ints {
+ public:
+  template <std::integral T> Ints(T value) : list_{static_cast<std::int64_t>(value)} {}  // NOLINT
+  Ints(std::initializer_list<std::int64_t> values) : list_(values) {}
+  Ints(std::vector<std::int64_t> values) : list_(std::move(values)) {}                   // NOLINT
+  const std::vector<std::int64_t>& list() const { return list_; }
+
+ private:
+  std::vector<std::int64_t> list_;
+};
+
+/// Several operands: `concatenate({x, y}, 0)`, or a vector of tensors.
+class Args {
+ public:
+  Args(std::initializer_list<Arg> args) : list_(args) {}
+  Args(std::span<const Tensor> tensors, std::source_location where = std::source_location::current());
+  Args(const std::vector<Tensor>& tensors, std::source_location where = std::source_location::current());
+  std::span<const Arg> list() const { return list_; }
+
+ private:
+  std::vector<Arg> list_;
+};
+
+/// Errors, profiles and recorded ops name the line given here instead of the lines of the ops called inside: for library
+/// code that calls ops for its user. The outermost scope of a thread wins. Example: `SourceScope scope(x.where());`.
+class SourceScope {
+ public:
+  BURIN_API explicit SourceScope(const std::source_location& where) noexcept;
+  BURIN_API ~SourceScope();
+  SourceScope(const SourceScope&) = delete;
+  SourceScope& operator=(const SourceScope&) = delete;
+
+ private:
+  bool outermost_;
+};
+
+}  // namespace burin
