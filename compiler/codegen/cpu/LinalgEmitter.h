@@ -6,7 +6,7 @@
 
 namespace burin::codegen::cpu {
 
-struct Target;
+struct CpuTarget;
 
 // ---- What host programs may rely on ---------------------------------------------------------------------------------
 // A kernel named NAME becomes one launch function, whatever happens inside (one parallel loop, a two-stage reduction,
@@ -33,6 +33,6 @@ struct Target;
 //   dims (epilogue), or be broadcast back over the dims that it reduced (softmax and norm patterns): then all results of
 //   the kernel agree on which dims are kept. A reduction may not feed a reduction over its kept dims in one kernel.
 // Anything else is refused with a diagnostic at the op.
-mlir::LogicalResult emitLinalgKernel(mlir::func::FuncOp kernel, const Target &target);
+mlir::LogicalResult emitLinalgKernel(mlir::func::FuncOp kernel, const CpuTarget &target);
 
 }  // namespace burin::codegen::cpu

@@ -1,0 +1,190 @@
+// The code generator is leased: building a target machine and LLVM's hundred codegen passes takes longer than a small
+// kernel does to compile, and both can be used again (as `llc --compile-twice` does).
+#include "compiler/codegen/cpu/EmitObject.h"
+
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/Module.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include "llvm/Transforms/Scalar/EarlyCSE.h"
+
+#include <chrono>
+#include <map>
+#include <mutex>
+
+namespace burin::codegen::cpu {
+namespace {
+
+Error internalError(std::string Message) {
+  return Error{ErrorCode::internal, std::move(Message), "codegen", "", ""};
+}
+
+/// One target machine with its passes, used by one thread at a time.
+class Generator {
+public:
+  static Result<std::unique_ptr<Generator>> create(const CpuTarget &Target) {
+    std::string Message;
+    llvm::Triple Triple(Target.Triple);
+    const llvm::Target *Backend = llvm::TargetRegistry::lookupTarget(Triple, Message);
+    if (!Backend)
+      return internalError("codegen: " + Message);
+    std::unique_ptr<Generator> G(new Generator);
+    llvm::TargetOptions Options;
+    G->Machine.reset(Backend->createTargetMachine(Triple, Target.Cpu, Target.Features, Options, llvm::Reloc::PIC_,
+                                                  llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+    if (!G->Machine)
+      return internalError("codegen: no target machine for " + Target.Cpu);
+    if (G->Machine->addPassesToEmitFile(G->Passes, G->Stream, nullptr, llvm::CodeGenFileType::ObjectFile))
+      return internalError("codegen: the target cannot write object files");
+    return G;
+  }
+
+  llvm::TargetMachine &machine() { return *Machine; }
+
+  void optimise(llvm::Module &M, EmitOptions::Code Shape) {
+    llvm::LoopAnalysisManager Loops;
+    llvm::FunctionAnalysisManager Functions;
+    llvm::CGSCCAnalysisManager Components;
+    llvm::ModuleAnalysisManager Modules;
+    llvm::PipelineTuningOptions Tuning;
+    Tuning.SLPVectorization = false;  // straight-line code has its vectors already
+    llvm::PassBuilder Builder(Machine.get(), Tuning);
+    Builder.registerModuleAnalyses(Modules);
+    Builder.registerCGSCCAnalyses(Components);
+    Builder.registerFunctionAnalyses(Functions);
+    Builder.registerLoopAnalyses(Loops);
+    Builder.crossRegisterProxies(Loops, Functions, Components, Modules);
+    if (Shape == EmitOptions::Code::scalar) {
+      Builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(M, Modules);
+      return;
+    }
+    // Shared address arithmetic is what code generation pays for; more passes gave no faster kernels.
+    llvm::EarlyCSEPass Pass;
+    for (llvm::Function &F : M)
+      if (!F.isDeclaration())
+        Pass.run(F, Functions);
+  }
+
+  std::vector<std::uint8_t> generate(llvm::Module &M) {
+    Bytes.clear();
+    Passes.run(M);
+    return {Bytes.begin(), Bytes.end()};
+  }
+
+private:
+  Generator() : Stream(Bytes) {}
+  std::unique_ptr<llvm::TargetMachine> Machine;
+  llvm::SmallVector<char, 0> Bytes;
+  llvm::raw_svector_ostream Stream;
+  llvm::legacy::PassManager Passes;
+};
+
+/// The process's idle generators, by target.
+class GeneratorPool {
+public:
+  GeneratorPool() {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+  }
+  Result<std::unique_ptr<Generator>> lease(const CpuTarget &Target) {
+    {
+      std::lock_guard Lock(Mutex);
+      auto &Free = Idle[Target.Cpu + ";" + Target.Features];
+      if (!Free.empty()) {
+        auto G = std::move(Free.back());
+        Free.pop_back();
+        return G;
+      }
+    }
+    return Generator::create(Target);
+  }
+  void giveBack(const CpuTarget &Target, std::unique_ptr<Generator> G) {
+    std::lock_guard Lock(Mutex);
+    Idle[Target.Cpu + ";" + Target.Features].push_back(std::move(G));
+  }
+  static GeneratorPool &instance() {
+    static GeneratorPool *Pool = new GeneratorPool;  // outlives every static that might still compile at exit
+    return *Pool;
+  }
+
+private:
+  std::mutex Mutex;
+  std::map<std::string, std::vector<std::unique_ptr<Generator>>> Idle;
+};
+
+/// Objects are mapped by a loader that resolves these and nothing else.
+bool mayBeExternal(llvm::StringRef Name) { return Name == "memcpy" || Name == "memmove" || Name == "memset"; }
+
+Result<void> checkSymbols(const std::vector<std::uint8_t> &Object) {
+  llvm::StringRef Bytes(reinterpret_cast<const char *>(Object.data()), Object.size());
+  auto File = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(Bytes, "kernels"));
+  if (!File)
+    return internalError("codegen: " + llvm::toString(File.takeError()));
+  for (const llvm::object::SymbolRef &Symbol : (*File)->symbols()) {
+    auto Flags = Symbol.getFlags();
+    auto Name = Symbol.getName();
+    if (!Flags || !Name) {
+      llvm::consumeError(Flags.takeError());
+      llvm::consumeError(Name.takeError());
+      return internalError("codegen: unreadable symbol in the object");
+    }
+    if ((*Flags & llvm::object::SymbolRef::SF_Undefined) && !Name->empty() && !mayBeExternal(*Name))
+      return internalError("codegen: the object needs the symbol " + Name->str() + ", which the loader does not give");
+  }
+  return {};
+}
+
+class Stopwatch {
+public:
+  double lap() {
+    auto Now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double, std::milli>(Now - std::exchange(Last, Now)).count();
+  }
+
+private:
+  std::chrono::steady_clock::time_point Last = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTarget &Target,
+                                             const EmitOptions &Options, EmitTimes *Times) {
+  EmitTimes Unused;
+  EmitTimes &T = Times ? *Times : Unused;
+  Stopwatch Watch;
+  auto Leased = GeneratorPool::instance().lease(Target);
+  if (!Leased)
+    return Leased.error();
+  Generator &G = **Leased;
+
+  mlir::registerBuiltinDialectTranslation(*Module.getContext());
+  mlir::registerLLVMDialectTranslation(*Module.getContext());
+  llvm::LLVMContext Context;
+  std::unique_ptr<llvm::Module> M = mlir::translateModuleToLLVMIR(Module, Context, "kernels");
+  if (!M)
+    return internalError("codegen: the module does not translate to LLVM IR");
+  M->setDataLayout(G.machine().createDataLayout());
+  M->setTargetTriple(G.machine().getTargetTriple());
+  M->setPICLevel(llvm::PICLevel::SmallPIC);
+  T.Translate += Watch.lap();
+
+  G.optimise(*M, Options.Shape);
+  T.Optimise += Watch.lap();
+  std::vector<std::uint8_t> Object = G.generate(*M);
+  T.Codegen += Watch.lap();
+  GeneratorPool::instance().giveBack(Target, std::move(*Leased));
+
+  if (auto Checked = checkSymbols(Object); !Checked)
+    return Checked.error();
+  T.Check += Watch.lap();
+  return Object;
+}
+
+}  // namespace burin::codegen::cpu

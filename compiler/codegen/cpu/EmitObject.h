@@ -1,0 +1,29 @@
+// LLVM dialect to a relocatable ELF object: position independent, small code model, no symbol from outside but
+// memcpy, memmove and memset. Target machines and pass managers are kept between calls: a second small kernel costs
+// its own code generation only. Thread-safe; modules of different contexts compile in parallel.
+#pragma once
+#include "compiler/codegen/cpu/Target.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace burin::codegen::cpu {
+
+struct EmitOptions {
+  /// `vector`: code already has its final shape (the Emitter's); only redundancy is removed. `scalar`: loops over
+  /// scalars that LLVM is to vectorise (the full optimiser: several times the compile time).
+  enum class Code { vector, scalar } Shape = Code::vector;
+};
+
+/// What a call spent, for figures and the inspector; milliseconds.
+struct EmitTimes {
+  double Translate = 0, Optimise = 0, Codegen = 0, Check = 0;
+};
+
+/// `Module` holds the LLVM dialect only (lowerToLlvm). An InternalError if it does not translate or needs a symbol.
+Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTarget &Target,
+                                             const EmitOptions &Options = {}, EmitTimes *Times = nullptr);
+
+}  // namespace burin::codegen::cpu

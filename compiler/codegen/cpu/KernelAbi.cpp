@@ -1,0 +1,158 @@
+// burin_rt_ctx as seen from generated code: constant offsets, checked against the C header here.
+#include "compiler/codegen/cpu/KernelAbi.h"
+
+#include <burin/rt/rt.h>
+
+#include <cstddef>
+
+namespace burin::codegen::cpu {
+using namespace mlir;
+
+// Generated code has these numbers in it. If one changes, BURIN_RT_ABI_VERSION has to change with it.
+static_assert(BURIN_RT_ABI_VERSION == 1);
+static_assert(sizeof(void *) == 8 && offsetof(burin_rt_ctx, num_threads) == 4 &&
+              offsetof(burin_rt_ctx, parallel_for) == 8 && offsetof(burin_rt_ctx, scratch) == 16 &&
+              offsetof(burin_rt_ctx, arena) == 24 && offsetof(burin_rt_ctx, fault_at) == 32 &&
+              offsetof(burin_rt_ctx, fault) == 64 && offsetof(burin_rt_fault, kind) == 0);
+
+namespace rt {
+namespace {
+
+Type pointer(Emitter &E) { return LLVM::LLVMPointerType::get(E.B.getContext()); }
+
+Value member(Emitter &E, Value Ctx, size_t Offset) {
+  return E.address(Buffer(Ctx, E.B.getI8Type()), E.index(static_cast<int64_t>(Offset)));
+}
+
+/// Calls the function pointer at `Offset`, with Ctx as first argument.
+Value call(Emitter &E, Value Ctx, size_t Offset, Type Result, ArrayRef<Value> Arguments) {
+  Value Function = LLVM::LoadOp::create(E.B, pointer(E), member(E, Ctx, Offset), 8);
+  SmallVector<Value> Operands{Function, Ctx};
+  Operands.append(Arguments.begin(), Arguments.end());
+  SmallVector<Type> Types;
+  for (Value V : ArrayRef(Operands).drop_front())
+    Types.push_back(V.getType());
+  auto Call = LLVM::CallOp::create(E.B, LLVM::LLVMFunctionType::get(Result, Types), Operands);
+  Call.setNoUnwind(true);
+  return isa<LLVM::LLVMVoidType>(Result) ? Value() : Call.getResult();
+}
+
+Value constant32(Emitter &E, int32_t V) { return LLVM::ConstantOp::create(E.B, E.B.getI32Type(), V); }
+
+}  // namespace
+
+Value numThreads(Emitter &E, Value Ctx) {
+  Value N = LLVM::LoadOp::create(E.B, E.B.getI32Type(), member(E, Ctx, offsetof(burin_rt_ctx, num_threads)), 4);
+  return LLVM::ZExtOp::create(E.B, E.B.getI64Type(), N);
+}
+
+Value scratch(Emitter &E, Value Ctx, Value Bytes) {
+  return call(E, Ctx, offsetof(burin_rt_ctx, scratch), pointer(E), {Bytes});
+}
+
+Value arena(Emitter &E, Value Ctx, Value Bytes) {
+  return call(E, Ctx, offsetof(burin_rt_ctx, arena), pointer(E), {Bytes});
+}
+
+void faultAt(Emitter &E, Value Ctx, int32_t Kind, int32_t Op, Value Index, Value Faulty) {
+  call(E, Ctx, offsetof(burin_rt_ctx, fault_at), LLVM::LLVMVoidType::get(E.B.getContext()),
+       {constant32(E, Kind), constant32(E, Op), Index, Faulty});
+}
+
+void parallelFor(Emitter &E, Value Ctx, StringRef Kernel, Value Buffers, Value Sizes, Value Blocks, Value Grain) {
+  Value Function = LLVM::AddressOfOp::create(E.B, pointer(E), Kernel);
+  call(E, Ctx, offsetof(burin_rt_ctx, parallel_for), LLVM::LLVMVoidType::get(E.B.getContext()),
+       {Function, Buffers, Sizes, Blocks, Grain});
+}
+
+Value faulted(Emitter &E, Value Ctx) {
+  Value Kind = LLVM::LoadOp::create(E.B, E.B.getI32Type(),
+                                    member(E, Ctx, offsetof(burin_rt_ctx, fault) + offsetof(burin_rt_fault, kind)), 4);
+  return E.compare(LLVM::ICmpPredicate::ne, Kind, constant32(E, BURIN_RT_FAULT_NONE));
+}
+
+}  // namespace rt
+
+/// An Emitter that stands at the end of the module.
+static Emitter emitterIn(ModuleOp Module, const CpuTarget &Target, std::optional<Location> Loc) {
+  OpBuilder Builder(Module.getContext());
+  Builder.setInsertionPointToEnd(Module.getBody());
+  return Emitter(Builder, Loc.value_or(Module.getLoc()), Target);
+}
+
+/// Opens `void Name(Arguments...)` and moves the Emitter into it.
+static LLVM::LLVMFuncOp openFunction(Emitter &E, StringRef Name, ArrayRef<Type> Arguments) {
+  auto Signature = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(E.B.getContext()), Arguments);
+  auto Func = LLVM::LLVMFuncOp::create(E.B, Name, Signature, LLVM::Linkage::External, /*dsoLocal=*/true);
+  // Hidden: reached pc-relative from the host program, never through a table the loader would have to make.
+  Func.setVisibility_(LLVM::Visibility::Hidden);
+  Func.setNoUnwind(true);
+  E.B.setInsertionPointToStart(Func.addEntryBlock(E.B));
+  return Func;
+}
+
+/// Entry I of a table of `T` that does not change while the function runs.
+static Value entry(Emitter &E, Value Table, Type T, unsigned I) {
+  Value At = LLVM::GEPOp::create(E.B, Table.getType(), T, Table, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(I)},
+                                 LLVM::GEPNoWrapFlags::inbounds);
+  return LLVM::LoadOp::create(E.B, T, At, 8, /*isVolatile=*/false, /*isNonTemporal=*/false, /*isInvariant=*/true);
+}
+
+KernelBuilder::KernelBuilder(ModuleOp Module, StringRef Name, ArrayRef<Type> Elements, unsigned NumSizes,
+                             const CpuTarget &Target, std::optional<Location> Loc)
+    : E(emitterIn(Module, Target, Loc)) {
+  Type Pointer = LLVM::LLVMPointerType::get(Module.getContext()), I64 = E.B.getI64Type();
+  Func = openFunction(E, Name, {Pointer, Pointer, I64, I64, Pointer});
+  for (auto [I, Element] : llvm::enumerate(Elements))
+    Buffers.emplace_back(entry(E, Func.getArgument(0), Pointer, I), Element);
+  for (unsigned I = 0; I < NumSizes; ++I)
+    Sizes.push_back(entry(E, Func.getArgument(1), I64, I));
+  Begin = Func.getArgument(2);
+  End = Func.getArgument(3);
+  Ctx = Func.getArgument(4);
+}
+
+Buffer KernelBuilder::scratch(Value Bytes, Type Element) {
+  return Buffer(rt::scratch(E, Ctx, Bytes), Element, BURIN_RT_ALIGNMENT);
+}
+
+LLVM::LLVMFuncOp KernelBuilder::finish() {
+  LLVM::ReturnOp::create(E.B, ValueRange{});
+  return Func;
+}
+
+LaunchBuilder::LaunchBuilder(ModuleOp Module, StringRef Name, unsigned NumSizes, const CpuTarget &Target,
+                             std::optional<Location> Loc)
+    : E(emitterIn(Module, Target, Loc)) {
+  Type Pointer = LLVM::LLVMPointerType::get(Module.getContext());
+  Func = openFunction(E, Name, {Pointer, Pointer, Pointer});
+  BufferTable = Func.getArgument(0);
+  SizeTable = Func.getArgument(1);
+  Ctx = Func.getArgument(2);
+  for (unsigned I = 0; I < NumSizes; ++I)
+    Sizes.push_back(entry(E, SizeTable, E.B.getI64Type(), I));
+}
+
+void LaunchBuilder::run(StringRef BlockFunction, Value Blocks, Value Grain) {
+  auto direct = [&] {
+    Type Pointer = BufferTable.getType(), I64 = E.B.getI64Type();
+    auto Signature = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(E.B.getContext()),
+                                                 {Pointer, Pointer, I64, I64, Pointer});
+    LLVM::CallOp::create(E.B, Signature, BlockFunction,
+                         ValueRange{BufferTable, SizeTable, E.index(0), Blocks, Ctx}).setNoUnwind(true);
+  };
+  auto CBlocks = Emitter::constantOf(Blocks), CGrain = Emitter::constantOf(Grain);
+  if (CBlocks && CGrain && *CBlocks <= *CGrain)
+    return direct();
+  auto parallel = [&] { rt::parallelFor(E, Ctx, BlockFunction, BufferTable, SizeTable, Blocks, Grain); };
+  if (CBlocks && CGrain)
+    return parallel();
+  E.when(E.less(Grain, Blocks), parallel, direct);
+}
+
+LLVM::LLVMFuncOp LaunchBuilder::finish() {
+  LLVM::ReturnOp::create(E.B, ValueRange{});
+  return Func;
+}
+
+}  // namespace burin::codegen::cpu

@@ -1,0 +1,76 @@
+// The kernel ABI in IR: builds block functions `void k(void* const* buffers, const int64_t* sizes, i64 begin, i64 end,
+// ctx*)` and launch functions `void NAME(void* const* buffers, const int64_t* sizes, ctx*)` (see LinalgEmitter.h), and
+// calls what burin_rt_ctx offers. The only place in code generation that knows the layout of burin_rt_ctx.
+// Must not know any op or instruction set.
+#pragma once
+#include "compiler/codegen/cpu/Emitter.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace burin::codegen::cpu {
+
+/// Calls through burin_rt_ctx, from kernels and from the host program. `Ctx` is the !llvm.ptr argument.
+namespace rt {
+Value numThreads(Emitter &E, Value Ctx);  ///< i64
+/// The worker's scratch, 64-byte aligned; `Bytes` is an index value.
+Value scratch(Emitter &E, Value Ctx, Value Bytes);
+/// The call's arena for planned temporaries, 64-byte aligned, or null.
+Value arena(Emitter &E, Value Ctx, Value Bytes);
+/// `Kind` is a burin_rt_fault_kind, `Op` the OpId's index.
+void faultAt(Emitter &E, Value Ctx, int32_t Kind, int32_t Op, Value Index, Value Faulty);
+/// `Buffers` and `Sizes` point to arrays as the kernel expects them.
+void parallelFor(Emitter &E, Value Ctx, llvm::StringRef Kernel, Value Buffers, Value Sizes, Value Blocks, Value Grain);
+/// Non-zero if a fault has been recorded: i1.
+Value faulted(Emitter &E, Value Ctx);
+}  // namespace rt
+
+/// Opens a block function in `Module` and gives its arguments as values. Write the body with `E`, then finish().
+class KernelBuilder {
+public:
+  Emitter E;
+
+  /// `Elements`: for each buffer (inputs, then destinations) the element type in memory; `NumSizes`: size operands.
+  KernelBuilder(mlir::ModuleOp Module, llvm::StringRef Name, llvm::ArrayRef<Type> Elements, unsigned NumSizes,
+                const CpuTarget &Target, std::optional<mlir::Location> Loc = std::nullopt);
+
+  const Buffer &buffer(unsigned I) const { return Buffers[I]; }
+  Value size(unsigned I) const { return Sizes[I]; }
+  Value begin() const { return Begin; }
+  Value end() const { return End; }
+  Value ctx() const { return Ctx; }
+  /// Scratch of the calling worker; ask once, for everything.
+  Buffer scratch(Value Bytes, Type Element);
+  void faultAt(int32_t Kind, int32_t Op, Value Index, Value Faulty) { rt::faultAt(E, Ctx, Kind, Op, Index, Faulty); }
+  /// Ends the function. The Emitter may not be used afterwards.
+  mlir::LLVM::LLVMFuncOp finish();
+
+private:
+  mlir::LLVM::LLVMFuncOp Func;
+  llvm::SmallVector<Buffer> Buffers;
+  Values Sizes;
+  Value Begin, End, Ctx;
+};
+
+/// Opens a launch function in `Module`: computes block counts from the sizes and runs block functions.
+class LaunchBuilder {
+public:
+  Emitter E;
+
+  LaunchBuilder(mlir::ModuleOp Module, llvm::StringRef Name, unsigned NumSizes, const CpuTarget &Target,
+                std::optional<mlir::Location> Loc = std::nullopt);
+
+  Value buffers() const { return BufferTable; }
+  Value size(unsigned I) const { return Sizes[I]; }
+  Value sizes() const { return SizeTable; }
+  Value ctx() const { return Ctx; }
+  /// Runs the block function over [0, Blocks), in parallel where there is more than one grain of work.
+  void run(llvm::StringRef BlockFunction, Value Blocks, Value Grain);
+  mlir::LLVM::LLVMFuncOp finish();
+
+private:
+  mlir::LLVM::LLVMFuncOp Func;
+  Values Sizes;
+  Value BufferTable, SizeTable, Ctx;
+};
+
+}  // namespace burin::codegen::cpu

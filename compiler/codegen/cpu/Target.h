@@ -1,0 +1,39 @@
+// CpuTarget: all that code generation asks about a processor, taken from its description and never from the machine
+// that runs the compiler (except for "host"). Emitters read this; only codegen/cpu/x86 knows instruction sets by name.
+// Depends on error.h only.
+#pragma once
+#include <burin/error.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace burin::codegen::cpu {
+
+struct CpuTarget {
+  std::string Name;                   ///< as asked for: "host", "x86-64-v3"
+  std::string Triple;
+  std::string Cpu;                    ///< LLVM's name: "znver4"
+  std::string Features;               ///< LLVM's feature string; empty where the CPU name says it all
+  std::vector<std::string> Required;  ///< features the code may use beyond the baseline of the architecture
+
+  int VectorBits = 128;
+  int NumVectorRegisters = 16;
+  bool Fma = false;          ///< fused multiply-add instructions for f32 and f64
+  bool MaskedMemory = false; ///< masked loads and stores cost about as much as plain ones
+
+  std::int64_t L1Bytes = 32 << 10;  ///< data, per core
+  std::int64_t L2Bytes = 512 << 10; ///< per core
+  std::int64_t L3Bytes = 4 << 20;   ///< share of one core
+
+  int lanes(int ElementBits) const { return VectorBits / ElementBits; }
+  /// Everything that makes code for this target differ from code for another; part of every cache key.
+  std::string key() const;
+};
+
+/// The target that `Name` describes: "host", an architecture level ("x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4") or
+/// a CPU name that LLVM knows. InvalidArgument listing the choices for any other name.
+Result<CpuTarget> resolveTarget(std::string_view Name);
+
+}  // namespace burin::codegen::cpu

@@ -1,0 +1,96 @@
+// x86-64: resolves a target name to vector width, features and cache sizes. Vector width and feature tests come from
+// LLVM's CPU tables; cache sizes are those of the machine for "host" and those of a typical part otherwise.
+#include "compiler/codegen/cpu/Target.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/X86TargetParser.h"
+
+#include <algorithm>
+#include <unistd.h>
+
+namespace burin::codegen::cpu {
+namespace {
+
+/// The features that our emitters or LLVM's instruction selection may act on, as an image has to demand them.
+constexpr const char *GatedFeatures[] = {"sse3",     "ssse3",    "sse4.1",  "sse4.2",   "popcnt",   "avx",        "f16c",
+                                         "fma",      "avx2",     "bmi",     "bmi2",     "lzcnt",    "movbe",      "avx512f",
+                                         "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512bf16"};
+
+Error unknownTarget(std::string_view Name) {
+  Error E;
+  E.code = ErrorCode::invalid_argument;
+  E.message = "target: \"" + std::string(Name) +
+              "\" is not a known target; expected host, x86-64, x86-64-v2, x86-64-v3, x86-64-v4 or an x86-64 CPU name "
+              "of LLVM";
+  E.tag = "unknown-target";
+  llvm::SmallVector<llvm::StringRef, 128> Known;
+  llvm::X86::fillValidCPUArchList(Known, /*Only64Bit=*/true);
+  E.hint = "CPU names:";
+  for (llvm::StringRef Cpu : Known)
+    E.hint += " " + Cpu.str();
+  return E;
+}
+
+std::int64_t cacheSize(int Query, std::int64_t Otherwise) {
+  long Bytes = sysconf(Query);
+  return Bytes > 0 ? Bytes : Otherwise;
+}
+
+}  // namespace
+
+Result<CpuTarget> resolveTarget(std::string_view Name) {
+  CpuTarget T;
+  T.Name = Name;
+  T.Triple = "x86_64-unknown-linux-gnu";
+
+  llvm::StringSet<> Has;
+  if (Name == "host") {
+#if defined(__x86_64__)
+    T.Cpu = llvm::sys::getHostCPUName().str();
+    // The features too: a hypervisor may hide some of what the CPU name implies.
+    std::vector<std::string> Signed;
+    for (const auto &F : llvm::sys::getHostCPUFeatures()) {
+      Signed.push_back((F.second ? "+" : "-") + F.first().str());
+      if (F.second)
+        Has.insert(F.first());
+    }
+    std::sort(Signed.begin(), Signed.end());
+    for (const std::string &F : Signed)
+      T.Features += (T.Features.empty() ? "" : ",") + F;
+    T.L1Bytes = cacheSize(_SC_LEVEL1_DCACHE_SIZE, T.L1Bytes);
+    T.L2Bytes = cacheSize(_SC_LEVEL2_CACHE_SIZE, T.L2Bytes);
+    T.L3Bytes = std::min<std::int64_t>(cacheSize(_SC_LEVEL3_CACHE_SIZE, T.L3Bytes), 4 << 20);
+#else
+    return Error{ErrorCode::unsupported, "target: this build generates code for x86-64 only; the host is another "
+                                         "architecture", "unknown-target", "", "name a target: x86-64-v3"};
+#endif
+  } else {
+    llvm::StringRef Cpu(Name.data(), Name.size());
+    if (llvm::X86::parseArchX86(Cpu, /*Only64Bit=*/true) == llvm::X86::CK_None)
+      return unknownTarget(Name);
+    T.Cpu = Name;
+    llvm::SmallVector<llvm::StringRef, 64> Features;
+    llvm::X86::getFeaturesForCPU(Cpu, Features);
+    for (llvm::StringRef F : Features)
+      Has.insert(F);
+  }
+
+  for (const char *F : GatedFeatures)
+    if (Has.contains(F))
+      T.Required.emplace_back(F);
+
+  bool Avx512 = Has.contains("avx512f") && Has.contains("avx512vl") && Has.contains("avx512bw") &&
+                Has.contains("avx512dq");
+  bool Avx2 = Has.contains("avx2");
+  T.VectorBits = Avx512 ? 512 : Avx2 ? 256 : 128;
+  T.NumVectorRegisters = Avx512 ? 32 : 16;
+  T.Fma = Has.contains("fma") && Avx2;
+  T.MaskedMemory = Avx512;
+  if (Name != "host" && Avx512)
+    T.L2Bytes = 1 << 20;
+  return T;
+}
+
+}  // namespace burin::codegen::cpu
