@@ -1,0 +1,48 @@
+// Matrix products: C[batch..., M, N] = A[batch..., M, K] * B[batch..., K, N], written directly as register-tiled loops.
+// One call makes one launch function (LinalgEmitter.h says what that is): `void NAME(buffers, sizes, ctx)` with
+// buffers = lhs, rhs, the epilogue's inputs, result. Depends on the Emitter only; knows neither linalg nor burin ops.
+#pragma once
+#include "compiler/codegen/cpu/Emitter.h"
+
+#include <burin/dtype.h>
+
+#include "mlir/IR/BuiltinOps.h"
+
+#include <functional>
+
+namespace burin::codegen::cpu {
+
+/// What is done to a finished vector of the product before it is stored (bias, activation, ...).
+struct MatmulEpilogue {
+  /// Dtypes of further inputs that `Apply` reads; they stand between rhs and result in the buffers.
+  std::vector<Dtype> Inputs;
+  struct Place {
+    Value Batch;  ///< linear index over the result's batch dims
+    Value Row;    ///< 0 <= Row < M
+    Value Column; ///< of lane 0
+    Value Mask;   ///< lanes that exist, or null: all
+  };
+  /// `Product` is a vector in the accumulator's type (f32 for bf16, i32 for u8). The result is stored as is, converted
+  /// to the result's dtype with one rounding. Null: nothing is done. May be called several times.
+  std::function<Value(Emitter &, Value Product, const Place &, llvm::ArrayRef<Buffer> Inputs)> Apply;
+};
+
+/// Sizes are written as `burin.shape` writes them: >= 0 is static, -k-1 is size operand k.
+struct MatmulConfig {
+  Dtype Element = Dtype::f32;           ///< of lhs, rhs and result: f32 f64 bf16 i32 i64 u8 u32
+  std::vector<int64_t> LhsShape;        ///< as stored: [batch..., M, K], or [batch..., K, M] if LhsTransposed
+  std::vector<int64_t> RhsShape;        ///< as stored: [batch..., K, N], or [batch..., N, K] if RhsTransposed
+  bool LhsTransposed = false;           ///< absorbed by the kernel: no copy is made outside
+  bool RhsTransposed = false;
+  unsigned NumSizes = 0;                ///< size operands of the launch function
+  MatmulEpilogue Epilogue;
+  // Batch dims broadcast from the right as usual: a missing or static-1 dim of one operand repeats it.
+};
+
+/// Emits launch function `Name` (and private block functions `Name.p0`, ...) into `Module`, an LLVM-dialect-to-be module
+/// for lowerToLlvm. UnsupportedError for dtypes or ranks that no kernel takes; sizes of zero are fine (K = 0 gives 0).
+/// The result may not share memory with an input.
+Result<void> emitMatmulKernel(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulConfig &Config,
+                              const CpuTarget &Target);
+
+}  // namespace burin::codegen::cpu
