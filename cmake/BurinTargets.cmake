@@ -1,10 +1,12 @@
 # What our targets look like: language level, warnings, visibility, include roots, RPATH, sanitizers, ccache.
 # Folders are globbed with CONFIGURE_DEPENDS, so adding a file edits no list; an empty folder gives an empty target.
 #
-#   burin_library(NAME SHARED|OBJECT|STATIC FOLDERS dir... [RECURSE] [EXCEPTIONS] [LINK lib...] [SOURCES file...])
+#   burin_library(NAME SHARED|OBJECT|STATIC FOLDERS dir... [RECURSE] [EXCEPTIONS] [HIDDEN] [LINK lib...]
+#                 [PRIVATE_LINK lib...] [SOURCES file...])
 #   burin_mlir_library(...)   the same, as MLIR code: no exceptions, libMLIR's headers
 #   burin_tool(NAME [MLIR] [LINK lib...])             the program NAME from the current folder
-#   burin_test(FOLDER [MLIR] [LINK lib...])           tests/FOLDER/*.cpp: one program, a test a file, label FOLDER
+#   burin_test(FOLDER [MLIR] [LINK lib...])           tests/FOLDER/*.cpp: one program, a test a file; labels FOLDER and
+#                                                     fast, or slow for files called *_slow.cpp
 #   burin_lit_suite(FOLDER [DEPENDS target...])       tests/FOLDER/*.mlir and .test through lit, label FOLDER
 #   burin_example(FILE)                               one file, one program, run as a test with label `examples`
 #   burin_benchmark(FILE [LINK lib...])               one suite, bench_<file>
@@ -44,7 +46,6 @@ target_compile_options(burin_options INTERFACE
   "-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=")
 cmake_path(RELATIVE_PATH PROJECT_SOURCE_DIR BASE_DIRECTORY "${CMAKE_BINARY_DIR}" OUTPUT_VARIABLE burin_up)
 target_compile_options(burin_options INTERFACE "-fmacro-prefix-map=${burin_up}/=")
-target_link_options(burin_options INTERFACE -Wl,--no-undefined-version)
 if(BURIN_SANITIZE)
   target_compile_options(burin_options INTERFACE
     -fsanitize=${BURIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -90,7 +91,7 @@ function(burin_protobuf out)
 endfunction()
 
 function(burin_library name kind)
-  cmake_parse_arguments(PARSE_ARGV 2 arg "RECURSE;EXCEPTIONS;MLIR" "" "FOLDERS;LINK;SOURCES")
+  cmake_parse_arguments(PARSE_ARGV 2 arg "RECURSE;EXCEPTIONS;HIDDEN;MLIR" "" "FOLDERS;LINK;PRIVATE_LINK;SOURCES")
   burin_glob(sources "${arg_RECURSE}" ${arg_FOLDERS})
   burin_protobuf(protos ${arg_FOLDERS})
   if(NOT sources AND NOT protos AND NOT arg_SOURCES)
@@ -99,7 +100,10 @@ function(burin_library name kind)
     return()
   endif()
   add_library(${name} ${kind} ${sources} ${protos} ${arg_SOURCES})
-  target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE $<BUILD_INTERFACE:burin_options>)
+  target_link_libraries(${name} PUBLIC ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK} $<BUILD_INTERFACE:burin_options>)
+  if(arg_HIDDEN)
+    set_target_properties(${name} PROPERTIES C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden)
+  endif()
   if(arg_MLIR)
     target_link_libraries(${name} PRIVATE $<BUILD_INTERFACE:burin_mlir>)
   endif()
@@ -154,6 +158,17 @@ function(burin_tool name)
   endif()
 endfunction()
 
+# What every test gets: its folder as label, `fast` or `slow`, a limit in seconds, no disk cache but one that it asks for.
+# (One definition rule: a test that links the compiler's objects may also open the library that holds them.)
+function(burin_test_labels test folder)
+  set(speed fast)
+  if(test MATCHES "_slow$")
+    set(speed slow)
+  endif()
+  set_tests_properties("${test}" PROPERTIES LABELS "${folder};${speed}" TIMEOUT 600
+    ENVIRONMENT "BURIN_CACHE_BYTES=0;ASAN_OPTIONS=detect_odr_violation=0")
+endfunction()
+
 function(burin_test folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "MLIR" "" "LINK")
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*.cpp")
@@ -168,7 +183,7 @@ function(burin_test folder)
     cmake_path(GET source STEM stem)
     # `-#` (filenames as tags) tags each case with its file: one ctest entry a file, whatever its cases are called.
     add_test(NAME "${folder}/${stem}" COMMAND ${name} "-#" "[#${stem}]" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
-    set_tests_properties("${folder}/${stem}" PROPERTIES LABELS ${folder} TIMEOUT 600)
+    burin_test_labels("${folder}/${stem}" ${folder})
   endforeach()
 endfunction()
 
@@ -183,18 +198,20 @@ function(burin_lit_suite folder)
   configure_file("${PROJECT_SOURCE_DIR}/tests/support/lit.site.cfg.py.in"
                  "${CMAKE_BINARY_DIR}/tests/${folder}/lit.site.cfg.py" @ONLY)
   add_test(NAME "${folder}/lit" COMMAND "${BURIN_LIT}" -sv "${CMAKE_BINARY_DIR}/tests/${folder}")
-  set_tests_properties("${folder}/lit" PROPERTIES LABELS ${folder} TIMEOUT 600)
+  burin_test_labels("${folder}/lit" ${folder})
 endfunction()
 
 function(burin_example source)
   cmake_path(GET source STEM stem)
   burin_executable(example_${stem} SOURCES "${source}" LINK burin)
   add_test(NAME "examples/${stem}" COMMAND example_${stem} WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
-  set_tests_properties("examples/${stem}" PROPERTIES LABELS examples TIMEOUT 300)
+  burin_test_labels("examples/${stem}" examples)
 endfunction()
 
 function(burin_benchmark source)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINK")
   cmake_path(GET source STEM stem)
   burin_executable(bench_${stem} SOURCES "${source}" LINK burin_bench ${arg_LINK})
+  set_target_properties(bench_${stem} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+  add_dependencies(burin_benchmarks bench_${stem})
 endfunction()

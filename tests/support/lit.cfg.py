@@ -11,5 +11,5 @@ config.test_exec_root = os.path.join(config.burin_build, "tests", config.burin_f
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.burin_build, "bin"), config.llvm_tools, config.environment["PATH"]])
 # A test must not see the user's caches or switches: only what it sets itself.
-config.environment["BURIN_CACHE_DIR"] = os.path.join(config.test_exec_root, "cache")
+config.environment["BURIN_CACHE_BYTES"] = "0"
 config.substitutions.append(("%data", os.path.join(config.burin_source, "tests", "support", "data")))
