@@ -1,6 +1,6 @@
 //===- OpBase.td - fields that every op of the catalogue must fill ---------------------------------------------===//
 // The one declaration of an op: MLIR's generators read the ODS part, burin-tblgen reads the fields below and refuses an
-// op that leaves one out. Must not name a particular op.
+// op that leaves one out. Must not name a particular op. docs/adding-an-op.md is the recipe.
 #ifndef BURIN_OPS_OPBASE_TD
 #define BURIN_OPS_OPBASE_TD
 
@@ -21,20 +21,55 @@ def Burin_Dialect : Dialect {
 /// Operands and results: dense tensors; dims that are not numbers ride in the encoding (`#burin.dims`).
 def Burin_Tensor : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">, "ranked tensor", "::mlir::RankedTensorType">;
 
-// The attribute constraints that an op may use, one for each AttributeKind: burin-tblgen maps their def names
-// (I64Attr F64Attr BoolAttr Burin_DtypeAttr StrAttr DenseI64ArrayAttr Burin_DimListAttr Burin_ConstantAttr).
-def Burin_DtypeAttr : Attr<CPred<"::llvm::isa<::mlir::TypeAttr>($_self)">, "a dtype"> {
+// -- Operands and results: the text is the shape and meaning as docs print them, `[..., m, k]: the left factor` -----
+class In<string doc> : Arg<Burin_Tensor, doc>;
+class Ins<string doc> : Arg<Variadic<Burin_Tensor>, doc>;
+class Out<string doc> : Res<Burin_Tensor, doc>;
+class Outs<string doc> : Res<Variadic<Burin_Tensor>, doc>;
+
+// -- Attributes that an op may use. `kind` is the AttributeKind, `cpp` the parameter type of the public function ---
+class Burin_AttrKind<string kind_, string cpp_> {
+  string kind = kind_;
+  string cpp = cpp_;
+}
+def Burin_IntAttr : SignlessIntegerAttrBase<I64, "an integer">, Burin_AttrKind<"i64", "std::int64_t"> {
+  let returnType = "int64_t";
+  let convertFromStorage = "$_self.getInt()";
+}
+def Burin_FloatAttr : FloatAttrBase<F64, "a number">, Burin_AttrKind<"f64", "double">;
+def Burin_FlagAttr : Attr<CPred<"::llvm::isa<::mlir::BoolAttr>($_self)">, "true or false">, Burin_AttrKind<"boolean", "bool"> {
+  let storageType = "::mlir::BoolAttr";
+  let returnType = "bool";
+  let convertFromStorage = "$_self.getValue()";
+}
+def Burin_TextAttr : StringBasedAttr<StrAttrPred, "a text">, Burin_AttrKind<"string", "std::string_view">;
+class Burin_IntListBase : Attr<CPred<"::llvm::isa<::mlir::DenseI64ArrayAttr>($_self)">, "a list of integers"> {
+  let storageType = "::mlir::DenseI64ArrayAttr";
+  let returnType = "::llvm::ArrayRef<int64_t>";
+  let convertFromStorage = "$_self.asArrayRef()";
+}
+def Burin_IntsAttr : Burin_IntListBase, Burin_AttrKind<"i64_list", "const Ints&">;
+/// An axis. The public function counts a negative one from the end; a recorded one never is negative.
+def Burin_AxisAttr : SignlessIntegerAttrBase<I64, "an axis">, Burin_AttrKind<"i64", "Axis"> {
+  let returnType = "int64_t";
+  let convertFromStorage = "$_self.getInt()";
+}
+/// Axes of the first operand, likewise.
+def Burin_AxesAttr : Burin_IntListBase, Burin_AttrKind<"i64_list", "const Axes&">;
+def Burin_DtypeAttr : Attr<CPred<"::llvm::isa<::mlir::TypeAttr>($_self)">, "a dtype">, Burin_AttrKind<"dtype", "Dtype"> {
   let storageType = "::mlir::TypeAttr";
   let returnType = "::mlir::Type";
   let convertFromStorage = "$_self.getValue()";
 }
-def Burin_DimListAttr : Attr<CPred<"::llvm::isa<::burin::ir::DimsAttr>($_self)">, "a list of sizes"> {
+/// Sizes: numbers or expressions over named sizes.
+def Burin_DimListAttr : Attr<CPred<"::llvm::isa<::burin::ir::DimsAttr>($_self)">, "a list of sizes">,
+                        Burin_AttrKind<"dim_list", "const Shape&"> {
   let storageType = "::burin::ir::DimsAttr";
   let returnType = "::burin::ir::DimsAttr";
   let convertFromStorage = "$_self";
 }
 def Burin_ConstantAttr : Attr<CPred<"::llvm::isa<::mlir::DenseElementsAttr, ::burin::ir::BlobAttr>($_self)">,
-                              "elements, or the digest of a blob above 64 elements"> {
+                              "elements, or the digest of a blob above 64 elements">, Burin_AttrKind<"constant", ""> {
   let storageType = "::mlir::Attribute";
   let returnType = "::mlir::Attribute";
   let convertFromStorage = "$_self";
@@ -43,13 +78,14 @@ def Burin_ConstantAttr : Attr<CPred<"::llvm::isa<::mlir::DenseElementsAttr, ::bu
 /// Verifies through the catalogue: operand count, attributes, and the op's shape rule (compiler/ir/Catalogue.cpp).
 def Burin_CatalogueOp : NativeOpTrait<"CatalogueOp"> { let cppNamespace = "::burin::ir"; }
 
-/// One labelled constraint: the label is the tag of the error it gives, and is quoted by docs and tests.
+/// One labelled constraint: the label is the tag of the error it gives, and is quoted by docs and tests. The labels
+/// `dtype` and `dtype-mismatch` follow from the field `dtypes` and are not repeated.
 class C<string label_, string text_> {
   string label = label_;
   string text = text_;
 }
 
-// Fusion roles, precision classes, lowerings and effects are closed lists: the generator checks the spelling.
+// Fusion roles, precision classes, batching, lowerings and effects are closed lists: the generator checks the spelling.
 class Burin_Op<string mnemonic, list<Trait> traits = []>
     : Op<Burin_Dialect, mnemonic, !listconcat([Burin_CatalogueOp, MemoryEffectsOpInterface], traits)> {
   // The MLIR side is the same for every op: text form, effects and verifier come from the catalogue.
@@ -72,20 +108,33 @@ class Burin_Op<string mnemonic, list<Trait> traits = []>
     }
   }];
 
+  // From ODS, required too: summary (one sentence, third person), arguments, results.
   int version = 1;                 // raised when the meaning changes; saved files carry it
   string math = ?;                 // the mathematics in one line: `y = e^x`
   string example = ?;              // C++ that is compiled and run by the tests
   list<C> constraints_ = ?;        // [] only together with `unconstrained = 1`
   bit unconstrained = 0;
-  string dtypes = ?;               // labels of the operands' dtypes, as docs print them: `f32|f64|bf16`
-  string shapeRule = ?;            // C++ function in runtime/ops: `shape_rules::broadcast`
-  string reference = ?;            // an expression over a, b, c (elementwise) or `kernel: reference::function`
-  string lowering = ?;             // `arith: ...`/`math: ...` builders (elementwise), `linalg`, `loops`, `library`, `region`, `host`
-  string derivative = ?;           // formulas in terms of g, operands and result; `custom`; `linear`; `none: reason`
+  // `operands` or `operands -> result`. Operands: one class for all, or one each, `bool, any, any`. A class is `any
+  // numeric float int` (operands of such classes share one dtype T), or `index bool` or a dtype (each by itself).
+  // Result: `T` (the default), a dtype, `attribute` (the attribute of kind dtype or constant), `none`.
+  string dtypes = ?;
+  string shapeRule = ?;            // C++ function in runtime/ops/shape_rules.h: `shape_rules::broadcast`; `regions`
+  // Elementwise: a C++ expression over the operands' names, as double, wrapping integers or bool (runtime/ops/scalar.h).
+  // Else `kernel: reference::function` (runtime/ops/reference.h) or `regions`.
+  string reference = ?;
+  // Elementwise: `float: e; int: e; signed: e; unsigned: e; bool: e; any: e` where e is C++ over the operands' names as
+  // mlir::Values, `arith::AddFOp(a, b)` standing for the builder call, or a function of compiler/codegen/scalar_ops.h
+  // given as `scalar::function(s, a, b)`. Else `linalg`, `loops`, `library`, `region`, `host`.
+  string lowering = ?;
+  // Elementwise: for each operand a C++ expression over g, the operands and y, linear in g: `a: g * b; b: g * a`; `none`
+  // for an operand without one. Else `linear` (vjp is rules::vjp_MNEMONIC, jvp the op itself), `custom`
+  // (rules::vjp_MNEMONIC and rules::jvp_MNEMONIC) or `none: reason`.
+  string derivative = ?;
   string batching = ?;             // `elementwise`, `custom`, `none: reason`
   string effects = ?;              // `none`, or a list: `may_fault`, `print`, `reads_state`, `writes_state`
   string precision = ?;            // half, full, follow, accumulate
   string fusion = ?;               // map, reduce, shape, heavy, barrier
+  string defaults = "";            // of the public function's parameters: `axes = all_axes, keepdims = false`
   bit hidden = 0;                  // no public function is generated (region ops; composites wrap it)
 }
 

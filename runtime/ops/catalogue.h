@@ -42,18 +42,32 @@ struct AttributeSpec {
   AttributeKind kind;
 };
 
+/// What dtypes an operand takes: bit i of `set` is the dtype numbered i. Operands that are `shared` have one dtype T:
+/// the public wrapper promotes them to it, everything below wants it exact.
+struct DtypeClass {
+  std::uint8_t set;
+  bool shared;
+  constexpr bool contains(Dtype t) const { return (set >> static_cast<int>(t)) & 1; }
+};
+/// Where the results' dtype comes from: T, `OpInfo::fixed_dtype`, the attribute of kind dtype or constant, no results.
+enum class ResultDtype : std::uint8_t { shared, fixed, attribute, none };
+
 enum class Precision : std::uint8_t { half, full, follow, accumulate };           ///< what mixed precision may do
 enum class FusionRole : std::uint8_t { map, reduce, shape, heavy, barrier };      ///< what FuseKernels may do
 enum class LoweringKind : std::uint8_t { linalg, loops, library, region, host };  ///< who generates its code
 enum class Effect : std::uint8_t { none = 0, may_fault = 1, print = 2, reads_state = 4, writes_state = 8 };
 constexpr bool has(std::uint8_t effects, Effect e) { return (effects & static_cast<std::uint8_t>(e)) != 0; }
 
-/// What a shape rule sees: the operand types, the attributes, small integer operands as Dims where known, and a
-/// place for guards. Rules never look at data otherwise.
+struct OpInfo;
+
+/// What a shape rule sees: the operand types, the attributes, and a place for guards. Rules never look at data.
+/// Arity, attribute kinds and operand dtypes have been checked; `op` and `dtype` are filled by infer_types.
 struct ShapeQuery {
   std::span<const TensorType> operands;
   const Attributes& attributes;
   std::vector<Guard>* guards = nullptr;                 ///< null: a rule that needs a guard fails instead
+  const OpInfo* op = nullptr;                           ///< for the names in error texts
+  Dtype dtype = Dtype::f32;                             ///< the results' dtype, by the op's dtype signature
 };
 using ShapeRule = Result<std::vector<TensorType>> (*)(const ShapeQuery&);
 
@@ -85,6 +99,11 @@ struct OpInfo {
   ReferenceKernel reference;                      ///< null for region ops
   std::string_view derivative;                    ///< "formula", "custom", "none: reason"
   std::string_view batching;                      ///< "elementwise", "custom", "none: reason"
+  std::span<const DtypeClass> operand_dtypes;     ///< one for each operand name
+  ResultDtype result_dtype;
+  Dtype fixed_dtype;                              ///< for ResultDtype::fixed
+  std::span<const std::string_view> labels;       ///< tags of the errors that its constraints give
+  bool elementwise;                               ///< result element i depends on element i of the operands alone
 };
 
 const OpInfo& op_info(OpKind);

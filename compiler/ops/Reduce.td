@@ -1,0 +1,34 @@
+//===- Reduce.td - ops that combine elements along axes ----------------------------------------------------------===//
+// Every reduction has one fixed tree, so results do not depend on the number of threads.
+#ifndef BURIN_OPS_REDUCE_TD
+#define BURIN_OPS_REDUCE_TD
+
+include "compiler/ops/OpBase.td"
+
+class Burin_Reduce<string mnemonic> : Burin_Op<mnemonic> {
+  let arguments = (ins In<"[...]">:$x,
+                       Arg<Burin_AxesAttr, "the axes to combine, each once; none of them leaves x as it is">:$axes,
+                       Arg<Burin_FlagAttr, "keeps the combined axes with size 1">:$keepdims);
+  let results = (outs Out<"x's shape without `axes`, or with size 1 there">:$result);
+  let constraints_ = [C<"axis", "every axis is from -rank to rank - 1">,
+                      C<"repeated-axis", "no axis is given twice">];
+  let shapeRule = "shape_rules::reduce";
+  let lowering = "linalg";
+  let derivative = "custom";
+  let batching = "custom";
+  let effects = "none";
+  let fusion = "reduce";
+  let defaults = "axes = all_axes, keepdims = false";
+}
+
+def Burin_ReduceSumOp : Burin_Reduce<"reduce_sum"> {
+  let summary = "Adds up the elements along axes.";
+  let math = "y = Σ x over axes; 0 where there is nothing to add";
+  let example = "Tensor y = reduce_sum(Tensor({{1.0f, 2.0f}, {3.0f, 4.0f}}), -1);  // [3, 7]";
+  let dtypes = "numeric";
+  let reference = "kernel: reference::reduce_sum";
+  let derivative = "linear";
+  let precision = "accumulate";
+}
+
+#endif

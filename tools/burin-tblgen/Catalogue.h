@@ -1,0 +1,106 @@
+//===- Catalogue.h - the catalogue as burin-tblgen sees it -------------------------------------------------------===//
+// Reads the op records once, checks every field, and hands plain structs to the emitters. An emitter never looks at a
+// TableGen record, and nothing here knows a particular op.
+#pragma once
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/raw_ostream.h"
+#include "llvm/TableGen/Record.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace burin::tblgen {
+
+/// In the order of burin::Dtype; the bit of a dtype in a set is its position here.
+inline constexpr const char *dtypeNames[] = {"bool", "u8", "i32", "i64", "u32", "bf16", "f32", "f64"};
+inline constexpr const char *dtypeEnumerators[] = {"boolean", "u8", "i32", "i64", "u32", "bf16", "f32", "f64"};
+inline constexpr const char *dtypeCppTypes[] = {"bool",         "std::uint8_t",    "std::int32_t", "std::int64_t",
+                                                "std::uint32_t", "::burin::bfloat16", "float",        "double"};
+inline constexpr unsigned numDtypes = 8;
+
+/// One class of the `dtypes` field: `numeric` (shared: operands so marked have one dtype T), `index`, `bool`, `u32`.
+struct DtypeClass {
+  std::string spelling;
+  unsigned set = 0;
+  bool shared = false;
+};
+
+struct Variable {
+  std::string name;
+  std::string doc;
+  bool variadic = false;
+};
+
+struct AttributeDef {
+  std::string name;
+  std::string doc;
+  std::string kind;         ///< enumerator of burin::AttributeKind
+  std::string cpp;          ///< parameter type of the public function
+  std::string defaultValue; ///< of the public parameter; empty: none
+};
+
+struct Label {
+  std::string label, text;
+};
+
+enum class ResultDtype { shared, fixed, attribute, none };
+
+/// How a field with several forms was written; `formulas` maps a dtype class or operand to its expression.
+struct Lowering {
+  bool scalar = false;   ///< elementwise: `formulas` hold builder expressions by dtype class
+  std::string kind;      ///< linalg, loops, library, region, host
+  std::vector<std::pair<std::string, std::string>> formulas;
+};
+struct Derivative {
+  std::string kind;      ///< formula, linear, custom, none
+  std::string reason;    ///< of `none`
+  std::vector<std::pair<std::string, std::string>> formulas; ///< operand, expression or `none`
+};
+
+struct OpDef {
+  const llvm::Record *record = nullptr;
+  std::string mnemonic;
+  std::string enumerator; ///< the mnemonic, with `_` appended where it is a C++ keyword
+  std::string family;     ///< file that declares it: `Elementwise`
+  int version = 1;
+  std::string summary, description, math, example;
+  std::vector<Variable> operands, results;
+  std::vector<AttributeDef> attributes;
+  std::vector<std::string> regions;
+  std::vector<Label> constraints;
+  std::vector<DtypeClass> operandDtypes;  ///< one for each operand
+  ResultDtype resultDtype = ResultDtype::shared;
+  unsigned fixedDtype = 0;
+  std::string dtypes, shapeRule, reference, batching, precision, fusion;
+  bool referenceIsKernel = false;         ///< `reference` names a function
+  bool regionOp = false;                  ///< shape rule and reference are `regions`
+  Lowering lowering;
+  Derivative derivative;
+  std::vector<std::string> effects;
+  bool hidden = false;
+
+  bool elementwise() const { return !referenceIsKernel && !regionOp; }
+  bool variadic() const { return !operands.empty() && operands.back().variadic; }
+};
+
+/// Every op, checked. Prints each mistake at its record and returns nullopt if there was one.
+std::optional<std::vector<OpDef>> readCatalogue(const llvm::RecordKeeper &records);
+
+/// `f32|f64|bf16` of a set, smallest category first as in burin::Dtype.
+std::string dtypeSetText(unsigned set);
+
+// The emitters, one a generated file; each prints the whole file.
+void emitOpKinds(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitOpTables(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitReferenceKernels(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitScalarBodies(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitOpsHeader(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitOpsSource(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitRules(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitExamples(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitDocs(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+
+} // namespace burin::tblgen

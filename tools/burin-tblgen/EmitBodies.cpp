@@ -1,0 +1,68 @@
+//===- EmitBodies.cpp - ElementwiseBodies.inc, from the `lowering` expressions ------------------------------------===//
+// One C++ function an elementwise op, that builds the op on scalars (or vectors) with MLIR builders. Never reads the
+// field `reference`: the two are written independently, so that each can find the other's mistakes.
+#include "tools/burin-tblgen/Catalogue.h"
+#include "tools/burin-tblgen/Text.h"
+
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace llvm;
+
+namespace burin::tblgen {
+namespace {
+
+/// Replaces `arith::AddFOp(` by `mlir::arith::AddFOp::create(s.builder, s.loc, `; other calls stay.
+std::string builderCalls(StringRef expression) {
+  std::string result;
+  while (!expression.empty()) {
+    size_t open = expression.find('(');
+    StringRef head = expression.substr(0, open);
+    result += head;
+    if (open == StringRef::npos)
+      break;
+    expression = expression.substr(open + 1);
+    if (!head.ends_with("Op")) {
+      result += "(";
+      continue;
+    }
+    size_t start = result.find_last_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:") + 1;
+    result.insert(start, "mlir::");
+    result += expression.starts_with(")") ? "::create(s.builder, s.loc" : "::create(s.builder, s.loc, ";
+  }
+  return result;
+}
+
+StringRef condition(StringRef dtypeClass) {
+  return StringSwitch<StringRef>(dtypeClass)
+      .Case("float", "is_floating(s.dtype)")
+      .Case("int", "is_integer(s.dtype)")
+      .Case("signed", "is_integer(s.dtype) && is_signed(s.dtype)")
+      .Case("unsigned", "is_integer(s.dtype) && !is_signed(s.dtype)")
+      .Case("bool", "s.dtype == Dtype::boolean")
+      .Default("true");
+}
+
+} // namespace
+
+void emitScalarBodies(ArrayRef<OpDef> ops, raw_ostream &os) {
+  os << banner("elementwise ops on scalars, from the `lowering` expressions")
+     << "// Included once, by compiler/ops/ScalarOps.cpp, within an anonymous namespace of burin::ir. `s.dtype` is the\n"
+        "// operands' dtype T; bf16 operands come as f32 and the result is rounded by the caller.\n\n";
+  for (const OpDef &op : ops) {
+    if (!op.lowering.scalar)
+      continue;
+    os << "mlir::Value emitScalar_" << op.mnemonic << "(const ScalarContext &s, mlir::ValueRange operands) {\n";
+    for (auto [i, operand] : enumerate(op.operands))
+      os << "  [[maybe_unused]] mlir::Value " << operand.name << " = operands[" << i << "];\n";
+    for (auto &[dtypeClass, expression] : op.lowering.formulas)
+      os << "  if (" << condition(dtypeClass) << ")\n    return " << builderCalls(expression) << ";\n";
+    os << "  return {};\n}\n\n";
+  }
+  os << "/// By OpKind; null where an op is not elementwise.\n"
+        "constexpr ScalarEmitter scalarEmitters[] = {\n";
+  for (const OpDef &op : ops)
+    os << "    " << (op.lowering.scalar ? "emitScalar_" + op.mnemonic : std::string("nullptr")) << ", // " << op.mnemonic << "\n";
+  os << "};\n";
+}
+
+} // namespace burin::tblgen
