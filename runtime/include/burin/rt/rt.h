@@ -69,14 +69,16 @@ typedef int32_t (*burin_rt_entry)(void* const* buffers, const int64_t* sizes, bu
 struct burin_rt_ctx {
   uint32_t abi_version;
   uint32_t num_threads; /* what parallel_for may use; 1 = everything runs on the caller */
-  /* Runs kernel over [0, blocks) in chunks of at least `grain` blocks, on the pool; returns when all is done.
-   * One level only: a call from inside a kernel runs serially. */
+  /* Runs kernel over [0, blocks) in chunks of at least `grain` blocks, on the pool; returns when all is done. How the
+   * range is cut depends on blocks and grain only, so a result cannot depend on num_threads (one thread walks the same
+   * chunks, at most 256). One level only: a call from inside a kernel runs serially. */
   void (*parallel_for)(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffers, const int64_t* sizes,
                        int64_t blocks, int64_t grain);
-  /* The calling worker's scratch, at least `bytes`, 64-byte aligned, valid until the kernel returns. Never null:
-   * exhaustion is recorded in `status` and a page of last resort is not offered, so ask for sizes known at entry. */
+  /* The calling worker's scratch, at least `bytes`, 64-byte aligned, valid until the kernel returns or asks again: one
+   * request a kernel. Null when memory is exhausted: `status` then says so, and the kernel returns at once. */
   void* (*scratch)(burin_rt_ctx* ctx, int64_t bytes);
-  /* The call's arena for planned temporaries, at least `bytes`, 64-byte aligned; null when memory is exhausted. */
+  /* Memory for planned temporaries, at least `bytes`, 64-byte aligned, each request its own, all valid until the call
+   * ends: ask once at entry, not in loops. Null when memory is exhausted: the host program returns OUT_OF_MEMORY. */
   void* (*arena)(burin_rt_ctx* ctx, int64_t bytes);
   /* Records a fault if it comes before the one recorded; any thread. */
   void (*fault_at)(burin_rt_ctx* ctx, int32_t kind, int32_t op, int64_t index, int64_t value);
@@ -87,10 +89,33 @@ struct burin_rt_ctx {
   void (*profile_begin)(burin_rt_ctx* ctx, const char* name);
   void (*profile_end)(burin_rt_ctx* ctx);
   burin_rt_fault fault;
-  void* user; /* belongs to burin_rt */
+  int32_t status;    /* burin_rt_status: OUT_OF_MEMORY when a scratch request failed; read after parallel_for */
+  void* user;        /* belongs to burin_rt */
 };
 
+/* ---- A call's context. ---- */
+
+/* A context with a clean fault slot for one call, from the calling thread's pool (no allocation once warm, nothing shared
+ * is written). `num_threads`: what parallel_for may use, the caller included; 0 = burin_rt_num_threads(). Null when memory
+ * is exhausted. Used by one call at a time; given back by release on any thread, which frees what arena() gave. */
+BURIN_RT_API burin_rt_ctx* burin_rt_ctx_acquire(uint32_t num_threads);
+BURIN_RT_API void burin_rt_ctx_release(burin_rt_ctx* ctx);
+
 /* ---- Process-wide services. Any thread. ---- */
+
+/* Threads of the pool, the caller included: BURIN_NUM_THREADS, else the cores that this process may use. A child made by
+ * fork has no workers: everything runs on its callers. */
+BURIN_RT_API uint32_t burin_rt_num_threads(void);
+
+/* Receives what compiled code prints, one value at a time, under a lock. Null: text on stdout, the default. */
+typedef void (*burin_rt_print_sink)(void* user, const char* label, int64_t label_size, int32_t dtype, int32_t rank,
+                                    const int64_t* shape, const void* data);
+BURIN_RT_API void burin_rt_set_print_sink(burin_rt_print_sink sink, void* user);
+
+/* Records what compiled calls do from now on (BURIN_PROFILE does so from the start); stop writes a Chrome trace (JSON,
+ * chrome://tracing) to `path` and forgets the events. stop: INVALID_ARGUMENT when the file cannot be written. */
+BURIN_RT_API void burin_rt_profile_start(void);
+BURIN_RT_API int32_t burin_rt_profile_stop(const char* path);
 
 /* Memory as tensors have it: 64-byte aligned, uninitialised, from the caching allocator. Null when `bytes` is negative,
  * above the memory limit, or memory is exhausted. deallocate takes the same `bytes`. */

@@ -1,0 +1,115 @@
+// Printing of values by compiled code; see print.h.
+#include "runtime/core/print.h"
+
+#include "runtime/core/immortal.h"
+
+#include <burin/dtype.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <mutex>
+#include <span>
+
+namespace burin::rt {
+namespace {
+
+struct Sink {
+  std::mutex mutex;
+  burin_rt_print_sink function = nullptr;
+  void* user = nullptr;
+};
+Sink& sink() {
+  static Immortal<Sink> s;
+  return *s;
+}
+
+template <class T> void append_number(std::string& out, T v) {
+  char text[32];
+  auto [end, status] = std::to_chars(text, text + sizeof text, v);
+  out.append(text, status == std::errc{} ? end : text);
+}
+
+template <class T> T load(const void* data, std::int64_t i) {
+  T v;
+  std::memcpy(&v, static_cast<const char*>(data) + i * static_cast<std::int64_t>(sizeof(T)), sizeof(T));
+  return v;
+}
+
+void append_element(std::string& out, Dtype t, const void* data, std::int64_t i) {
+  switch (t) {
+    case Dtype::boolean: out += load<std::uint8_t>(data, i) ? "true" : "false"; return;
+    case Dtype::u8: return append_number(out, static_cast<unsigned>(load<std::uint8_t>(data, i)));
+    case Dtype::i32: return append_number(out, load<std::int32_t>(data, i));
+    case Dtype::i64: return append_number(out, load<std::int64_t>(data, i));
+    case Dtype::u32: return append_number(out, load<std::uint32_t>(data, i));
+    case Dtype::bf16: return append_number(out, static_cast<float>(load<bfloat16>(data, i)));
+    case Dtype::f32: return append_number(out, load<float>(data, i));
+    case Dtype::f64: return append_number(out, load<double>(data, i));
+  }
+}
+
+struct Formatter {
+  std::string& out;
+  Dtype dtype;
+  std::span<const std::int64_t> shape;
+  const void* data;
+  bool abridged;
+
+  // The sub-array at `axis` whose first element is `at`, `stride` elements long.
+  void array(std::size_t axis, std::int64_t at, std::int64_t stride) {
+    if (axis == shape.size()) return append_element(out, dtype, data, at);
+    constexpr std::int64_t edge = 3;
+    std::int64_t n = shape[axis], step = n ? stride / n : 0;
+    out += '[';
+    for (std::int64_t i = 0; i < n; ++i) {
+      if (i) out += ", ";
+      if (abridged && n > 2 * edge && i == edge) {
+        out += "..., ";
+        i = n - edge;
+      }
+      array(axis + 1, at + i * step, step);
+    }
+    out += ']';
+  }
+};
+
+}  // namespace
+
+std::string format_value(std::string_view label, std::int32_t dtype, std::int32_t rank, const std::int64_t* shape, const void* data) {
+  std::span<const std::int64_t> sizes(shape, static_cast<std::size_t>(rank));
+  std::string out;
+  if (!label.empty()) out.append(label).append(": ");
+  out += name(static_cast<Dtype>(dtype));
+  out += '[';
+  std::int64_t count = 1;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    if (i) out += ',';
+    append_number(out, sizes[i]);
+    count *= sizes[i];
+  }
+  out += "] ";
+  Formatter{out, static_cast<Dtype>(dtype), sizes, data, count > 1000}.array(0, 0, count);
+  return out;
+}
+
+void print_value(const char* label, std::int64_t label_size, std::int32_t dtype, std::int32_t rank, const std::int64_t* shape,
+                 const void* data) noexcept {
+  Sink& s = sink();
+  std::lock_guard lock(s.mutex);
+  if (s.function) return s.function(s.user, label, label_size, dtype, rank, shape, data);
+  std::string text = format_value({label, static_cast<std::size_t>(label_size)}, dtype, rank, shape, data);
+  text += '\n';
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+}  // namespace burin::rt
+
+extern "C" void burin_rt_set_print_sink(burin_rt_print_sink function, void* user) {
+  burin::rt::Sink& s = burin::rt::sink();
+  std::lock_guard lock(s.mutex);
+  s.function = function;
+  s.user = user;
+}
