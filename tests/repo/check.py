@@ -1,0 +1,165 @@
+# Checks that hold for the repository as text: dependency direction, exceptions, sizes, headers, environment, documents.
+# Each check takes (path, text) or a set of files and yields findings, so that self_test.py can show that it finds something.
+import os
+import re
+import subprocess
+import sys
+
+# Who may include what, first match wins: folder -> prefixes of the include path. Standard and C headers are always
+# allowed; `<burin/...>` are the public headers. burin_rt <- burin_ops <- burin_graph <- {burin_compiler, burin}.
+RT = ["runtime/core/", "runtime/device/", "burin/rt/", "burin/dtype.h"]
+OPS = RT + ["runtime/ops/", "burin/dim.h", "burin/error.h"]
+GRAPH = OPS + ["compiler/graph/", "google/protobuf/", "xxhash.h"]
+MLIR = GRAPH + ["mlir/", "llvm/", "llvm-c/"]
+DIALECT = MLIR + ["compiler/ir/", "compiler/ops/"]
+PUBLIC = ["burin/"]
+LAYERS = [
+    ("runtime/include/burin/rt/", ["burin/rt/"]),
+    ("runtime/include/", ["burin/rt/", "burin/dtype.h", "burin/dim.h", "burin/error.h"]),
+    ("runtime/core/", RT),
+    ("runtime/device/", RT),
+    ("runtime/ops/", OPS + ["xxhash.h"]),
+    ("compiler/graph/", GRAPH),
+    ("compiler/ir/", DIALECT),
+    ("compiler/ops/", DIALECT + ["compiler/codegen/"]),
+    ("compiler/import/", DIALECT),
+    ("compiler/codegen/", DIALECT + ["compiler/codegen/"]),
+    ("compiler/driver/Compiler.h", GRAPH),  # the façade: what the frontend sees names nothing of MLIR
+    ("compiler/driver/", DIALECT + ["compiler/", "passes/", "spdlog/"]),
+    ("passes/", DIALECT + ["passes/"]),
+    ("frontend/include/", PUBLIC),
+    ("frontend/", GRAPH + PUBLIC + ["frontend/", "compiler/driver/Compiler.h", "spdlog/"]),
+    ("tools/burin-tblgen/", ["mlir/TableGen/", "mlir/Tools/mlir-tblgen/", "mlir/Support/", "llvm/", "tools/burin-tblgen/"]),
+    ("tools/burin-opt/", DIALECT + ["compiler/", "passes/"]),
+    ("tools/", OPS + PUBLIC + ["tools/", "compiler/graph/", "compiler/driver/Compiler.h"]),
+    ("examples/", PUBLIC),
+]
+# Exceptions live in the frontend and where programs call it.
+THROWERS = ("frontend/", "tools/burinc/", "tools/burin-inspect/", "tests/", "examples/", "benchmarks/")
+CODE = (".cpp", ".h", ".c", ".td", ".proto", ".py", ".cmake", ".cmake.in", ".py.in", ".sh")
+MAX_LINES = 800  # only tables may be longer, and say so in their opening comment
+
+
+def without_comments_and_strings(text):
+    pattern = r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
+    keep_lines = lambda m: "\n" * m.group(0).count("\n")
+    return re.sub(pattern, keep_lines, text, flags=re.S)
+
+
+def line_of(text, position):
+    return text.count("\n", 0, position) + 1
+
+
+def includes(path, text):
+    """Yields a finding for each include against the direction of the layers."""
+    allowed = next((prefixes for folder, prefixes in LAYERS if path.startswith(folder)), None)
+    if allowed is None or not path.endswith((".cpp", ".h", ".c")):
+        return
+    for m in re.finditer(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', text, re.M):
+        target = m.group(2)
+        standard = m.group(1) == "<" and ("/" not in target or target.startswith(("sys/", "sanitizer/"))) and target != "xxhash.h"
+        if standard or any(target.startswith(prefix) for prefix in allowed):
+            continue
+        yield f"{path}:{line_of(text, m.start())}: may not include {target}"
+
+
+def exceptions(path, text):
+    if not path.endswith((".cpp", ".h")) or path.startswith(THROWERS):
+        return
+    code = without_comments_and_strings(text)
+    for m in re.finditer(r"\bthrow\b|\btry\s*\{|\bcatch\s*\(", code):
+        yield f"{path}:{line_of(code, m.start())}: exceptions live in frontend/ only; return an Error"
+
+
+def environment(path, text):
+    if not path.endswith((".cpp", ".h")) or path.startswith(("tests/", "examples/", "benchmarks/")):
+        return
+    if path == "runtime/core/environment.cpp":
+        return
+    code = without_comments_and_strings(text)
+    for m in re.finditer(r"\b(secure_)?getenv\b", code):
+        yield f"{path}:{line_of(code, m.start())}: environment variables are read in runtime/core/environment.cpp only"
+
+
+def length(path, text):
+    lines = text.count("\n")
+    opening = "\n".join(text.split("\n")[:5]).lower()
+    if path.endswith(CODE) and lines > MAX_LINES and "table" not in opening:
+        yield f"{path}: {lines} lines, more than {MAX_LINES}, and not a table"
+
+
+def opening_comment(path, text):
+    if not (path.endswith(CODE) or os.path.basename(path) in ("CMakeLists.txt", "dev", "run")):
+        return
+    lines = [l for l in text.split("\n") if not l.startswith("#!")]
+    first = lines[0] if lines else ""
+    is_comment = first.startswith(("//", "/*", '"""')) or (first.startswith("# ") and not path.endswith((".cpp", ".h")))
+    if not is_comment:
+        yield f"{path}:1: a file opens with two to four lines: what, why here, what it must not depend on"
+
+
+def links(path, text, files):
+    """Relative links of a document lead somewhere."""
+    if not path.endswith(".md"):
+        return
+    folders = {os.path.dirname(f) for f in files}
+    folders |= {"/".join(d.split("/")[:i]) for d in folders for i in range(1, d.count("/") + 1)}
+    for m in re.finditer(r"\]\(([^)#\s]+)(#[^)]*)?\)", text):
+        target = m.group(1)
+        if re.match(r"[a-z]+:", target):
+            continue
+        resolved = os.path.normpath(os.path.join(os.path.dirname(path), target))
+        if resolved not in files and resolved.rstrip("/") not in folders:
+            yield f"{path}:{line_of(text, m.start())}: link to {target}, which is not there"
+
+
+def passes(contents):
+    """A pass has one name: definition, file, test."""
+    definitions = contents.get("passes/Passes.td", "")
+    for name, flag in re.findall(r'def\s+(\w+)\s*:\s*Pass<"([\w-]+)"', definitions):
+        expected = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+        if flag != expected:
+            yield f"passes/Passes.td: pass {name} has flag --{flag}, expected --{expected}"
+        found = [f for f in contents if os.path.basename(f) == f"{name}.cpp" and f.startswith(("passes/", "compiler/"))]
+        if not found:
+            yield f"passes/Passes.td: pass {name} has no {name}.cpp"
+        if not any(f.endswith(f"/{expected}.mlir") and f.startswith("tests/") for f in contents):
+            yield f"passes/Passes.td: pass {name} has no test {expected}.mlir"
+
+
+def readme_program(contents):
+    """The README's program is the compiled example, line by line."""
+    block = re.search(r"```cpp\n(.*?)```", contents.get("README.md", ""), re.S)
+    if not block:
+        return
+    example = {l.strip() for l in contents.get("examples/quickstart.cpp", "").split("\n")}
+    for line in block.group(1).split("\n"):
+        if line.strip() and line.strip() not in example:
+            yield f"README.md: `{line.strip()}` does not stand in examples/quickstart.cpp"
+
+
+def generated(path):
+    if path.endswith((".inc", ".pb.h", ".pb.cc", ".o", ".so", ".a")) or path.startswith("build"):
+        yield f"{path}: generated files are not committed"
+
+
+def main():
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], capture_output=True,
+                            text=True, check=True)
+    contents = {}
+    for path in listed.stdout.split("\n"):
+        if path and os.path.isfile(path):
+            with open(path, encoding="utf-8", errors="replace") as f:
+                contents[path] = f.read()
+    findings = list(passes(contents)) + list(readme_program(contents))
+    for path, text in sorted(contents.items()):
+        for check in (includes, exceptions, environment, length, opening_comment):
+            findings += check(path, text)
+        findings += links(path, text, set(contents))
+        findings += generated(path)
+    print("\n".join(findings) or f"{len(contents)} files checked")
+    return 1 if findings or not contents else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
