@@ -1,2 +1,32 @@
-# Install rules and the package that find_package(burin) reads: burin::burin (the C++ API) and burin::rt (the C ABI).
-include(GNUInstallDirs)
+# Install rules and the package that find_package(burin) reads: burin::burin (the C++ API) and burin::rt (the C ABI that
+# ahead-of-time artefacts link, also as burin::rt_static). Only the two include/ folders are a promise; nothing else goes.
+include(CMakePackageConfigHelpers)
+set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/burin")
+
+set(exported)
+foreach(target burin_rt burin_rt_static burin_graph burin)
+  if(TARGET ${target})
+    string(REGEX REPLACE "^burin_" "" name "${target}")
+    set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+    list(APPEND exported ${target})
+  endif()
+endforeach()
+install(TARGETS ${exported} EXPORT burin
+        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+if(TARGET burin_compiler)  # opened at run time, linked by nobody
+  install(TARGETS burin_compiler LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
+foreach(folder runtime frontend)
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/${folder}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+          FILES_MATCHING PATTERN "*.h")
+endforeach()
+# Public headers that are generated (ops.h) stand below generated/include.
+install(DIRECTORY "${CMAKE_BINARY_DIR}/generated/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        OPTIONAL FILES_MATCHING PATTERN "*.h" PATTERN "*.inc")
+
+install(EXPORT burin NAMESPACE burin:: DESTINATION "${package_folder}" FILE burinTargets.cmake)
+configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/burinConfig.cmake.in" "${CMAKE_BINARY_DIR}/burinConfig.cmake"
+                              INSTALL_DESTINATION "${package_folder}")
+write_basic_package_version_file("${CMAKE_BINARY_DIR}/burinConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${CMAKE_BINARY_DIR}/burinConfig.cmake" "${CMAKE_BINARY_DIR}/burinConfigVersion.cmake"
+        DESTINATION "${package_folder}")

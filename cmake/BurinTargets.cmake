@@ -10,6 +10,7 @@
 #   burin_lit_suite(FOLDER [DEPENDS target...])       tests/FOLDER/*.mlir and .test through lit, label FOLDER
 #   burin_example(FILE)                               one file, one program, run as a test with label `examples`
 #   burin_benchmark(FILE [LINK lib...])               one suite, bench_<file>
+include(GNUInstallDirs)
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -23,7 +24,8 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 # $ORIGIN everywhere: libraries find each other, and libburin finds libburin_compiler.so, beside themselves.
 set(CMAKE_BUILD_RPATH_USE_ORIGIN ON)
 set(CMAKE_BUILD_RPATH "$ORIGIN/../lib")
-set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/../lib")
+set(CMAKE_INSTALL_RPATH "$ORIGIN;$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)  # where libMLIR and libLLVM are
 
 # ccache shares objects between checkouts: paths below the source folder are hashed relative to it.
 find_program(BURIN_CCACHE ccache)
