@@ -20,9 +20,8 @@ foreach(folder runtime frontend)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/${folder}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
           FILES_MATCHING PATTERN "*.h")
 endforeach()
-# Public headers that are generated (ops.h) stand below generated/include.
-install(DIRECTORY "${CMAKE_BINARY_DIR}/generated/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
-        OPTIONAL FILES_MATCHING PATTERN "*.h" PATTERN "*.inc")
+install(DIRECTORY "${BURIN_GENERATED_DIR}/frontend/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
+        FILES_MATCHING PATTERN "*.h")  # ops.h, from the catalogue
 
 install(EXPORT burin NAMESPACE burin:: DESTINATION "${package_folder}" FILE burinTargets.cmake)
 configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/burinConfig.cmake.in" "${CMAKE_BINARY_DIR}/burinConfig.cmake"
