@@ -116,7 +116,10 @@ std::shared_ptr<const Constant> make_constant(HostTensor value);
 bool same_attribute(const Attribute&, const Attribute&);   ///< constants by digest
 std::uint64_t hash_attributes(const Attributes&, std::uint64_t seed = 0);
 
-/// Checks arity and attribute kinds, then runs the op's shape rule: the one entry for eager, recording, loading, verifying.
+/// The error that a fault becomes, same text whoever ran the op: `gather: index 7 is out of range, at element 3 of ...`.
+Error fault_error(const OpInfo&, burin_rt_fault_kind, std::int64_t index, std::int64_t value);
+
+/// Checks arity, attribute kinds and dtypes, then runs the op's shape rule: the one entry for eager, recording, loading, verifying.
 Result<std::vector<TensorType>> infer_types(OpKind, const ShapeQuery&);
 /// Shape rule, allocation and reference kernel: one op, now. Faults become an Error of code device.
 Result<std::vector<HostTensor>> run_reference(OpKind, std::span<const HostTensor> operands, const Attributes&,

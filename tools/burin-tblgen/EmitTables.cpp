@@ -5,6 +5,8 @@
 
 #include "llvm/ADT/STLExtras.h"
 
+#include <set>
+
 using namespace llvm;
 
 namespace burin::tblgen {
@@ -45,6 +47,31 @@ StringRef resultDtypeText(ResultDtype result) {
   return "";
 }
 
+/// Declares each shape rule and reference kernel that the catalogue names, so that nobody keeps a header of them.
+void emitDeclarations(ArrayRef<OpDef> ops, raw_ostream &os) {
+  std::set<std::string> rules, kernels, elementwise;
+  for (const OpDef &op : ops) {
+    if (op.regionOp)
+      continue;
+    rules.insert(StringRef(op.shapeRule).split("::").second.str());
+    if (op.referenceIsKernel)
+      kernels.insert(StringRef(op.reference).split("::").second.str());
+    else
+      elementwise.insert(op.mnemonic);
+  }
+  os << "namespace shape_rules {\n";
+  for (const std::string &name : rules)
+    os << "Result<std::vector<TensorType>> " << name << "(const ShapeQuery&);\n";
+  auto declareKernels = [&](const std::set<std::string> &names, StringRef space) {
+    os << "}\nnamespace " << space << " {\n";
+    for (const std::string &name : names)
+      os << "void " << name << "(std::span<const HostTensor>, std::span<HostTensor>, const Attributes&, const KernelSink&);\n";
+  };
+  declareKernels(kernels, "reference");
+  declareKernels(elementwise, "elementwise_kernels");
+  os << "}\n\n";
+}
+
 std::string derivativeText(const OpDef &op) {
   return op.derivative.kind == "none" ? "none: " + op.derivative.reason : op.derivative.kind;
 }
@@ -52,7 +79,9 @@ std::string derivativeText(const OpDef &op) {
 } // namespace
 
 void emitOpTables(ArrayRef<OpDef> ops, raw_ostream &os) {
-  os << banner("the OpInfo table, in catalogue order");
+  os << banner("the OpInfo table, in catalogue order, and the functions that it names")
+     << "// Included once, by catalogue.cpp, within namespace burin.\n";
+  emitDeclarations(ops, os);
   std::vector<std::string> rows;
   for (const OpDef &op : ops) {
     std::vector<std::string> names, attributes, dtypes, labels;

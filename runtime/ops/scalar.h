@@ -1,0 +1,181 @@
+// What `reference` expressions of the catalogue are made of: doubles, integers that wrap, bools, and the loop with NumPy
+// broadcasting that applies an expression and rounds once. Slow and plain on purpose: it is what everything is judged by.
+// Must not depend on how an op is lowered.
+#pragma once
+#include "runtime/ops/catalogue.h"
+
+#include <bit>
+#include <cmath>
+#include <concepts>
+#include <limits>
+#include <tuple>
+#include <type_traits>
+
+namespace burin::scalar {
+
+/// An integer as Burin means it: arithmetic wraps, division by zero gives 0, quotients round toward zero.
+template <class T> struct Int {
+  T value{};
+  constexpr Int() = default;
+  template <std::integral U> constexpr Int(U u) : value(static_cast<T>(u)) {}  // NOLINT(google-explicit-constructor)
+
+  using Wide = std::uint64_t;  // a sum, difference or product modulo 2^64 holds the one modulo 2^bits, signed or not
+  friend constexpr Int operator+(Int a, Int b) { return Int(static_cast<Wide>(a.value) + static_cast<Wide>(b.value)); }
+  friend constexpr Int operator-(Int a, Int b) { return Int(static_cast<Wide>(a.value) - static_cast<Wide>(b.value)); }
+  friend constexpr Int operator*(Int a, Int b) { return Int(static_cast<Wide>(a.value) * static_cast<Wide>(b.value)); }
+  friend constexpr Int operator-(Int a) { return Int() - a; }
+  friend constexpr Int operator/(Int a, Int b) {
+    if (b.value == 0) return Int();
+    if (std::is_signed_v<T> && b.value == static_cast<T>(-1)) return -a;  // the least integer wraps to itself
+    return Int(static_cast<T>(a.value / b.value));
+  }
+  friend constexpr bool operator==(Int a, Int b) { return a.value == b.value; }
+  friend constexpr bool operator<(Int a, Int b) { return a.value < b.value; }
+  friend constexpr bool operator>(Int a, Int b) { return a.value > b.value; }
+};
+
+/// The greater, the lesser; NaN if either is NaN.
+inline double maximum(double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) ? a : b;
+  return a < b || (a == b && std::signbit(a)) ? b : a;
+}
+inline double minimum(double a, double b) { return -maximum(-a, -b); }
+template <class T> constexpr Int<T> maximum(Int<T> a, Int<T> b) { return a < b ? b : a; }
+template <class T> constexpr Int<T> minimum(Int<T> a, Int<T> b) { return b < a ? b : a; }
+constexpr bool maximum(bool a, bool b) { return a || b; }
+inline double absolute(double x) { return std::fabs(x); }
+template <class T> constexpr Int<T> absolute(Int<T> x) { return x < Int<T>() ? -x : x; }
+
+/// How a dtype is stored and computed with.
+template <class T> struct Element { using Stored = T; using Value = Int<T>; };
+template <> struct Element<bool> { using Stored = std::uint8_t; using Value = bool; };
+template <> struct Element<bfloat16> { using Stored = bfloat16; using Value = double; };
+template <> struct Element<float> { using Stored = float; using Value = double; };
+template <> struct Element<double> { using Stored = double; using Value = double; };
+template <class T> using Stored = typename Element<T>::Stored;
+template <class T> using Value = typename Element<T>::Value;
+
+/// To bf16 with one rounding, to nearest even: first to an f32 rounded to odd, which cannot spoil the second step.
+inline bfloat16 to_bfloat16(double x) {
+  float f = static_cast<float>(x);
+  if (!std::isnan(x) && static_cast<double>(f) != x) {
+    auto bits = std::bit_cast<std::uint32_t>(f);
+    if (std::fabs(static_cast<double>(f)) > std::fabs(x)) --bits;  // toward zero
+    f = std::bit_cast<float>(bits | 1u);
+  }
+  return bfloat16(f);
+}
+
+template <class T> Value<T> load(Stored<T> x) {
+  if constexpr (std::is_same_v<T, bool>) return x != 0;
+  else if constexpr (std::is_same_v<T, bfloat16>) return static_cast<double>(static_cast<float>(x));
+  else return Value<T>(x);
+}
+template <class T> Stored<T> store(Value<T> x) {
+  if constexpr (std::is_same_v<T, bool>) return x ? 1 : 0;
+  else if constexpr (std::is_same_v<T, bfloat16>) return to_bfloat16(x);
+  else if constexpr (std::is_floating_point_v<T>) return static_cast<T>(x);
+  else return x.value;
+}
+
+/// Calls f(std::type_identity<T>) for the C++ type of `t`, instantiated for the dtypes in `set` only. bool is `bool`.
+template <unsigned set = 0xff, class F> void visit(Dtype t, F&& f) {
+  auto call = [&]<Dtype d, class T>() {
+    if constexpr ((set >> static_cast<unsigned>(d)) & 1u) f(std::type_identity<T>{});
+  };
+  switch (t) {
+    case Dtype::boolean: return call.template operator()<Dtype::boolean, bool>();
+    case Dtype::u8: return call.template operator()<Dtype::u8, std::uint8_t>();
+    case Dtype::i32: return call.template operator()<Dtype::i32, std::int32_t>();
+    case Dtype::i64: return call.template operator()<Dtype::i64, std::int64_t>();
+    case Dtype::u32: return call.template operator()<Dtype::u32, std::uint32_t>();
+    case Dtype::bf16: return call.template operator()<Dtype::bf16, bfloat16>();
+    case Dtype::f32: return call.template operator()<Dtype::f32, float>();
+    case Dtype::f64: return call.template operator()<Dtype::f64, double>();
+  }
+}
+
+/// Sizes as numbers; every reference kernel runs on known shapes.
+struct Sizes {
+  std::int64_t n[max_rank];
+  int rank = 0;
+  explicit Sizes(const Shape& s) : rank(s.rank()) { for (int i = 0; i < rank; ++i) n[i] = s[static_cast<std::size_t>(i)].value(); }
+  std::int64_t operator[](int i) const { return n[i]; }
+  std::int64_t product(int begin, int end) const {
+    std::int64_t p = 1;
+    for (int i = begin; i < end; ++i) p *= n[i];
+    return p;
+  }
+  std::int64_t count() const { return product(0, rank); }
+};
+
+/// Element strides of an operand of shape `in` seen under the shape `out`: 0 along axes that it is broadcast over.
+struct Strides {
+  std::int64_t s[max_rank];
+  Strides(const Sizes& in, const Sizes& out) {
+    std::int64_t step = 1;
+    int pad = out.rank - in.rank;
+    for (int i = out.rank - 1; i >= 0; --i) {
+      bool present = i >= pad && in[i - pad] != 1;
+      s[i] = present ? step : 0;
+      if (i >= pad) step *= in[i - pad];
+    }
+  }
+  std::int64_t operator[](int i) const { return s[i]; }
+};
+
+/// Walks an index over sizes, row-major; keeps linear offsets of several operands. Only for non-empty shapes.
+template <std::size_t n> struct Walk {
+  const Sizes& sizes;
+  std::array<Strides, n> strides;
+  std::array<std::int64_t, n> offset{};
+  std::int64_t at[max_rank] = {};
+  /// Steps axis `axis` and carries into the ones before it.
+  void next(int axis) {
+    for (int i = axis; i >= 0; --i) {
+      for (std::size_t k = 0; k < n; ++k) offset[k] += strides[k][i];
+      if (++at[i] < sizes[i]) return;
+      for (std::size_t k = 0; k < n; ++k) offset[k] -= strides[k][i] * sizes[i];
+      at[i] = 0;
+    }
+  }
+};
+
+inline void report_nan(const HostTensor& result, const KernelSink& sink);
+
+/// out[i] = f(operands[i]...) with broadcasting; R and Ts are element types, computed with as Value.
+template <class R, class... Ts, class F>
+void map(std::span<const HostTensor> operands, HostTensor& out, const KernelSink& sink, F f) {
+  constexpr std::size_t n = sizeof...(Ts);
+  Sizes sizes(out.type.shape);
+  std::int64_t count = sizes.count();
+  auto* result = static_cast<Stored<R>*>(out.buffer.mutable_data());
+  [&]<std::size_t... k>(std::index_sequence<k...>) {
+    std::tuple<const Stored<Ts>*...> data{static_cast<const Stored<Ts>*>(operands[k].buffer.data())...};
+    bool linear = (... && (operands[k].type.shape == out.type.shape || operands[k].num_elements() == 1));
+    if (linear) {
+      std::int64_t step[n] = {(operands[k].num_elements() == 1 ? 0 : 1)...};
+      for (std::int64_t i = 0; i < count; ++i) result[i] = store<R>(Value<R>(f(load<Ts>(std::get<k>(data)[i * step[k]])...)));
+    } else if (count > 0) {
+      Walk<n> walk{sizes, {Strides(Sizes(operands[k].type.shape), sizes)...}};
+      int last = sizes.rank - 1;
+      for (std::int64_t i = 0; i < count; ++i, walk.next(last))
+        result[i] = store<R>(Value<R>(f(load<Ts>(std::get<k>(data)[walk.offset[k]])...)));
+    }
+  }(std::index_sequence_for<Ts...>());
+  if constexpr (std::is_same_v<Value<R>, double>)
+    if (sink.check_mode) report_nan(out, sink);
+}
+
+/// Check mode: the first NaN of a result is a fault.
+inline void report_nan(const HostTensor& result, const KernelSink& sink) {
+  if (!sink.fault || !is_floating(result.type.dtype)) return;
+  visit<0xe0>(result.type.dtype, [&]<class T>(std::type_identity<T>) {
+    auto* p = static_cast<const Stored<T>*>(result.buffer.data());
+    if constexpr (std::is_same_v<Value<T>, double>)
+      for (std::int64_t i = 0, n = result.num_elements(); i < n; ++i)
+        if (std::isnan(load<T>(p[i]))) return sink.fault(sink.self, BURIN_RT_FAULT_NAN, i, 0);
+  });
+}
+
+}  // namespace burin::scalar

@@ -1,0 +1,147 @@
+// Shape rules of the elementwise, create, reduce and contract families, and what all rules are made of.
+// Texts follow DESIGN §11: op, what is wrong, the types met, what was expected; the label is the catalogue's.
+#include "runtime/ops/shape_rules.h"
+
+#include <algorithm>
+
+namespace burin::shape_rules {
+
+Error violation(const ShapeQuery& q, std::string_view label, std::string message, std::string hint) {
+  return Error{ErrorCode::invalid_argument, std::string(q.op->mnemonic) + ": " + std::move(message), std::string(label), "",
+               std::move(hint)};
+}
+
+std::string operand_text(const ShapeQuery& q) {
+  std::string text;
+  for (std::size_t i = 0; i < q.operands.size(); ++i) {
+    std::size_t name = std::min(i, q.op->operand_names.size() - 1);
+    std::string number = q.op->variadic && name + 1 == q.op->operand_names.size() ? "[" + std::to_string(i - name) + "]" : "";
+    text += (i ? ", " : "") + std::string(q.op->operand_names[name]) + number + " is " + to_string(q.operands[i]);
+  }
+  return text;
+}
+
+bool require(const ShapeQuery& q, const Guard& guard) {
+  if (auto known = decide(guard)) return *known;
+  if (!q.guards) return false;
+  if (std::find(q.guards->begin(), q.guards->end(), guard) == q.guards->end()) q.guards->push_back(guard);
+  return true;
+}
+
+bool same_size(const ShapeQuery& q, Dim a, Dim b) {
+  if (a == b) return true;
+  if (a.is_known() && b.is_known()) return false;
+  return require(q, Guard{Guard::Kind::equal, a, b});
+}
+
+std::optional<Dim> broadcast_size(const ShapeQuery& q, Dim a, Dim b) {
+  if (a == b || b == Dim(1)) return a;
+  if (a == Dim(1)) return b;
+  if (!same_size(q, a, b)) return std::nullopt;
+  return a.is_known() ? a : b.is_known() ? b : a;
+}
+
+Error bad_axis(const ShapeQuery& q, std::int64_t axis, const TensorType& type, std::string_view operand) {
+  int rank = type.shape.rank();
+  std::string range = rank == 0 ? "no axis" : rank == 1 ? "0 or -1" : std::to_string(-rank) + " to " + std::to_string(rank - 1);
+  return violation(q, "axis", "axis " + std::to_string(axis) + " is out of range: " + std::string(operand) + " is " +
+                                  to_string(type) + "; expected " + range);
+}
+
+Types one(const ShapeQuery& q, const Shape& shape) { return std::vector<TensorType>{{q.dtype, shape}}; }
+
+namespace {
+
+/// Broadcasts all operands' shapes from axis 0 to `rank - tail` (aligned at `tail` axes from the end).
+std::optional<Shape> broadcast_shapes(const ShapeQuery& q, int tail) {
+  int rank = 0;
+  for (const TensorType& t : q.operands) rank = std::max(rank, t.shape.rank() - tail);
+  Shape out;
+  for (int i = 0; i < rank; ++i) {
+    Dim size = 1;
+    for (const TensorType& t : q.operands) {
+      int at = i - (rank - (t.shape.rank() - tail));
+      if (at < 0) continue;
+      auto both = broadcast_size(q, size, t.shape[static_cast<std::size_t>(at)]);
+      if (!both) return std::nullopt;
+      size = *both;
+    }
+    out.push_back(size);
+  }
+  return out;
+}
+
+/// A remedy where one operand has rank 1 and would fit another axis of the other: `reshape(b, {4, 1})`.
+std::string reshape_hint(const ShapeQuery& q) {
+  if (q.operands.size() != 2) return {};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Shape& vector = q.operands[i].shape;
+    const Shape& other = q.operands[1 - i].shape;
+    if (vector.rank() != 1 || other.rank() != 2 || vector[0] != other[0]) continue;
+    return "did you mean reshape(" + std::string(q.op->operand_names[i]) + ", {" + to_string(vector[0]) + ", 1})?";
+  }
+  return {};
+}
+
+}  // namespace
+
+Types broadcast(const ShapeQuery& q) {
+  if (q.operands.size() == 1) return one(q, q.operands[0].shape);
+  auto shape = broadcast_shapes(q, 0);
+  if (!shape)
+    return violation(q, "shape-mismatch", "shapes do not broadcast: " + operand_text(q) +
+                     "; expected each size, from the last axis on, to be equal or 1", reshape_hint(q));
+  return one(q, *shape);
+}
+
+Types constant(const ShapeQuery& q) {
+  return std::vector<TensorType>{attribute<std::shared_ptr<const Constant>>(q, 0)->value.type};
+}
+
+Types reduce(const ShapeQuery& q) {
+  const TensorType& x = q.operands[0];
+  const auto& axes = attribute<std::vector<std::int64_t>>(q, 0);
+  bool keepdims = attribute<bool>(q, 1);
+  std::uint32_t reduced = 0;
+  for (std::int64_t axis : axes) {
+    if (axis < 0 || axis >= x.shape.rank()) return bad_axis(q, axis, x, "x");
+    if (reduced & (1u << axis))
+      return violation(q, "repeated-axis", "axis " + std::to_string(axis) + " is given twice: x is " + to_string(x) +
+                                               "; expected each axis once");
+    reduced |= 1u << axis;
+  }
+  Shape out;
+  for (int i = 0; i < x.shape.rank(); ++i) {
+    if (!(reduced & (1u << i))) out.push_back(x.shape[static_cast<std::size_t>(i)]);
+    else if (keepdims) out.push_back(1);
+  }
+  return one(q, out);
+}
+
+Types matmul(const ShapeQuery& q) {
+  const TensorType &lhs = q.operands[0], &rhs = q.operands[1];
+  int m = lhs.shape.rank(), n = rhs.shape.rank();
+  if (m < 2 || n < 2) {
+    std::string hint = n == 1 && m >= 1 ? "did you mean reshape(rhs, {" + to_string(rhs.shape[0]) + ", 1})?"
+                       : m == 1         ? "did you mean reshape(lhs, {1, " + to_string(lhs.shape[0]) + "})?"
+                                        : "";
+    return violation(q, "rank", "operands are not matrices: " + operand_text(q) + "; expected rank 2 or more for both", hint);
+  }
+  auto at = [](const TensorType& t, int from_end) { return t.shape[static_cast<std::size_t>(t.shape.rank() - from_end)]; };
+  if (!same_size(q, at(lhs, 1), at(rhs, 2))) {
+    std::string hint = n == 2 && at(lhs, 1) == at(rhs, 1)   ? "did you mean transpose(rhs)?"
+                       : m == 2 && at(lhs, 2) == at(rhs, 2) ? "did you mean transpose(lhs)?"
+                                                  : "";
+    return violation(q, "shape-mismatch", "inner dimensions differ: " + operand_text(q) + "; expected rhs dim " +
+                     std::to_string(n - 2) + " to be " + to_string(at(lhs, 1)), hint);
+  }
+  auto batch = broadcast_shapes(q, 2);
+  if (!batch)
+    return violation(q, "shape-mismatch", "leading axes do not broadcast: " + operand_text(q) +
+                     "; expected each size before the last two to be equal or 1");
+  batch->push_back(at(lhs, 2));
+  batch->push_back(at(rhs, 1));
+  return one(q, *batch);
+}
+
+}  // namespace burin::shape_rules

@@ -1,0 +1,33 @@
+// Shape rules: from operand types and attributes to result types, or the error that the user sees in every mode.
+// Named sizes never broadcast as 1; where two sizes must be equal and it cannot be known, a guard says so (DESIGN §3).
+// Must not look at data. infer_types has checked arity, attribute kinds and dtypes before a rule runs.
+// The rules themselves are declared by the generated table, from the catalogue's `shapeRule`; a missing one is a link error.
+#pragma once
+#include "runtime/ops/catalogue.h"
+
+#include <optional>
+
+namespace burin::shape_rules {
+
+using Types = Result<std::vector<TensorType>>;
+
+// -- What rules are made of (shape_rules.cpp) --------------------------------------------------------------------
+
+/// `reduce_sum: MESSAGE [label]`, with the hint as the remedy.
+Error violation(const ShapeQuery&, std::string_view label, std::string message, std::string hint = {});
+/// `a is f32[2,3], b is f32[4]`, for the end of messages.
+std::string operand_text(const ShapeQuery&);
+/// Whether the sizes are equal: known at once, or true with a guard added. False where they differ or guards are refused.
+bool same_size(const ShapeQuery&, Dim a, Dim b);
+/// The size that `a` and `b` broadcast to, or nullopt. A number is preferred to a name in the result.
+std::optional<Dim> broadcast_size(const ShapeQuery&, Dim a, Dim b);
+/// Adds `guard` unless it is decided; false where it is decided against or guards are refused.
+bool require(const ShapeQuery&, const Guard& guard);
+/// The error for an axis outside [0, rank).
+Error bad_axis(const ShapeQuery&, std::int64_t axis, const TensorType& type, std::string_view operand);
+/// One result of the query's dtype.
+Types one(const ShapeQuery&, const Shape&);
+
+template <class T> const T& attribute(const ShapeQuery& q, std::size_t i) { return std::get<T>(q.attributes[i]); }
+
+}  // namespace burin::shape_rules
