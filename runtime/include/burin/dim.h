@@ -4,6 +4,7 @@
 #include <burin/dtype.h>
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -14,20 +15,38 @@
 
 namespace burin {
 
-/// A size: a non-negative number, or an expression (`+ - × floordiv ceildiv max`) over named sizes.
-/// Interned in normal form for the life of the process (dim.cpp), which makes comparison and hashing one word.
-/// Thread-safe. Example: `Dim n("batch"); (n + 1) * 2 == n * 2 + 2`.
+class Dim;
+namespace detail {
+std::int64_t intern_number(std::int64_t negative);  ///< a number below zero is an interned expression
+Dim add(Dim, Dim);
+Dim subtract(Dim, Dim);
+Dim multiply(Dim, Dim);
+}  // namespace detail
+
+/// A size: a non-negative number, or an expression (`+ - × floordiv ceildiv max`) over named sizes, which are taken to
+/// be non-negative (positive where they divide). Two are equal iff their normal forms are: polynomials over names and
+/// irreducible floordiv and max terms. Interned for the life of the process (dim.cpp), which makes comparison and
+/// hashing one word. Thread-safe. Example: `Dim n("batch"); (n + 1) * 2 == n * 2 + 2`.
+/// Arithmetic that leaves 64 bits, or an expression beyond some hundred terms, gives `Dim::overflow()`, which absorbs.
 class Dim {
  public:
   constexpr Dim() = default;                          ///< 0
-  template <std::integral T> constexpr Dim(T n) : word_(static_cast<std::int64_t>(n)) {}  // NOLINT(google-explicit-constructor)
+  template <std::integral T> constexpr Dim(T n) {     // NOLINT(google-explicit-constructor)
+    if constexpr (std::unsigned_integral<T> && sizeof(T) == 8) {
+      word_ = n > static_cast<T>(INT64_MAX) ? overflow_word : static_cast<std::int64_t>(n);
+    } else {
+      word_ = n >= 0 ? static_cast<std::int64_t>(n) : detail::intern_number(static_cast<std::int64_t>(n));
+    }
+  }
   Dim(std::string_view size_name);                    ///< the named size; the name is [A-Za-z_][A-Za-z0-9_]*
   Dim(const char* size_name) : Dim(std::string_view(size_name)) {}
+  static constexpr Dim overflow() { return from_word(overflow_word); }  ///< printed `overflow!`; never a size
 
   constexpr bool is_known() const { return word_ >= 0; }
+  constexpr bool is_overflow() const { return word_ == overflow_word; }
   /// The number; a negative word means an expression. Only for known Dims.
   constexpr std::int64_t value() const { return word_; }
-  /// Frontend code gets a TraceError with the remedy through this conversion where the size is not known.
+  /// The number; a TraceError with the remedy where the size is not known. Defined by the frontend, not below it.
   explicit operator std::int64_t() const;
 
   friend constexpr bool operator==(Dim, Dim) = default;
@@ -35,15 +54,32 @@ class Dim {
   static constexpr Dim from_word(std::int64_t w) { Dim d; d.word_ = w; return d; }
 
  private:
-  std::int64_t word_ = 0;  // >= 0: the number; < 0: ~index into the table of interned expressions
+  static constexpr std::int64_t overflow_word = INT64_MIN;
+  std::int64_t word_ = 0;  // >= 0: the number; < 0: ~index into the table of interned expressions, or overflow_word
 };
 
-Dim operator+(Dim, Dim);
-Dim operator-(Dim, Dim);  ///< may denote a negative intermediate inside an expression; a shape's Dim never is one
-Dim operator*(Dim, Dim);
-Dim floordiv(Dim, Dim);
-Dim ceildiv(Dim, Dim);
+inline Dim operator+(Dim a, Dim b) {
+  std::int64_t r;
+  if (a.is_known() && b.is_known() && !__builtin_add_overflow(a.value(), b.value(), &r)) return Dim::from_word(r);
+  return detail::add(a, b);
+}
+/// May denote a negative intermediate inside an expression; a shape's Dim never is one.
+inline Dim operator-(Dim a, Dim b) {
+  if (a.is_known() && b.is_known() && a.value() >= b.value()) return Dim::from_word(a.value() - b.value());
+  return detail::subtract(a, b);
+}
+inline Dim operator*(Dim a, Dim b) {
+  std::int64_t r;
+  if (a.is_known() && b.is_known() && !__builtin_mul_overflow(a.value(), b.value(), &r)) return Dim::from_word(r);
+  return detail::multiply(a, b);
+}
+Dim floordiv(Dim, Dim);   ///< rounds down; a divisor of zero gives zero
+Dim ceildiv(Dim a, Dim b);  ///< floordiv(a + b - 1, b), and is that in normal form
 Dim max(Dim, Dim);
+/// True only if `d >= 0` whatever the named sizes are; a shape's Dim must be so.
+bool provably_nonnegative(Dim d);
+/// The number that `d` denotes when it is one, negative ones included.
+std::optional<std::int64_t> constant_value(Dim d);
 
 /// `n`, `2*n + 1`, `ceildiv(n, 8)`, `128`.
 std::string to_string(Dim);
@@ -57,17 +93,20 @@ struct DimBinding {
   std::string_view name;
   Dim value;
 };
-/// `d` with each named size replaced; names without a binding stay.
+/// `d` with each named size replaced at once; names without a binding stay.
 Dim substitute(Dim d, std::span<const DimBinding> bindings);
+/// A digest of the expression that is the same in every process (words are not).
+std::uint64_t stable_hash(Dim d);
 
 /// A condition on sizes that a trace relies on (`n == m`, `n % 16 == 0`), checked once at entry.
 struct Guard {
-  enum class Kind : std::uint8_t { equal, divisible, at_least } kind;
+  enum class Kind : std::uint8_t { equal, divisible, at_least } kind = Kind::equal;
   Dim lhs, rhs;
   friend bool operator==(const Guard&, const Guard&) = default;
 };
-std::string to_string(const Guard&);
-/// true or false when the sizes are known after substitution, else nullopt.
+std::string to_string(const Guard&);        ///< `n == 2*m`, `n % 16 == 0`, `n >= 4`
+std::optional<Guard> parse_guard(std::string_view);
+/// true or false when that is certain after substitution, whatever the remaining names are; else nullopt.
 std::optional<bool> decide(const Guard&, std::span<const DimBinding> bindings = {});
 
 inline constexpr int max_rank = BURIN_RT_MAX_RANK;

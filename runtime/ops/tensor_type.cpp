@@ -1,0 +1,34 @@
+// Shape: sizes inline, at most max_rank of them.
+#include <burin/dim.h>
+
+#include <algorithm>
+#include <cassert>
+
+namespace burin {
+
+Shape::Shape(std::span<const Dim> dims) {
+  assert(dims.size() <= static_cast<std::size_t>(max_rank) && "callers check ranks: shape rules give an error first");
+  for (Dim d : dims.first(std::min(dims.size(), static_cast<std::size_t>(max_rank)))) push_back(d);
+}
+Shape::Shape(std::initializer_list<Dim> dims) : Shape(std::span<const Dim>(dims.begin(), dims.size())) {}
+
+Shape Shape::of(std::span<const std::int64_t> dims) {
+  Shape s;
+  assert(dims.size() <= static_cast<std::size_t>(max_rank));
+  for (std::int64_t d : dims.first(std::min(dims.size(), static_cast<std::size_t>(max_rank)))) s.push_back(d);
+  return s;
+}
+
+bool Shape::is_static() const {
+  return std::all_of(begin(), end(), [](Dim d) { return d.is_known(); });
+}
+
+Dim Shape::num_elements() const {
+  Dim n = 1;
+  for (Dim d : *this)
+    if (d == Dim(0)) return 0;  // an empty tensor, whatever else would overflow
+  for (Dim d : *this) n = n * d;
+  return n;
+}
+
+}  // namespace burin
