@@ -118,6 +118,38 @@ Value Emitter::multiplyAdd(Value X, Value Y, Value Z) {
   return LLVM::FAddOp::create(B, LLVM::FMulOp::create(B, X, Y), Z);
 }
 
+Value Emitter::constant(Type T, int64_t V) {
+  TypedAttr A = B.getIntegerAttr(getElementTypeOrSelf(T), V);
+  if (auto Vector = dyn_cast<VectorType>(T))
+    A = DenseElementsAttr::get(Vector, Attribute(A));
+  return LLVM::ConstantOp::create(B, T, A);
+}
+
+/// `T` with another element type: scalar for scalar, vector for vector.
+static Type withElement(Type T, Type Element) {
+  if (auto Vector = dyn_cast<VectorType>(T))
+    return Vector.clone(Element);
+  return Element;
+}
+
+Value Emitter::extendBf16(Value Bits) {
+  Type I32 = withElement(Bits.getType(), B.getI32Type());
+  Value Wide = LLVM::ZExtOp::create(B, I32, Bits);
+  return LLVM::BitcastOp::create(B, withElement(I32, B.getF32Type()), LLVM::ShlOp::create(B, Wide, constant(I32, 16)));
+}
+
+Value Emitter::roundToBf16(Value X) {
+  Type I32 = withElement(X.getType(), B.getI32Type());
+  Value Bits = LLVM::BitcastOp::create(B, I32, X);
+  Value Upper = LLVM::LShrOp::create(B, Bits, constant(I32, 16));
+  Value Odd = LLVM::AndOp::create(B, Upper, constant(I32, 1));
+  Value Bias = LLVM::AddOp::create(B, Odd, constant(I32, 0x7fff));
+  Value Rounded = LLVM::LShrOp::create(B, LLVM::AddOp::create(B, Bits, Bias), constant(I32, 16));
+  Value Quiet = LLVM::OrOp::create(B, Upper, constant(I32, 0x40));
+  Value IsNan = LLVM::FCmpOp::create(B, LLVM::FCmpPredicate::uno, X, X);
+  return LLVM::TruncOp::create(B, withElement(I32, B.getI16Type()), select(IsNan, Quiet, Rounded));
+}
+
 // -- memory --------------------------------------------------------------------------------------------------------
 
 unsigned Emitter::alignmentOf(const Buffer &M) const {

@@ -70,6 +70,13 @@ public:
   /// X * Y + Z for floats (one rounding where the target has FMA, else two) and integers (wrapping); scalar or vector.
   Value multiplyAdd(Value X, Value Y, Value Z);
 
+  /// bf16 as stored (i16) to f32, scalar or vector.
+  Value extendBf16(Value Bits);
+  /// f32 to bf16 as stored (i16): to nearest even, NaN stays NaN, denormals kept (the instruction would flush them).
+  Value roundToBf16(Value X);
+  /// A constant of scalar or vector type T with `V` in each lane.
+  Value constant(Type T, int64_t V);
+
   // -- memory: indices count elements ----------------------------------------------------------------------------
   Value address(const Buffer &M, Value Index);
   Value load(const Buffer &M, Value Index);

@@ -1,0 +1,74 @@
+// Checks a matrix product's shapes, brings it to normal form and chooses the strategy.
+#include "compiler/codegen/cpu/GemmProblem.h"
+
+namespace burin::codegen::cpu {
+using namespace mlir;
+
+static Error unsupported(std::string Message) {
+  return Error{ErrorCode::unsupported, "matmul: " + std::move(Message), "codegen", "", ""};
+}
+
+/// Fills the batch dims of `P` from those of the operands, aligned at the right.
+static Result<void> broadcastBatches(MatmulProblem &P, ArrayRef<int64_t> Lhs, ArrayRef<int64_t> Rhs) {
+  size_t Rank = std::max(Lhs.size(), Rhs.size());
+  auto dim = [&](ArrayRef<int64_t> Dims, size_t D) -> int64_t {
+    size_t Missing = Rank - Dims.size();
+    return D < Missing ? 1 : Dims[D - Missing];
+  };
+  for (size_t D = 0; D < Rank; ++D) {
+    int64_t L = dim(Lhs, D), R = dim(Rhs, D);
+    if (L != R && L != 1 && R != 1)
+      return unsupported("batch dims do not broadcast (an earlier check should have said so)");
+    int64_t Size = L == 1 ? R : L;
+    if (Size == 1)
+      continue;
+    P.Batch.push_back(Size);
+    P.LhsMoves.push_back(L == Size);
+    P.RhsMoves.push_back(R == Size);
+  }
+  return {};
+}
+
+/// [batch, M, K] x [K, N] is one product with batch * M rows.
+static void foldBatchIntoRows(MatmulProblem &P) {
+  bool EpilogueSeesRows = P.Epilogue && P.Epilogue->Apply;
+  if (P.Batch.empty() || P.LhsTransposed || EpilogueSeesRows || !llvm::all_of(P.LhsMoves, [](bool M) { return M; }) ||
+      llvm::any_of(P.RhsMoves, [](bool M) { return M; }))
+    return;
+  P.M.Factors.append(P.Batch.begin(), P.Batch.end());
+  P.Batch.clear();
+  P.LhsMoves.clear();
+  P.RhsMoves.clear();
+}
+
+Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfig &Config, const CpuTarget &Target) {
+  if (Config.Element == Dtype::boolean)
+    return unsupported("there is no product of bool matrices; cast to i32 first");
+  if (Config.LhsShape.size() < 2 || Config.RhsShape.size() < 2)
+    return unsupported("operands of a kernel have at least two dims");
+  auto Lhs = ArrayRef(Config.LhsShape), Rhs = ArrayRef(Config.RhsShape);
+  MatmulProblem P;
+  P.Element = Config.Element;
+  P.LhsTransposed = Config.LhsTransposed;
+  P.RhsTransposed = Config.RhsTransposed;
+  P.NumSizes = Config.NumSizes;
+  P.Epilogue = Config.Epilogue.Apply ? &Config.Epilogue : nullptr;
+  auto MK = Lhs.take_back(2), KN = Rhs.take_back(2);
+  P.M = Extent(MK[P.LhsTransposed ? 1 : 0]);
+  P.K = Extent(MK[P.LhsTransposed ? 0 : 1]);
+  P.N = Extent(KN[P.RhsTransposed ? 0 : 1]);
+  int64_t KOfRhs = KN[P.RhsTransposed ? 1 : 0];
+  if (P.K.Factors.front() != KOfRhs)
+    return unsupported("inner dims differ (an earlier check should have said so)");
+  if (auto Batches = broadcastBatches(P, Lhs.drop_back(2), Rhs.drop_back(2)); !Batches)
+    return Batches.error();
+  foldBatchIntoRows(P);
+
+  if (wantsStreamedMatmul(P, Target))
+    emitStreamedMatmul(Module, Name, P, Target);
+  else
+    emitBlockedMatmul(Module, Name, P, Target);
+  return {};
+}
+
+}  // namespace burin::codegen::cpu

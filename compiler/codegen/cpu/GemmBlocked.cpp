@@ -1,0 +1,404 @@
+// The blocked matrix product: B is packed into panels [k][NR] that stay in L2, A into a micro-panel that stays in L1,
+// and one register tile of MR x NR accumulators runs over k (Goto and van de Geijn, "Anatomy of High-Performance Matrix
+// Multiplication", 2008). One k loop serves every shape: packing pads k, ragged tiles leave through a small tile in
+// scratch. So sizes may be operands, there are no masks in the hot path, and there is one body to compile.
+#include "compiler/codegen/cpu/GemmProblem.h"
+
+namespace burin::codegen::cpu {
+using namespace mlir;
+
+namespace {
+
+int64_t ceilDiv(int64_t A, int64_t B) { return (A + B - 1) / B; }
+int64_t roundUp(int64_t A, int64_t B) { return ceilDiv(A, B) * B; }
+
+/// Sizes of blocks; a choice of speed, not of results (but KC, which fixes the order of summation).
+struct Plan {
+  int64_t Lanes, MR, NV, NR;
+  int64_t KC = -1;           ///< k block; -1: all of K at once, K being an operand
+  int64_t NC;                ///< columns packed at once
+  bool OneKBlock = false;    ///< known when compiling
+  bool InterleaveA = false;  ///< A's micro-panel is [k][MRPadded], else [MR][KC + pad]
+  static constexpr int64_t KU = 2;  ///< unrolling of the k loop; packing pads k to it
+
+  int64_t paddedMR() const { return roundUp(MR, Lanes); }
+  int64_t rowStrideA() const { return roundUp(KC, Lanes) + 16; }  // + 16: rows of a power-of-two KC would collide in L1
+};
+
+/// Rows of the register tile: all that registers hold, less what the last tile of M rows would waste.
+int64_t chooseRows(const MatmulProblem &P, const CpuTarget &T, bool Fma, int64_t NV) {
+  int64_t Accumulators = T.NumVectorRegisters - NV - (Fma ? 1 : 2);  // B vectors, the broadcast, the product
+  int64_t Most = std::min<int64_t>(Accumulators / NV, T.NumVectorRegisters >= 32 ? 14 : 6);
+  if (!P.M.isStatic())
+    return std::min<int64_t>(Most, 8);  // batches are powers of two, or one row: waste less
+  int64_t M = std::max<int64_t>(P.M.value(), 1), Best = Most;
+  double BestCost = 1e30;
+  for (int64_t R = Most; R >= 1; --R)
+    // A tile costs its multiply-adds and, overlapped in part, its loads; too few chains do not fill the units.
+    if (double Cost = ceilDiv(M, R) * (std::max<double>(R * NV, 8) + 0.2 * NV); Cost < BestCost * 0.999)
+      Best = R, BestCost = Cost;
+  return Best;
+}
+
+Plan choosePlan(const MatmulProblem &P, const CpuTarget &T, Type Compute) {
+  Plan Q;
+  int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
+  Q.Lanes = T.lanes(8 * Bytes);
+  Q.NV = P.N.isStatic() && P.N.value() <= Q.Lanes ? 1 : 2;
+  Q.NR = Q.NV * Q.Lanes;
+  Q.MR = chooseRows(P, T, T.Fma && isa<FloatType>(Compute), Q.NV);
+
+  int64_t MostK = 1024 / Bytes;  // a panel of B and one of A fit L1 together, about
+  if (P.K.isStatic()) {
+    int64_t K = std::max<int64_t>(P.K.value(), 1);
+    int64_t Blocks = P.roundsOnStore() ? 1 : ceilDiv(K, MostK);
+    Q.KC = roundUp(ceilDiv(K, Blocks), Plan::KU);
+    Q.OneKBlock = Blocks == 1;
+  } else if (P.roundsOnStore()) {
+    Q.OneKBlock = true;
+  } else {
+    Q.KC = MostK;
+  }
+  Q.InterleaveA = P.LhsTransposed || Q.KC < 0 || Q.KC > 2 * MostK;
+
+  int64_t KForSpace = Q.KC < 0 ? 1024 : Q.KC;
+  int64_t Most = std::clamp<int64_t>(T.L2Bytes / 2 / (KForSpace * Bytes) / Q.NR, 1, 1024 / Q.NR) * Q.NR;
+  Q.NC = Most;
+  if (P.N.isStatic()) {
+    int64_t N = std::max<int64_t>(P.N.value(), 1);
+    Q.NC = roundUp(ceilDiv(N, ceilDiv(N, Most)), Q.NR);
+  }
+  return Q;
+}
+
+/// Lanes rows of Lanes elements, transposed by log2(Lanes) rounds of perfect shuffles.
+void transposeTile(Emitter &E, Values &Rows) {
+  int64_t L = Rows.size();
+  SmallVector<int32_t> Low, High;
+  for (int64_t I = 0; I < L / 2; ++I) {
+    Low.append({static_cast<int32_t>(I), static_cast<int32_t>(L + I)});
+    High.append({static_cast<int32_t>(L / 2 + I), static_cast<int32_t>(L + L / 2 + I)});
+  }
+  for (int64_t Round = 1; Round < L; Round *= 2) {
+    Values Next(L);
+    for (int64_t I = 0; I < L / 2; ++I) {
+      Next[2 * I] = LLVM::ShuffleVectorOp::create(E.B, Rows[I], Rows[I + L / 2], Low);
+      Next[2 * I + 1] = LLVM::ShuffleVectorOp::create(E.B, Rows[I], Rows[I + L / 2], High);
+    }
+    Rows = Next;
+  }
+}
+
+class BlockedEmitter {
+public:
+  BlockedEmitter(KernelBuilder &Kernel, const MatmulProblem &P, const Plan &Q)
+      : Kernel(Kernel), E(Kernel.E), P(P), Q(Q), Ops(Kernel, P), Compute(P.computeType(E.B.getContext())),
+        Vector(E.vectorType(Compute, Q.Lanes)) {
+    for (unsigned I = 0; I < P.NumSizes; ++I)
+      Sizes.push_back(Kernel.size(I));
+    NRagged = !P.N.isStatic() || P.N.value() % Q.NR != 0;
+    MRagged = !P.M.isStatic() || P.M.value() % Q.MR != 0;
+  }
+
+  void emit() {
+    Tiles = E.ceilDiv(Ops.M, Q.MR);
+    Value Columns = E.ceilDiv(Ops.N, Q.NC);
+    KCap = Q.KC > 0 ? E.index(Q.KC) : E.max(roundUpK(Ops.K), E.index(Plan::KU));
+    openScratch();
+    if (P.Batch.empty())
+      return columns(Kernel.begin(), Kernel.end());
+    Value PerMatrix = E.max(E.mul(Tiles, Columns), E.index(1));
+    MatmulOperands All = Ops;
+    Value Last = E.div(E.add(Kernel.end(), E.add(PerMatrix, -1)), PerMatrix);
+    E.loop(E.div(Kernel.begin(), PerMatrix), Last, 1, [&](Value Matrix) {
+      Ops = All.at(E, P, Sizes, Matrix);
+      Value Base = E.mul(Matrix, PerMatrix);
+      columns(E.max(E.sub(Kernel.begin(), Base), E.index(0)), E.min(E.sub(Kernel.end(), Base), PerMatrix));
+    });
+  }
+
+private:
+  KernelBuilder &Kernel;
+  Emitter &E;
+  const MatmulProblem &P;
+  const Plan &Q;
+  MatmulOperands Ops;
+  SmallVector<Value> Sizes;
+  Type Compute;
+  VectorType Vector;
+  bool NRagged, MRagged;
+  Value Tiles, KCap;
+  Buffer PackedA, PackedB, Tile;
+
+  Value roundUpK(Value K) { return E.mul(E.ceilDiv(K, Plan::KU), Plan::KU); }
+
+  void openScratch() {
+    int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
+    Value SizeB = E.add(E.mul(KCap, Q.NC), Q.Lanes * Q.NR);  // a transposing pack may write Lanes - 1 rows too many
+    Value SizeA = Q.InterleaveA ? E.mul(E.add(KCap, Q.Lanes), Q.paddedMR()) : E.index(Q.MR * Q.rowStrideA());
+    auto align = [&](Value V) { return E.mul(E.ceilDiv(V, 64), 64); };
+    SizeB = align(SizeB);
+    SizeA = align(SizeA);
+    Value Total = E.add(E.add(SizeB, SizeA), Q.MR * Q.NR);
+    Buffer All = Kernel.scratch(E.mul(Total, Bytes), Compute);
+    All.Alignment = Q.Lanes * Bytes;
+    PackedB = PackedA = Tile = All;
+    PackedA.Base = E.address(All, SizeB);
+    Tile.Base = E.address(All, E.add(SizeB, SizeA));
+  }
+
+  // Blocks [Lo, Hi) of one matrix: column blocks, and in each a run of row tiles.
+  void columns(Value Lo, Value Hi) {
+    Value PerColumn = E.max(Tiles, E.index(1));
+    Value End = E.div(E.add(Hi, E.add(PerColumn, -1)), PerColumn);
+    E.loop(E.div(Lo, PerColumn), End, 1, [&](Value Column) {
+      Value Base = E.mul(Column, PerColumn), J = E.mul(Column, Q.NC);
+      Value JEnd = E.min(E.add(J, Q.NC), Ops.N);
+      Value T0 = E.max(E.sub(Lo, Base), E.index(0)), T1 = E.min(E.sub(Hi, Base), PerColumn);
+      if (Q.OneKBlock)
+        return kBlock(J, JEnd, T0, T1, E.index(0), Ops.K);
+      Value Step = E.index(Q.KC);
+      if (!P.K.isStatic()) {  // blocks of equal size, known here only; at least one, so that K = 0 stores zeros
+        Value Blocks = E.ceilDiv(E.max(Ops.K, E.index(1)), Q.KC);
+        Step = E.max(roundUpK(E.div(E.add(Ops.K, E.add(Blocks, -1)), Blocks)), E.index(Plan::KU));
+      }
+      E.loop(E.index(0), E.max(Ops.K, E.index(1)), Step, ValueRange{}, [&](Value Pc, ValueRange) {
+        kBlock(J, JEnd, T0, T1, Pc, E.min(E.sub(Ops.K, Pc), Step));
+        return Values{};
+      });
+    });
+  }
+
+  void kBlock(Value J, Value JEnd, Value T0, Value T1, Value Pc, Value Kc) {
+    Value KcPadded = P.K.isStatic() && P.K.value() % Plan::KU == 0 ? Kc : roundUpK(Kc);
+    if (P.RhsTransposed)
+      packTransposed(Ops.B, Ops.K, J, JEnd, Ops.N, Pc, Kc, PackedB, Q.NR, E.mul(KCap, Q.NR));
+    else
+      packRowsOfB(J, JEnd, Pc, Kc);
+    E.loop(T0, T1, 1, [&](Value T) {
+      Value I = E.mul(T, Q.MR);
+      if (P.LhsTransposed)
+        packColumnsOfA(I, Pc, Kc, KcPadded);
+      else if (Q.InterleaveA)
+        packTransposed(Ops.A, Ops.K, I, E.add(I, Q.paddedMR()), Ops.M, Pc, Kc, PackedA, Q.paddedMR(), Value());
+      else
+        packRowsOfA(I, Pc, Kc);
+      E.loop(J, JEnd, Q.NR, [&](Value Column) {
+        microTile(I, Column, E.mul(E.sub(Column, J), KCap), Pc, Kc, KcPadded);
+      });
+    });
+  }
+
+  // -- packing ---------------------------------------------------------------------------------------------------
+  // B[Pc.., J..JEnd) -> panels [panel][k][NR]. Rows are the outer loop: B is read in long runs (hardware prefetch, few
+  // TLB misses), the destination is in cache. Columns beyond N and the row that pads k are zero.
+  void packRowsOfB(Value J, Value JEnd, Value Pc, Value Kc) {
+    Value JFull = NRagged ? E.add(J, E.mul(E.div(E.sub(JEnd, J), Q.NR), Q.NR)) : JEnd;
+    auto copy = [&](Value K, int64_t Rows, bool PadRow) {
+      auto panel = [&](Value Column, ArrayRef<Value> Masks) {
+        Value To = E.add(E.mul(E.sub(Column, J), KCap), E.mul(K, Q.NR));
+        for (int64_t R = 0; R < Rows; ++R) {
+          Value From = E.add(E.mul(E.add(E.add(Pc, K), R), Ops.N), Column);
+          for (int64_t V = 0; V < Q.NV; ++V)
+            E.storeVector(loadCompute(E, P, Ops.B, E.add(From, V * Q.Lanes), Q.Lanes, Masks.empty() ? Value() : Masks[V]),
+                          PackedB, E.add(To, R * Q.NR + V * Q.Lanes));
+        }
+        for (int64_t V = 0; PadRow && V < Q.NV; ++V)
+          E.storeVector(E.zero(Vector), PackedB, E.add(To, Rows * Q.NR + V * Q.Lanes));
+      };
+      E.loop(J, JFull, Q.NR, [&](Value Column) { panel(Column, {}); });
+      if (NRagged)
+        E.when(E.less(JFull, JEnd), [&] {
+          Values Masks;
+          for (int64_t V = 0; V < Q.NV; ++V)
+            Masks.push_back(E.laneMask(Q.Lanes, E.add(E.sub(JEnd, JFull), -V * Q.Lanes)));
+          panel(JFull, Masks);
+        });
+    };
+    bool Odd = !P.K.isStatic() || P.K.value() % 2 != 0;
+    Value KEven = Odd ? E.mul(E.div(Kc, 2), 2) : Kc;
+    E.loop(E.index(0), KEven, 2, [&](Value K) { copy(K, 2, false); });
+    if (Odd)
+      E.when(E.less(KEven, Kc), [&] { copy(KEven, 1, true); });
+  }
+
+  // Rows of A -> [MR][KC + pad], each contiguous: the micro-tile broadcasts scalars from constant displacements. Rows
+  // beyond M repeat the last one (their results are dropped); k is padded with zeros.
+  void packRowsOfA(Value I, Value Pc, Value Kc) {
+    Value KFull = E.mul(E.div(Kc, Q.Lanes), Q.Lanes);
+    bool KRagged = !P.K.isStatic() || P.K.value() % Q.Lanes != 0 || Q.KC % Q.Lanes != 0;
+    Value Mask = KRagged ? E.laneMask(Q.Lanes, E.sub(Kc, KFull)) : Value();
+    E.loop(E.index(0), E.index(Q.MR), 1, [&](Value R) {
+      Value Row = E.add(I, R);
+      if (MRagged)
+        Row = E.min(Row, E.add(Ops.M, -1));
+      Value From = E.add(E.mul(Row, Ops.K), Pc), To = E.mul(R, Q.rowStrideA());
+      E.loop(E.index(0), KFull, Q.Lanes, [&](Value K) {
+        E.storeVector(loadCompute(E, P, Ops.A, E.add(From, K), Q.Lanes), PackedA, E.add(To, K));
+      });
+      if (KRagged)
+        E.when(E.less(KFull, Kc), [&] {
+          E.storeVector(loadCompute(E, P, Ops.A, E.add(From, KFull), Q.Lanes, Mask), PackedA, E.add(To, KFull));
+        });
+    });
+  }
+
+  // A as stored [K, M]: row k of the panel is contiguous there.
+  void packColumnsOfA(Value I, Value Pc, Value Kc, Value KcPadded) {
+    int64_t Vectors = Q.paddedMR() / Q.Lanes;
+    Values Masks;
+    for (int64_t V = 0; V < Vectors; ++V)
+      Masks.push_back(E.laneMask(Q.Lanes, E.add(E.min(E.sub(Ops.M, I), E.index(Q.MR)), -V * Q.Lanes)));
+    E.loop(E.index(0), Kc, 1, [&](Value K) {
+      Value From = E.add(E.mul(E.add(Pc, K), Ops.M), I);
+      for (int64_t V = 0; V < Vectors; ++V)
+        E.storeVector(loadCompute(E, P, Ops.A, E.add(From, V * Q.Lanes), Q.Lanes, Masks[V]), PackedA,
+                      E.add(E.mul(K, Q.paddedMR()), V * Q.Lanes));
+    });
+    E.loop(Kc, KcPadded, 1, [&](Value K) {
+      for (int64_t V = 0; V < Vectors; ++V)
+        E.storeVector(E.zero(Vector), PackedA, E.add(E.mul(K, Q.paddedMR()), V * Q.Lanes));
+    });
+  }
+
+  // Rows [First, End) of a matrix with `Stride` elements a row, columns [Pc, Pc + Kc) -> panels [k][Width], `PanelStride`
+  // apart: tiles of Lanes x Lanes. Rows from Limit on repeat row Limit - 1; k is padded with zeros.
+  void packTransposed(const Buffer &From, Value Stride, Value First, Value End, Value Limit, Value Pc, Value Kc,
+                      const Buffer &To, int64_t Width, Value PanelStride) {
+    Value KFull = E.mul(E.div(Kc, Q.Lanes), Q.Lanes);
+    Value Mask = E.laneMask(Q.Lanes, E.sub(Kc, KFull));
+    E.loop(First, End, Q.Lanes, [&](Value Row) {
+      Value Offset = E.sub(Row, First);
+      Value Base = Offset;
+      if (PanelStride)
+        Base = E.add(E.mul(E.div(Offset, Width), PanelStride), E.rem(Offset, Width));
+      SmallVector<Value> Starts;
+      for (int64_t R = 0; R < Q.Lanes; ++R)
+        Starts.push_back(E.add(E.mul(E.min(E.add(Row, R), E.add(Limit, -1)), Stride), Pc));
+      auto tile = [&](Value K, Value TileMask) {
+        Values Rows;
+        for (Value Start : Starts)
+          Rows.push_back(loadCompute(E, P, From, E.add(Start, K), Q.Lanes, TileMask));
+        transposeTile(E, Rows);
+        for (auto [R, V] : llvm::enumerate(Rows))
+          E.storeVector(V, To, E.add(E.add(Base, E.mul(K, Width)), R * Width));
+      };
+      E.loop(E.index(0), KFull, Q.Lanes, [&](Value K) { tile(K, Value()); });
+      E.when(E.less(KFull, Kc), [&] { tile(KFull, Mask); });
+    });
+  }
+
+  // -- the register tile -----------------------------------------------------------------------------------------
+  Values accumulate(Value B0, Value KcPadded) {
+    int64_t RowStride = Q.InterleaveA ? 1 : Q.rowStrideA(), KStride = Q.InterleaveA ? Q.paddedMR() : 1;
+    Values Zeros(Q.MR * Q.NV, E.zero(Vector));
+    return E.loop(E.index(0), KcPadded, Plan::KU, Zeros, [&](Value K, ValueRange Carried) {
+      Values Sum(Carried.begin(), Carried.end());
+      Value A = E.mul(K, KStride), B = E.add(B0, E.mul(K, Q.NR));
+      for (int64_t U = 0; U < Plan::KU; ++U) {
+        Values Columns;
+        for (int64_t V = 0; V < Q.NV; ++V)
+          Columns.push_back(E.loadVector(Vector, PackedB, E.add(B, U * Q.NR + V * Q.Lanes)));
+        for (int64_t R = 0; R < Q.MR; ++R) {
+          Value Element = E.splat(E.load(PackedA, E.add(A, R * RowStride + U * KStride)), Vector);
+          for (int64_t V = 0; V < Q.NV; ++V)
+            Sum[R * Q.NV + V] = E.multiplyAdd(Element, Columns[V], Sum[R * Q.NV + V]);
+        }
+      }
+      return Sum;
+    });
+  }
+
+  void microTile(Value I, Value Column, Value B0, Value Pc, Value Kc, Value KcPadded) {
+    Value C0 = E.add(E.mul(I, Ops.N), Column);
+    auto at = [&](int64_t R, int64_t V) { return E.add(E.add(C0, E.mul(Ops.N, R)), V * Q.Lanes); };
+    if (!Q.OneKBlock || Q.MR * Q.NV >= 16)
+      for (int64_t R = 0; R < Q.MR; ++R)
+        for (int64_t V = 0; V < Q.NV; ++V)
+          E.prefetch(Ops.C, at(R, V));
+    Values Sum = accumulate(B0, KcPadded);
+
+    auto whole = [&] {
+      eachVariant(Pc, Kc, [&](bool Add, bool Last) {
+        for (int64_t R = 0; R < Q.MR; ++R)
+          for (int64_t V = 0; V < Q.NV; ++V)
+            finish(Sum[R * Q.NV + V], at(R, V), E.add(I, R), E.add(Column, V * Q.Lanes), Value(), Add, Last);
+      });
+    };
+    if (!NRagged && !MRagged)
+      return whole();
+    auto ragged = [&] {
+      for (int64_t R = 0; R < Q.MR; ++R)
+        for (int64_t V = 0; V < Q.NV; ++V)
+          E.storeVector(Sum[R * Q.NV + V], Tile, E.index(R * Q.NR + V * Q.Lanes));
+      Values Masks;
+      for (int64_t V = 0; V < Q.NV; ++V)
+        Masks.push_back(E.laneMask(Q.Lanes, E.add(E.sub(Ops.N, Column), -V * Q.Lanes)));
+      eachVariant(Pc, Kc, [&](bool Add, bool Last) {
+        E.loop(E.index(0), E.min(E.sub(Ops.M, I), E.index(Q.MR)), 1, [&](Value R) {
+          for (int64_t V = 0; V < Q.NV; ++V) {
+            Value X = E.loadVector(Vector, Tile, E.add(E.mul(R, Q.NR), V * Q.Lanes));
+            Value To = E.add(E.add(C0, E.mul(R, Ops.N)), V * Q.Lanes);
+            finish(X, To, E.add(I, R), E.add(Column, V * Q.Lanes), Masks[V], Add, Last);
+          }
+        });
+      });
+    };
+    Value RowsFit = E.compare(LLVM::ICmpPredicate::sle, E.add(I, Q.MR), Ops.M);
+    Value ColumnsFit = E.compare(LLVM::ICmpPredicate::sle, E.add(Column, Q.NR), Ops.N);
+    Value Fits = !NRagged ? RowsFit : !MRagged ? ColumnsFit : E.both(RowsFit, ColumnsFit);
+    E.when(Fits, whole, ragged);
+  }
+
+  // What the k block at hand does with C: set or add to, and whether the product is complete (for the epilogue).
+  void eachVariant(Value Pc, Value Kc, function_ref<void(bool Add, bool Last)> Store) {
+    if (Q.OneKBlock)
+      return Store(false, true);
+    Value First = E.equal(Pc, E.index(0));
+    if (!P.Epilogue)
+      return E.when(First, [&] { Store(false, false); }, [&] { Store(true, false); });
+    Value Last = E.equal(E.add(Pc, Kc), Ops.K);
+    auto both = [&](bool Add) { E.when(Last, [&] { Store(Add, true); }, [&] { Store(Add, false); }); };
+    E.when(First, [&] { both(false); }, [&] { both(true); });
+  }
+
+  void finish(Value X, Value At, Value Row, Value Column, Value Mask, bool Add, bool Last) {
+    if (Add)
+      X = addElements(E, X, loadCompute(E, P, Ops.C, At, Q.Lanes, Mask));
+    if (Last && P.Epilogue)
+      X = P.Epilogue->Apply(E, X, {Ops.Batch, Row, Column, Mask}, Ops.EpilogueInputs);
+    E.storeVector(toMemory(E, P, X), Ops.C, At, Mask);
+  }
+};
+
+}  // namespace
+
+void emitBlockedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P, const CpuTarget &Target) {
+  Plan Q = choosePlan(P, Target, P.computeType(Module.getContext()));
+  std::string BlockName = (Name + ".p0").str();
+  {
+    KernelBuilder Kernel(Module, BlockName, P.bufferTypes(Module.getContext()), P.NumSizes, Target);
+    BlockedEmitter(Kernel, P, Q).emit();
+    Kernel.finish();
+  }
+  LaunchBuilder Launch(Module, Name, P.NumSizes, Target);
+  Emitter &E = Launch.E;
+  SmallVector<Value> Sizes;
+  for (unsigned I = 0; I < P.NumSizes; ++I)
+    Sizes.push_back(Launch.size(I));
+  Value Tiles = E.ceilDiv(P.M.emit(E, Sizes), Q.MR);
+  Value Columns = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(P.N.emit(E, Sizes), Q.NC));
+  Value Blocks = E.mul(Tiles, Columns);
+  // A chunk packs B for itself: it should be whole column blocks where there are enough of them, and always some 2^20
+  // multiply-adds, below which another thread costs more than it does.
+  constexpr int64_t WorkWorthAThread = 1 << 20;
+  Value Work = E.max(E.mul(P.K.emit(E, Sizes), Q.MR * Q.NC), E.index(1));
+  Value Least = E.add(E.div(E.index(WorkWorthAThread), Work), 1);
+  Value Chunks = E.mul(rt::numThreads(E, Launch.ctx()), 2);
+  auto share = [&](Value X) { return E.div(E.add(X, E.add(Chunks, -1)), Chunks); };
+  Value Grain = E.select(E.compare(LLVM::ICmpPredicate::sge, Columns, Chunks), E.mul(share(Columns), Tiles), share(Blocks));
+  Launch.run(BlockName, Blocks, E.max(Grain, Least));
+  Launch.finish();
+}
+
+}  // namespace burin::codegen::cpu

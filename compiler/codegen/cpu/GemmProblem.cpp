@@ -1,0 +1,135 @@
+// Sizes, batches and element conversion for the matrix product emitters.
+#include "compiler/codegen/cpu/GemmProblem.h"
+
+namespace burin::codegen::cpu {
+using namespace mlir;
+
+bool Extent::isStatic() const {
+  return llvm::all_of(Factors, [](int64_t F) { return F >= 0; });
+}
+int64_t Extent::value() const {
+  int64_t V = 1;
+  for (int64_t F : Factors)
+    V *= F;
+  return V;
+}
+
+static Value emitSize(Emitter &E, ArrayRef<Value> Sizes, int64_t Code) {
+  return Code >= 0 ? E.index(Code) : Sizes[-Code - 1];
+}
+Value Extent::emit(Emitter &E, ArrayRef<Value> Sizes) const {
+  Value V = E.index(1);
+  for (int64_t F : Factors)
+    V = E.mul(V, emitSize(E, Sizes, F));
+  return V;
+}
+
+Type memoryType(MLIRContext *C, Dtype D) {
+  switch (D) {
+  case Dtype::f32: return Float32Type::get(C);
+  case Dtype::f64: return Float64Type::get(C);
+  case Dtype::bf16: return IntegerType::get(C, 16);
+  case Dtype::boolean: case Dtype::u8: return IntegerType::get(C, 8);
+  case Dtype::i32: case Dtype::u32: return IntegerType::get(C, 32);
+  case Dtype::i64: return IntegerType::get(C, 64);
+  }
+  llvm_unreachable("a dtype without a memory type");
+}
+Type MatmulProblem::memoryType(MLIRContext *C) const { return cpu::memoryType(C, Element); }
+Type MatmulProblem::computeType(MLIRContext *C) const {
+  if (Element == Dtype::bf16)
+    return Float32Type::get(C);
+  if (Element == Dtype::u8)
+    return IntegerType::get(C, 32);
+  return memoryType(C);
+}
+SmallVector<Type> MatmulProblem::bufferTypes(MLIRContext *C) const {
+  SmallVector<Type> Types{memoryType(C), memoryType(C)};
+  if (Epilogue)
+    for (Dtype D : Epilogue->Inputs)
+      Types.push_back(cpu::memoryType(C, D));
+  Types.push_back(memoryType(C));
+  return Types;
+}
+
+Value emitBatch(Emitter &E, const MatmulProblem &P, ArrayRef<Value> Sizes) {
+  Value V = E.index(1);
+  for (int64_t D : P.Batch)
+    V = E.mul(V, emitSize(E, Sizes, D));
+  return V;
+}
+
+static SmallVector<Value> sizesOf(KernelBuilder &Kernel, const MatmulProblem &P) {
+  SmallVector<Value> Sizes;
+  for (unsigned I = 0; I < P.NumSizes; ++I)
+    Sizes.push_back(Kernel.size(I));
+  return Sizes;
+}
+
+MatmulOperands::MatmulOperands(KernelBuilder &Kernel, const MatmulProblem &P) {
+  unsigned Extra = P.Epilogue ? P.Epilogue->Inputs.size() : 0;
+  A = Kernel.buffer(0);
+  B = Kernel.buffer(1);
+  for (unsigned I = 0; I < Extra; ++I)
+    EpilogueInputs.push_back(Kernel.buffer(2 + I));
+  C = Kernel.buffer(2 + Extra);
+  SmallVector<Value> Sizes = sizesOf(Kernel, P);
+  M = P.M.emit(Kernel.E, Sizes);
+  N = P.N.emit(Kernel.E, Sizes);
+  K = P.K.emit(Kernel.E, Sizes);
+  Batch = Kernel.E.index(0);
+}
+
+MatmulOperands MatmulOperands::at(Emitter &E, const MatmulProblem &P, ArrayRef<Value> Sizes, Value Index) const {
+  MatmulOperands Here = *this;
+  Here.Batch = Index;
+  if (P.Batch.empty())
+    return Here;
+  // Coordinates from the innermost dim outwards; an operand's number counts only the dims along which it moves.
+  auto number = [&](ArrayRef<bool> Moves) {
+    if (llvm::all_of(Moves, [](bool X) { return X; }))
+      return Index;
+    Value Rest = Index, Number = E.index(0), Stride = E.index(1);
+    for (size_t D = P.Batch.size(); D-- > 0;) {
+      Value Size = emitSize(E, Sizes, P.Batch[D]);
+      if (Moves[D]) {
+        Number = E.add(Number, E.mul(E.rem(Rest, Size), Stride));
+        Stride = E.mul(Stride, Size);
+      }
+      Rest = E.div(Rest, Size);
+    }
+    return Number;
+  };
+  auto advance = [&](Buffer &X, Value Number, Value Rows, Value Columns) {
+    X.Base = E.address(X, E.mul(Number, E.mul(Rows, Columns)));
+  };
+  advance(Here.A, number(P.LhsMoves), M, K);
+  advance(Here.B, number(P.RhsMoves), K, N);
+  advance(Here.C, Index, M, N);
+  return Here;
+}
+
+Value toCompute(Emitter &E, const MatmulProblem &P, Value V) {
+  if (P.Element == Dtype::bf16)
+    return E.extendBf16(V);
+  if (P.Element == Dtype::u8)
+    return LLVM::ZExtOp::create(E.B, cast<VectorType>(V.getType()).clone(E.B.getI32Type()), V);
+  return V;
+}
+Value toMemory(Emitter &E, const MatmulProblem &P, Value V) {
+  if (P.Element == Dtype::bf16)
+    return E.roundToBf16(V);
+  if (P.Element == Dtype::u8)
+    return LLVM::TruncOp::create(E.B, cast<VectorType>(V.getType()).clone(E.B.getI8Type()), V);
+  return V;
+}
+Value loadCompute(Emitter &E, const MatmulProblem &P, const Buffer &M, Value Index, int64_t Lanes, Value Mask) {
+  return toCompute(E, P, E.loadVector(E.vectorType(M.Element, Lanes), M, Index, Mask));
+}
+Value addElements(Emitter &E, Value X, Value Y) {
+  if (isa<FloatType>(getElementTypeOrSelf(X.getType())))
+    return LLVM::FAddOp::create(E.B, X, Y);
+  return LLVM::AddOp::create(E.B, X, Y);
+}
+
+}  // namespace burin::codegen::cpu

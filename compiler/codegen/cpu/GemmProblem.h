@@ -1,0 +1,70 @@
+// What the matrix product emitters share: the problem in normal form, element conversion, and the way from linear
+// batch numbers to operand offsets. Internal to Gemm*.cpp.
+#pragma once
+#include "compiler/codegen/cpu/Gemm.h"
+#include "compiler/codegen/cpu/KernelAbi.h"
+
+namespace burin::codegen::cpu {
+
+/// A size as a product of `burin.shape` codes: several where batch dims were folded into rows.
+struct Extent {
+  llvm::SmallVector<int64_t, 2> Factors;
+
+  Extent() = default;
+  explicit Extent(int64_t Code) : Factors{Code} {}
+  bool isStatic() const;
+  int64_t value() const;  ///< precondition: isStatic()
+  /// Its value where `Sizes` are the size operands.
+  Value emit(Emitter &E, llvm::ArrayRef<Value> Sizes) const;
+};
+
+struct MatmulProblem {
+  Dtype Element;
+  bool LhsTransposed = false, RhsTransposed = false;
+  Extent M, N, K;
+  /// Result batch dims; an operand that repeats along one has `false` there.
+  llvm::SmallVector<int64_t> Batch;
+  llvm::SmallVector<bool> LhsMoves, RhsMoves;
+  unsigned NumSizes = 0;
+  const MatmulEpilogue *Epilogue = nullptr;
+
+  /// Type in memory and type of arithmetic: bf16 is (i16, f32), u8 is (i8, i32), the others twice the same.
+  Type memoryType(mlir::MLIRContext *C) const;
+  Type computeType(mlir::MLIRContext *C) const;
+  /// Partial sums may not go through memory: they would be rounded.
+  bool roundsOnStore() const { return Element == Dtype::bf16; }
+  llvm::SmallVector<Type> bufferTypes(mlir::MLIRContext *C) const;
+};
+
+/// The type of `D` in memory.
+Type memoryType(mlir::MLIRContext *C, Dtype D);
+
+/// The operands of one block function as values.
+struct MatmulOperands {
+  Buffer A, B, C;
+  llvm::SmallVector<Buffer> EpilogueInputs;
+  Value M, N, K, Batch;
+
+  MatmulOperands(KernelBuilder &Kernel, const MatmulProblem &P);
+  /// The same with A, B and C advanced to matrix number `Index` of the batch.
+  MatmulOperands at(Emitter &E, const MatmulProblem &P, llvm::ArrayRef<Value> Sizes, Value Index) const;
+};
+
+/// Number of matrices.
+Value emitBatch(Emitter &E, const MatmulProblem &P, llvm::ArrayRef<Value> Sizes);
+
+/// Vectors between memory and arithmetic.
+Value toCompute(Emitter &E, const MatmulProblem &P, Value InMemory);
+Value toMemory(Emitter &E, const MatmulProblem &P, Value Computed);
+/// Loads Lanes elements and converts them.
+Value loadCompute(Emitter &E, const MatmulProblem &P, const Buffer &M, Value Index, int64_t Lanes, Value Mask = {});
+Value addElements(Emitter &E, Value X, Value Y);
+
+// -- strategies: each emits the block functions and the launch function `Name` ----------------------------------------
+/// Packs both operands, register tiles: everything but the cases below.
+void emitBlockedMatmul(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulProblem &P, const CpuTarget &Target);
+/// Few rows, rhs as stored [K, N]: rhs is read once, in memory order, never packed.
+bool wantsStreamedMatmul(const MatmulProblem &P, const CpuTarget &Target);
+void emitStreamedMatmul(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulProblem &P, const CpuTarget &Target);
+
+}  // namespace burin::codegen::cpu

@@ -1,0 +1,257 @@
+// Matrix product kernels against a plain triple loop, on small integers so that every dtype is exact.
+#include "compiler/codegen/cpu/Gemm.h"
+#include "tests/support/catch.h"
+#include "tests/support/compiled_kernels.h"
+
+#include "mlir/IR/MLIRContext.h"
+
+#include <cmath>
+#include <numeric>
+
+using namespace burin;
+using namespace burin::codegen::cpu;
+using test::CompiledKernels;
+using test::KernelRuntime;
+
+namespace {
+
+const char *const Levels[] = {"x86-64", "x86-64-v3", "x86-64-v4", "host"};
+
+int64_t product(const std::vector<int64_t> &Shape) {
+  return std::accumulate(Shape.begin(), Shape.end(), int64_t{1}, std::multiplies<>());
+}
+
+/// Element I of an operand: small, of both signs where the dtype has them, without a period that hides a wrong index.
+template <class T> T sample(int64_t I, int Salt) {
+  int V = static_cast<int>((I * 2654435761u + Salt * 40503u) >> 7) % 7;
+  V = V < 0 ? V + 7 : V;
+  if constexpr (std::is_unsigned_v<T>)
+    return T(V);
+  else if constexpr (std::is_same_v<T, bfloat16>)
+    return bfloat16(float(V - 3));
+  else
+    return T(V - 3);
+}
+template <class T> std::vector<T> samples(int64_t N, int Salt) {
+  std::vector<T> Out(N);
+  for (int64_t I = 0; I < N; ++I)
+    Out[I] = sample<T>(I, Salt);
+  return Out;
+}
+template <class T> double asDouble(T X) {
+  if constexpr (std::is_same_v<T, bfloat16>)
+    return float(X);
+  else
+    return double(X);
+}
+
+/// Shapes of one product as operands see them, all sizes known.
+struct Case {
+  std::vector<int64_t> Lhs, Rhs;
+  bool LhsTransposed = false, RhsTransposed = false;
+};
+
+/// The result, computed as the definition says it. Integers wrap (exact in 64 bits, then cut to T).
+template <class T> std::vector<T> reference(const Case &C, const std::vector<T> &A, const std::vector<T> &B) {
+  size_t Rank = std::max(C.Lhs.size(), C.Rhs.size()) - 2;
+  auto batchDim = [&](const std::vector<int64_t> &S, size_t D) -> int64_t {
+    size_t Missing = Rank - (S.size() - 2);
+    return D < Missing ? 1 : S[D - Missing];
+  };
+  int64_t M = C.Lhs[C.Lhs.size() - (C.LhsTransposed ? 1 : 2)], K = C.Lhs[C.Lhs.size() - (C.LhsTransposed ? 2 : 1)];
+  int64_t N = C.Rhs[C.Rhs.size() - (C.RhsTransposed ? 2 : 1)];
+  int64_t Batch = 1;
+  for (size_t D = 0; D < Rank; ++D)
+    Batch *= std::max(batchDim(C.Lhs, D), batchDim(C.Rhs, D));
+  if (product(C.Lhs) == 0 && K != 0) Batch = 0;
+  std::vector<T> Out;
+  for (int64_t I = 0; I < Batch; ++I) {
+    int64_t Rest = I, LA = 0, LB = 0, SA = 1, SB = 1;
+    for (size_t D = Rank; D-- > 0;) {
+      int64_t DA = batchDim(C.Lhs, D), DB = batchDim(C.Rhs, D), Size = std::max(DA, DB);
+      LA += (DA == 1 ? 0 : Rest % Size) * SA, SA *= DA;
+      LB += (DB == 1 ? 0 : Rest % Size) * SB, SB *= DB;
+      Rest /= Size;
+    }
+    for (int64_t R = 0; R < M; ++R)
+      for (int64_t J = 0; J < N; ++J) {
+        double F = 0;
+        uint64_t U = 0;
+        for (int64_t L = 0; L < K; ++L) {
+          T X = A[LA * M * K + (C.LhsTransposed ? L * M + R : R * K + L)];
+          T Y = B[LB * K * N + (C.RhsTransposed ? J * K + L : L * N + J)];
+          if constexpr (std::is_integral_v<T>)
+            U += uint64_t(X) * uint64_t(Y);
+          else
+            F += asDouble(X) * asDouble(Y);
+        }
+        if constexpr (std::is_integral_v<T>)
+          Out.push_back(T(U));
+        else if constexpr (std::is_same_v<T, bfloat16>)
+          Out.push_back(bfloat16(float(F)));
+        else
+          Out.push_back(T(F));
+      }
+  }
+  return Out;
+}
+
+struct Options {
+  const char *Level = "host";
+  bool Dynamic = false;  ///< sizes are operands
+  MatmulEpilogue Epilogue;
+};
+
+/// Emits and compiles the product; sizes that are operands are those of `C`, numbered in order of appearance.
+std::unique_ptr<CompiledKernels> build(const Case &C, Dtype D, const Options &O, std::vector<int64_t> &Sizes) {
+  auto Target = resolveTarget(O.Level);
+  REQUIRE(Target);
+  MatmulConfig Config;
+  Config.Element = D;
+  Config.LhsTransposed = C.LhsTransposed;
+  Config.RhsTransposed = C.RhsTransposed;
+  Config.Epilogue = O.Epilogue;
+  auto encode = [&](const std::vector<int64_t> &Shape) {
+    std::vector<int64_t> Codes = Shape;
+    for (int64_t &S : Codes) {
+      if (!O.Dynamic || (&S < &Codes[Codes.size() - 2] && S == 1))
+        continue;  // a named size never broadcasts
+      auto Known = std::find(Sizes.begin(), Sizes.end(), S);
+      if (Known == Sizes.end())
+        Known = Sizes.insert(Sizes.end(), S);
+      S = -(Known - Sizes.begin()) - 1;
+    }
+    return Codes;
+  };
+  Config.LhsShape = encode(C.Lhs);
+  Config.RhsShape = encode(C.Rhs);
+  Config.NumSizes = Sizes.size();
+  mlir::MLIRContext Context(mlir::MLIRContext::Threading::DISABLED);
+  loadCodegenDialects(Context);
+  mlir::OwningOpRef<mlir::ModuleOp> Module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&Context));
+  auto Emitted = emitMatmulKernel(*Module, "product", Config, *Target);
+  INFO((Emitted ? std::string() : Emitted.error().message));
+  REQUIRE(Emitted);
+  REQUIRE(mlir::succeeded(Module->verify()));
+  std::string Why;
+  auto Kernels = CompiledKernels::compile(*Module, *Target, &Why);
+  INFO(Why);
+  REQUIRE(Kernels);
+  return Kernels;
+}
+
+std::string describe(const Case &C, const Options &O) {
+  std::string S = std::string(O.Level) + (O.Dynamic ? " dynamic" : "") + (C.LhsTransposed ? " lhs^T" : "") +
+                  (C.RhsTransposed ? " rhs^T" : "");
+  for (const auto *Shape : {&C.Lhs, &C.Rhs}) {
+    S += " [";
+    for (int64_t D : *Shape)
+      S += std::to_string(D) + ",";
+    S.back() = ']';
+  }
+  return S;
+}
+
+template <class T> void check(const Case &C, const Options &O) {
+  if (auto Target = resolveTarget(O.Level); !Target || !test::canRun(*Target))
+    return;
+  INFO(describe(C, O));
+  std::vector<int64_t> Sizes;
+  auto Kernels = build(C, dtype_of<T>, O, Sizes);
+  auto *Product = Kernels->function("product");
+  REQUIRE(Product);
+  auto A = samples<T>(product(C.Lhs), 1), B = samples<T>(product(C.Rhs), 2);
+  auto Expected = reference(C, A, B);
+  for (unsigned Threads : {1u, 2u}) {
+    KernelRuntime Runtime(Threads);
+    std::vector<T> Out(Expected.size() + 16);
+    auto *Bytes = reinterpret_cast<unsigned char *>(Out.data());
+    std::fill_n(Bytes, Out.size() * sizeof(T), 0xee);
+    void *Buffers[] = {A.data(), B.data(), Out.data()};
+    Product(Buffers, Sizes.data(), Runtime.ctx());
+    int64_t Wrong = 0, FirstWrong = -1;
+    for (size_t I = 0; I < Expected.size(); ++I)
+      if (!(asDouble(Out[I]) == asDouble(Expected[I])) && Wrong++ == 0)
+        FirstWrong = I;
+    INFO("threads " << Threads << ", first wrong element " << FirstWrong);
+    CHECK(Wrong == 0);
+    CHECK(std::all_of(Bytes + Expected.size() * sizeof(T), Bytes + Out.size() * sizeof(T),
+                      [](unsigned char X) { return X == 0xee; }));
+  }
+}
+
+const Case Ragged[] = {{{1, 1}, {1, 1}},          {{3, 5}, {5, 7}},           {{17, 65}, {65, 33}},
+                       {{13, 257}, {257, 31}},    {{100, 333}, {333, 200}},   {{65, 1029}, {1029, 129}},
+                       {{14, 256}, {256, 32}},    {{64, 512}, {512, 64}},     {{33, 2}, {2, 1}},
+                       {{1, 300}, {300, 130}},    {{130, 300}, {300, 1}},     {{5, 700}, {700, 90}},
+                       {{2, 3}, {3, 1100}},       {{41, 64}, {64, 10}}};
+
+}  // namespace
+
+TEST_CASE("every level multiplies ragged shapes exactly") {
+  for (const char *Level : Levels)
+    for (const Case &C : Ragged)
+      check<float>(C, {Level});
+}
+
+TEST_CASE("sizes may be operands") {
+  for (const char *Level : Levels)
+    for (const Case &C : Ragged)
+      check<float>(C, {Level, true});
+}
+
+TEST_CASE("transposed operands are absorbed") {
+  for (const char *Level : Levels)
+    for (bool Dynamic : {false, true})
+      for (Case C : {Case{{17, 65}, {65, 33}}, Case{{100, 333}, {333, 200}}, Case{{1, 300}, {300, 40}},
+                     Case{{29, 16}, {16, 48}}, Case{{64, 128}, {128, 10}}})
+        for (int Which = 1; Which < 4; ++Which) {
+          Case X = C;
+          if (Which & 1)
+            std::swap(X.Lhs[0], X.Lhs[1]), X.LhsTransposed = true;
+          if (Which & 2)
+            std::swap(X.Rhs[0], X.Rhs[1]), X.RhsTransposed = true;
+          check<float>(X, {Level, Dynamic});
+        }
+}
+
+TEST_CASE("other element types are exact, integers wrap") {
+  for (const char *Level : Levels)
+    for (bool Dynamic : {false, true})
+      for (Case C : {Case{{17, 65}, {65, 33}}, Case{{100, 333}, {333, 72}}, Case{{3, 5}, {5, 7}},
+                     Case{{6, 600}, {600, 21}}})
+        for (bool Transposed : {false, true}) {
+          if (Transposed)
+            std::swap(C.Rhs[0], C.Rhs[1]), C.RhsTransposed = true;
+          check<double>(C, {Level, Dynamic});
+          check<bfloat16>(C, {Level, Dynamic});
+          check<int32_t>(C, {Level, Dynamic});
+          check<int64_t>(C, {Level, Dynamic});
+          check<uint8_t>(C, {Level, Dynamic});
+          check<uint32_t>(C, {Level, Dynamic});
+        }
+}
+
+TEST_CASE("batch dims broadcast") {
+  for (bool Dynamic : {false, true})
+    for (const Case &C : {Case{{3, 17, 65}, {3, 65, 33}}, Case{{3, 17, 65}, {65, 33}}, Case{{17, 65}, {3, 65, 33}},
+                          Case{{2, 1, 9, 20}, {5, 20, 40}}, Case{{2, 3, 9, 20}, {2, 3, 20, 40}},
+                          Case{{1, 9, 20}, {4, 20, 40}}}) {
+      check<float>(C, {"host", Dynamic});
+      Case T = C;
+      std::swap(T.Lhs[T.Lhs.size() - 1], T.Lhs[T.Lhs.size() - 2]);
+      T.LhsTransposed = true;
+      check<float>(T, {"host", Dynamic});
+    }
+}
+
+TEST_CASE("a product over nothing is zero and empty products write nothing") {
+  for (const char *Level : Levels)
+    for (bool Dynamic : {false, true}) {
+      check<float>({{5, 0}, {0, 40}}, {Level, Dynamic});
+      check<bfloat16>({{5, 0}, {0, 40}}, {Level, Dynamic});
+      check<float>({{0, 8}, {8, 40}}, {Level, Dynamic});
+      check<float>({{5, 8}, {8, 0}}, {Level, Dynamic});
+      check<float>({{1, 0}, {0, 40}}, {Level, Dynamic});
+    }
+}

@@ -1,0 +1,128 @@
+// For code generation tests: lowers a module, emits its object and makes the functions callable; and a small runtime
+// behind burin_rt_ctx, so that kernels are tried with one and with several threads and without the thread pool.
+#pragma once
+#include "compiler/codegen/cpu/EmitObject.h"
+#include "compiler/codegen/cpu/LowerToLlvm.h"
+
+#include <burin/rt/rt.h>
+
+#include "llvm/ExecutionEngine/Orc/LLJIT.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/TargetSelect.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace burin::test {
+
+/// What burin_rt gives compiled code, in its simplest form. Threads are started per parallel_for.
+class KernelRuntime {
+public:
+  explicit KernelRuntime(unsigned Threads) {
+    Ctx.abi_version = BURIN_RT_ABI_VERSION;
+    Ctx.num_threads = Threads;
+    Ctx.user = this;
+    Ctx.scratch = [](burin_rt_ctx *, int64_t Bytes) -> void * {
+      struct Memory {
+        void *Data = nullptr;
+        int64_t Size = 0;
+        ~Memory() { std::free(Data); }
+      };
+      static thread_local Memory M;
+      if (M.Size < Bytes) {
+        std::free(M.Data);
+        M.Size = (Bytes + 63) / 64 * 64;
+        M.Data = std::aligned_alloc(64, M.Size);
+        std::fill_n(static_cast<unsigned char *>(M.Data), M.Size, 0xff);  // NaN wherever a kernel forgets to write
+      }
+      return M.Data;
+    };
+    Ctx.parallel_for = [](burin_rt_ctx *C, burin_rt_kernel Kernel, void *const *Buffers, const int64_t *Sizes,
+                          int64_t Blocks, int64_t Grain) {
+      std::atomic<int64_t> Next{0};
+      auto work = [&] {
+        for (int64_t B; (B = Next.fetch_add(Grain)) < Blocks;)
+          Kernel(Buffers, Sizes, B, std::min(B + Grain, Blocks), C);
+      };
+      std::vector<std::thread> Others;
+      for (unsigned T = 1; T < C->num_threads; ++T)
+        Others.emplace_back(work);
+      work();
+      for (std::thread &T : Others)
+        T.join();
+    };
+    Ctx.fault_at = [](burin_rt_ctx *C, int32_t Kind, int32_t Op, int64_t Index, int64_t Value) {
+      auto *Self = static_cast<KernelRuntime *>(C->user);
+      std::lock_guard Lock(Self->Mutex);
+      if (C->fault.kind == BURIN_RT_FAULT_NONE || std::pair(Op, Index) < std::pair(C->fault.op, C->fault.index))
+        C->fault = {Kind, Op, Index, Value};
+    };
+  }
+  burin_rt_ctx *ctx() { return &Ctx; }
+
+private:
+  burin_rt_ctx Ctx{};
+  std::mutex Mutex;
+};
+
+/// The functions of one object, in memory.
+class CompiledKernels {
+public:
+  using Launch = void(void *const *, const int64_t *, burin_rt_ctx *);
+
+  /// Lowers and compiles `Module`. Null where that fails; the reason is in error().
+  static std::unique_ptr<CompiledKernels> compile(mlir::ModuleOp Module, const codegen::cpu::CpuTarget &Target,
+                                                  std::string *Error = nullptr) {
+    auto fail = [&](std::string Why) {
+      if (Error)
+        *Error = std::move(Why);
+      return nullptr;
+    };
+    if (mlir::failed(codegen::cpu::lowerToLlvm(Module)))
+      return fail("lowering failed");
+    std::unique_ptr<CompiledKernels> K(new CompiledKernels);
+    auto Object = codegen::cpu::emitObject(Module, Target, {}, &K->Times);
+    if (!Object)
+      return fail(Object.error().message);
+    K->Bytes = std::move(*Object);
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    auto Jit = llvm::orc::LLJITBuilder().create();
+    if (!Jit)
+      return fail(llvm::toString(Jit.takeError()));
+    llvm::StringRef Text(reinterpret_cast<const char *>(K->Bytes.data()), K->Bytes.size());
+    if (auto Failure = (*Jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(Text)))
+      return fail(llvm::toString(std::move(Failure)));
+    K->Jit = std::move(*Jit);
+    return K;
+  }
+  template <class F = Launch> F *function(const char *Name) {
+    auto Symbol = Jit->lookup(Name);
+    if (!Symbol) {
+      llvm::consumeError(Symbol.takeError());
+      return nullptr;
+    }
+    return Symbol->toPtr<F *>();
+  }
+
+  codegen::cpu::EmitTimes Times;
+  std::vector<std::uint8_t> Bytes;
+
+private:
+  std::unique_ptr<llvm::orc::LLJIT> Jit;
+};
+
+/// Whether this machine can run code for `Target`.
+inline bool canRun(const codegen::cpu::CpuTarget &Target) {
+  auto Host = codegen::cpu::resolveTarget("host");
+  return Host && std::all_of(Target.Required.begin(), Target.Required.end(), [&](const std::string &F) {
+    return std::find(Host->Required.begin(), Host->Required.end(), F) != Host->Required.end();
+  });
+}
+
+}  // namespace burin::test
