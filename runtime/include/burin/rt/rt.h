@@ -101,6 +101,24 @@ struct burin_rt_ctx {
 BURIN_RT_API burin_rt_ctx* burin_rt_ctx_acquire(uint32_t num_threads);
 BURIN_RT_API void burin_rt_ctx_release(burin_rt_ctx* ctx);
 
+/* ---- Images: compiled functions as bytes (runtime/core/image.h says what is in them). ---- */
+
+typedef struct burin_rt_image burin_rt_image;
+
+/* Checks `bytes`, which nothing is assumed of, and maps the code that they hold; they are not needed afterwards. On failure
+ * *image is null, the status CORRUPT, UNSUPPORTED (ABI, CPU features, relocation) or OUT_OF_MEMORY, and `message`, if there
+ * is room, a terminated line. */
+BURIN_RT_API int32_t burin_rt_image_load(const void* bytes, size_t size, burin_rt_image** image, char* message,
+                                         size_t message_size);
+/* The image's host program. Any thread; valid until unload. */
+BURIN_RT_API burin_rt_entry burin_rt_image_entry(const burin_rt_image* image);
+/* What the entry asks of arena(), or -1 where that depends on named sizes. */
+BURIN_RT_API int64_t burin_rt_image_arena_bytes(const burin_rt_image* image);
+/* A global symbol that the image defines (a kernel, in tests), or null. */
+BURIN_RT_API void* burin_rt_image_symbol(const burin_rt_image* image, const char* name);
+/* Unmaps the code: no call may be in it. Null is ignored. */
+BURIN_RT_API void burin_rt_image_unload(burin_rt_image* image);
+
 /* ---- Process-wide services. Any thread. ---- */
 
 /* Threads of the pool, the caller included: BURIN_NUM_THREADS, else the cores that this process may use. A child made by
