@@ -7,5 +7,10 @@ include "compiler/ops/Create.td"
 include "compiler/ops/Elementwise.td"
 include "compiler/ops/Reduce.td"
 include "compiler/ops/Contract.td"
+include "compiler/ops/Shape.td"
+include "compiler/ops/Index.td"
+include "compiler/ops/Random.td"
+include "compiler/ops/Control.td"
+include "compiler/ops/Debug.td"
 
 #endif

@@ -29,4 +29,27 @@ def Burin_ConstantOp : Burin_Op<"constant"> {
   let hidden = 1;
 }
 
+def Burin_IotaOp : Burin_Op<"iota"> {
+  let summary = "Counts 0, 1, 2, … along an axis.";
+  let math = "y[i] = i[axis]";
+  let example = "Tensor y = iota({2, 3}, 1, f32);  // [[0, 1, 2], [0, 1, 2]]";
+  let arguments = (ins Arg<Burin_DimListAttr, "the result's shape">:$shape,
+                       Arg<Burin_AxisAttr, "the axis along which it counts, from 0 to rank - 1">:$axis,
+                       Arg<Burin_DtypeAttr, "the result's dtype, not bool">:$dtype);
+  let results = (outs Out<"`shape`">:$result);
+  let constraints_ = [C<"axis", "the axis is from 0 to rank - 1">,
+                      C<"dtype", "the dtype is not bool">,
+                      C<"negative-size", "no size is negative">];
+  let dtypes = "-> attribute";
+  let shapeRule = "shape_rules::iota";
+  let reference = "kernel: reference::iota";
+  let lowering = "linalg";
+  let derivative = "none: it has no operands";
+  let batching = "none: it has no operands";
+  let effects = "none";
+  let precision = "follow";
+  let fusion = "map";
+  let defaults = "axis = 0, dtype = i64";
+}
+
 #endif

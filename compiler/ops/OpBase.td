@@ -123,7 +123,7 @@ class Burin_Op<string mnemonic, list<Trait> traits = []>
   // Else `kernel: reference::function` (runtime/ops/reference.h) or `regions`.
   string reference = ?;
   // Elementwise: `float: e; int: e; signed: e; unsigned: e; bool: e; any: e` where e is C++ over the operands' names as
-  // mlir::Values, `arith::AddFOp(a, b)` standing for the builder call, or a function of compiler/codegen/scalar_ops.h
+  // mlir::Values, `arith::AddFOp(a, b)` standing for the builder call, or a function of compiler/ops/ScalarOps.h
   // given as `scalar::function(s, a, b)`. Else `linalg`, `loops`, `library`, `region`, `host`.
   string lowering = ?;
   // Elementwise: for each operand a C++ expression over g, the operands and y, linear in g: `a: g * b; b: g * a`; `none`

@@ -31,4 +31,32 @@ def Burin_ReduceSumOp : Burin_Reduce<"reduce_sum"> {
   let precision = "accumulate";
 }
 
+def Burin_ReduceMaxOp : Burin_Reduce<"reduce_max"> {
+  let summary = "Takes the greatest element along axes; NaN if one is NaN.";
+  let math = "y = max x over axes; -inf, or the least integer, where there is nothing to compare";
+  let example = "Tensor y = reduce_max(Tensor({{1.0f, 2.0f}, {3.0f, 4.0f}}), 0);  // [3, 4]";
+  let dtypes = "numeric";
+  let reference = "kernel: reference::reduce_max";
+  let precision = "follow";
+}
+
+def Burin_ArgminOp : Burin_Op<"argmin"> {
+  let summary = "Finds the position of the least element along an axis: the first of several, or the first NaN.";
+  let math = "y = argmin x along axis";
+  let example = "Tensor y = argmin(Tensor({{3.0f, 1.0f}, {2.0f, 4.0f}}), -1);  // [1, 0]";
+  let arguments = (ins In<"[...]">:$x, Arg<Burin_AxisAttr, "the axis to search">:$axis);
+  let results = (outs Out<"x's shape without `axis`">:$result);
+  let constraints_ = [C<"axis", "the axis is from -rank to rank - 1">,
+                      C<"empty-axis", "x's size along the axis is not 0">];
+  let dtypes = "numeric -> i64";
+  let shapeRule = "shape_rules::argmin";
+  let reference = "kernel: reference::argmin";
+  let lowering = "loops";
+  let derivative = "none: its result is a position";
+  let batching = "custom";
+  let effects = "none";
+  let precision = "follow";
+  let fusion = "barrier";
+}
+
 #endif

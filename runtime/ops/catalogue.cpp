@@ -124,6 +124,9 @@ Result<void> check_attributes(const OpInfo& info, const Attributes& attributes) 
   for (std::size_t i = 0; i < attributes.size(); ++i) {
     bool null = false;
     if (auto* constant = std::get_if<std::shared_ptr<const Constant>>(&attributes[i])) null = !*constant;
+    if (auto* sizes = std::get_if<std::vector<Dim>>(&attributes[i]); sizes && sizes->size() > static_cast<std::size_t>(max_rank))
+      return mistake(info, "rank", "attribute `" + std::string(info.attributes[i].name) + "` has " + std::to_string(sizes->size()) +
+                                       " sizes; expected 8 or less");
     if (null || attributes[i].index() != static_cast<std::size_t>(info.attributes[i].kind))
       return mistake(info, "attribute", "attribute `" + std::string(info.attributes[i].name) + "` is of another kind than the catalogue says");
   }

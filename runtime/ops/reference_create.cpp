@@ -1,4 +1,4 @@
-// The referee's kernels for ops that make a tensor from attributes.
+// The referee's kernels for ops that make, convert or show a tensor.
 #include "runtime/ops/scalar.h"
 
 namespace burin::reference {
@@ -6,6 +6,61 @@ namespace burin::reference {
 /// Shares the constant's bytes: they are immutable.
 void constant(std::span<const HostTensor>, std::span<HostTensor> results, const Attributes& attributes, const KernelSink&) {
   results[0] = std::get<std::shared_ptr<const Constant>>(attributes[0])->value;
+}
+
+void iota(std::span<const HostTensor>, std::span<HostTensor> results, const Attributes& attributes, const KernelSink&) {
+  auto axis = static_cast<int>(std::get<std::int64_t>(attributes[1]));
+  scalar::Sizes sizes(results[0].type.shape);
+  std::int64_t inner = sizes.product(axis + 1, sizes.rank);
+  scalar::visit<0xfe>(results[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+    auto* out = static_cast<scalar::Stored<T>*>(results[0].buffer.mutable_data());
+    for (std::int64_t i = 0, n = sizes.count(); i < n; ++i) {
+      std::int64_t at = i / inner % sizes[axis];
+      if constexpr (std::is_same_v<scalar::Value<T>, double>) out[i] = scalar::store<T>(static_cast<double>(at));
+      else out[i] = scalar::store<T>(scalar::Value<T>(at));
+    }
+  });
+}
+
+namespace {
+
+/// One element from type F to type T; docs/numerics.md has the table.
+template <class T, class F> scalar::Value<T> convert(scalar::Value<F> x) {
+  using To = scalar::Value<T>;
+  if constexpr (std::is_same_v<To, scalar::Value<F>>) return x;
+  else if constexpr (std::is_same_v<To, bool>) return !(x == scalar::Value<F>(0));
+  else if constexpr (std::is_same_v<F, bool>) return x ? To(1) : To(0);
+  else if constexpr (std::is_same_v<To, double>) return static_cast<double>(x.value);
+  else if constexpr (std::is_same_v<scalar::Value<F>, double>) {
+    using Limits = std::numeric_limits<T>;
+    if (std::isnan(x)) return To(0);
+    // 2^bits is exact in a double, the greatest integer need not be.
+    if (x >= std::ldexp(1.0, Limits::digits)) return To(Limits::max());
+    if (x <= static_cast<double>(Limits::min())) return To(Limits::min());
+    return To(static_cast<T>(x));
+  } else return To(x.value);
+}
+
+}  // namespace
+
+void cast(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes&, const KernelSink&) {
+  std::int64_t n = results[0].num_elements();
+  scalar::visit(operands[0].type.dtype, [&]<class F>(std::type_identity<F>) {
+    scalar::visit(results[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+      auto* in = static_cast<const scalar::Stored<F>*>(operands[0].buffer.data());
+      auto* out = static_cast<scalar::Stored<T>*>(results[0].buffer.mutable_data());
+      for (std::int64_t i = 0; i < n; ++i) {
+        // i64 to f32 and bf16 must round once: a double in between would round first.
+        if constexpr (std::is_same_v<F, std::int64_t> && std::is_same_v<T, float>) out[i] = static_cast<float>(in[i]);
+        else if constexpr (std::is_same_v<F, std::int64_t> && std::is_same_v<T, bfloat16>) out[i] = scalar::to_bfloat16_exactly(in[i]);
+        else out[i] = scalar::store<T>(convert<T, F>(scalar::load<F>(in[i])));
+      }
+    });
+  });
+}
+
+void print(std::span<const HostTensor> operands, std::span<HostTensor>, const Attributes& attributes, const KernelSink& sink) {
+  if (sink.print) sink.print(sink.self, std::get<std::string>(attributes[0]), operands[0]);
 }
 
 }  // namespace burin::reference

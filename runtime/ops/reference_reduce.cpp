@@ -39,4 +39,15 @@ void reduce_sum(std::span<const HostTensor> operands, std::span<HostTensor> resu
   if (sink.check_mode) scalar::report_nan(results[0], sink);
 }
 
+void reduce_max(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes, const KernelSink& sink) {
+  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+    scalar::Value<T> least;
+    if constexpr (std::is_same_v<scalar::Value<T>, double>) least = -std::numeric_limits<double>::infinity();
+    else least = scalar::Value<T>(std::numeric_limits<T>::min());
+    reduce_with<T>(operands[0], results[0], std::get<std::vector<std::int64_t>>(attributes[0]), least,
+                   [](auto best, auto x) { return scalar::maximum(best, x); });
+  });
+  if (sink.check_mode) scalar::report_nan(results[0], sink);
+}
+
 }  // namespace burin::reference

@@ -66,6 +66,14 @@ inline bfloat16 to_bfloat16(double x) {
   return bfloat16(f);
 }
 
+/// An i64 to bf16 with one rounding: what lies below the double's precision only matters as "not zero".
+inline bfloat16 to_bfloat16_exactly(std::int64_t x) {
+  std::uint64_t magnitude = x < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(x) : static_cast<std::uint64_t>(x);
+  if (magnitude >> 53) magnitude = (magnitude & ~std::uint64_t{0xfff}) | ((magnitude & 0xfff) != 0 ? 0x1000 : 0);
+  auto d = static_cast<double>(magnitude);
+  return to_bfloat16(x < 0 ? -d : d);
+}
+
 template <class T> Value<T> load(Stored<T> x) {
   if constexpr (std::is_same_v<T, bool>) return x != 0;
   else if constexpr (std::is_same_v<T, bfloat16>) return static_cast<double>(static_cast<float>(x));

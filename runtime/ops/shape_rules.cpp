@@ -41,11 +41,27 @@ std::optional<Dim> broadcast_size(const ShapeQuery& q, Dim a, Dim b) {
   return a.is_known() ? a : b.is_known() ? b : a;
 }
 
-Error bad_axis(const ShapeQuery& q, std::int64_t axis, const TensorType& type, std::string_view operand) {
-  int rank = type.shape.rank();
+Error bad_axis(const ShapeQuery& q, std::int64_t axis) {
+  int rank = q.operands[0].shape.rank();
   std::string range = rank == 0 ? "no axis" : rank == 1 ? "0 or -1" : std::to_string(-rank) + " to " + std::to_string(rank - 1);
-  return violation(q, "axis", "axis " + std::to_string(axis) + " is out of range: " + std::string(operand) + " is " +
-                                  to_string(type) + "; expected " + range);
+  return violation(q, "axis", "axis " + std::to_string(axis) + " is out of range: " + operand_text(q) + "; expected " + range);
+}
+
+std::optional<std::size_t> first_negative(const ShapeQuery& q, std::span<const Dim> sizes) {
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    if (sizes[i].is_overflow() || (!provably_nonnegative(sizes[i]) && !require(q, Guard{Guard::Kind::at_least, sizes[i], 0}))) return i;
+  return std::nullopt;
+}
+
+std::optional<Shape> with_axis_replaced(const ShapeQuery& q, std::int64_t axis, std::span<const Dim> inner) {
+  const Shape& x = q.operands[0].shape;
+  if (static_cast<std::size_t>(x.rank() - 1) + inner.size() > static_cast<std::size_t>(max_rank)) return std::nullopt;
+  Shape out;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i != axis) out.push_back(x[static_cast<std::size_t>(i)]);
+    else for (Dim d : inner) out.push_back(d);
+  }
+  return out;
 }
 
 Types one(const ShapeQuery& q, const Shape& shape) { return std::vector<TensorType>{{q.dtype, shape}}; }
@@ -94,6 +110,9 @@ Types broadcast(const ShapeQuery& q) {
   return one(q, *shape);
 }
 
+/// For ops without results.
+Types nothing(const ShapeQuery&) { return std::vector<TensorType>{}; }
+
 Types constant(const ShapeQuery& q) {
   return std::vector<TensorType>{attribute<std::shared_ptr<const Constant>>(q, 0)->value.type};
 }
@@ -104,7 +123,7 @@ Types reduce(const ShapeQuery& q) {
   bool keepdims = attribute<bool>(q, 1);
   std::uint32_t reduced = 0;
   for (std::int64_t axis : axes) {
-    if (axis < 0 || axis >= x.shape.rank()) return bad_axis(q, axis, x, "x");
+    if (!has_axis(q, axis)) return bad_axis(q, axis);
     if (reduced & (1u << axis))
       return violation(q, "repeated-axis", "axis " + std::to_string(axis) + " is given twice: x is " + to_string(x) +
                                                "; expected each axis once");

@@ -23,8 +23,14 @@ bool same_size(const ShapeQuery&, Dim a, Dim b);
 std::optional<Dim> broadcast_size(const ShapeQuery&, Dim a, Dim b);
 /// Adds `guard` unless it is decided; false where it is decided against or guards are refused.
 bool require(const ShapeQuery&, const Guard& guard);
-/// The error for an axis outside [0, rank).
-Error bad_axis(const ShapeQuery&, std::int64_t axis, const TensorType& type, std::string_view operand);
+/// The error for an axis outside [0, rank) of operand 0.
+Error bad_axis(const ShapeQuery&, std::int64_t axis);
+/// Whether `axis` is one of operand 0's.
+inline bool has_axis(const ShapeQuery& q, std::int64_t axis) { return axis >= 0 && axis < q.operands[0].shape.rank(); }
+/// Every size is at least 0, now or by a guard; else the index of the first that is not.
+std::optional<std::size_t> first_negative(const ShapeQuery&, std::span<const Dim> sizes);
+/// The shape of operand 0 with `axis` replaced by the sizes in `inner`, or nullopt beyond max_rank.
+std::optional<Shape> with_axis_replaced(const ShapeQuery&, std::int64_t axis, std::span<const Dim> inner);
 /// One result of the query's dtype.
 Types one(const ShapeQuery&, const Shape&);
 

@@ -1,0 +1,47 @@
+//===- Control.td - ops with regions -----------------------------------------------------------------------------===//
+// Their result types follow their regions (compiler/graph/graph.h says which shape each region has).
+#ifndef BURIN_OPS_CONTROL_TD
+#define BURIN_OPS_CONTROL_TD
+
+include "compiler/ops/OpBase.td"
+
+class Burin_RegionOp<string mnemonic> : Burin_Op<mnemonic> {
+  let shapeRule = "regions";
+  let reference = "regions";
+  let lowering = "region";
+  let derivative = "none: only straight-line code is differentiated so far";
+  let batching = "custom";
+  let effects = "none";
+  let precision = "follow";
+  let fusion = "barrier";
+  let hidden = 1;
+}
+
+def Burin_IfOp : Burin_RegionOp<"if"> {
+  let summary = "Runs one of two regions.";
+  let description = [{Recorded by `cond`. Both regions yield values of the same types, which are the results.}];
+  let math = "y = cond ? then() : otherwise()";
+  let example = "Tensor y = cond(Tensor(true), [] { return Tensor(1.0f); }, [] { return Tensor(2.0f); });  // 1";
+  let arguments = (ins In<"[]: which region">:$cond);
+  let results = (outs Outs<"what the region yields">:$results);
+  let regions = (region AnyRegion:$then, AnyRegion:$otherwise);
+  let constraints_ = [C<"scalar", "cond has rank 0">, C<"region-types", "both regions yield the same types">];
+  let dtypes = "bool -> none";
+}
+
+def Burin_WhileOp : Burin_RegionOp<"while"> {
+  let summary = "Runs a region as long as a test holds.";
+  let description = [{
+    Recorded by `while_loop`. `test` takes the carried values and yields a bool[] and values; while it holds, `body` takes
+    those values and yields the next carried ones. The results are what `test` handed on when it did not hold.
+  }];
+  let math = "while (again, v) = test(c), again: c = body(v); y = v";
+  let example = "Tensor i = 0;\nwhile_loop([&] { return i < 10; }, [&] { i = i + 3; });  // i is 12";
+  let arguments = (ins Ins<"[...]: what is carried at first">:$inits);
+  let results = (outs Outs<"what `test` handed on at last">:$results);
+  let regions = (region AnyRegion:$test, AnyRegion:$body);
+  let constraints_ = [C<"region-types", "body yields the types that test takes">];
+  let dtypes = "each -> none";
+}
+
+#endif
