@@ -3,8 +3,8 @@
 #pragma once
 #include "runtime/ops/catalogue.h"
 
+#include <array>
 #include <cstdint>
-#include <iosfwd>
 #include <memory>
 #include <span>
 #include <string>
@@ -48,7 +48,8 @@ struct Op {
   std::uint32_t first_result, num_results;   // results are consecutive ValueIds
   Attributes attributes;
   std::vector<BlockId> regions;              // if: then, else. while: test, body
-  std::uint32_t line = 0;                    // into lines(); 0 = unknown
+  std::uint32_t line = 0;                    // for Graph::line(); 0 = unknown
+  BlockId block = BlockId::top;              // where it stands
 };
 
 /// A straight list of ops. `if`: two blocks without arguments, yielding the results. `while` is shaped like scf.while:
@@ -62,44 +63,76 @@ struct Block {
   BlockId parent = BlockId::top;
 };
 
+/// Append-only; moved, never copied by accident. Not thread-safe while it is built; a finished one may be read by many.
 class Graph {
  public:
   Graph();
+  Graph(Graph&&) noexcept = default;
+  Graph& operator=(Graph&&) noexcept = default;
+  Graph& operator=(const Graph&) = delete;
+  Graph copy() const { return Graph(*this); }
 
-  // -- building ------------------------------------------------------------------------------------------------
+  // -- building: ids must be ids of this Graph; what else must hold is checked by verify() ---------------------------
   ValueId add_input(InputKind, const TensorType&, std::string name);
   void add_output(OutputKind, ValueId, std::string name, std::uint32_t state = 0);
   BlockId add_block(BlockId parent);
   ValueId add_argument(BlockId, const TensorType&);
-  /// Appends an op whose result types are known (the caller has run infer_types); returns its first result.
+  /// Appends an op whose result types are known (the caller has run infer_types).
   OpId append(BlockId, OpKind, std::span<const ValueId> operands, Attributes attributes,
               std::span<const TensorType> result_types, std::uint32_t line = 0, std::vector<BlockId> regions = {});
   void set_yields(BlockId, std::span<const ValueId>);
+  /// Kept once; one that is certainly true is dropped.
   void add_guard(const Guard&);
+  /// The texts must live as long as the process; of equal lines the first is kept.
   std::uint32_t intern_line(const SourceLine&);
+  /// The same for texts that do not live on: the Graph (and each copy of it) keeps them.
+  std::uint32_t intern_line_copy(const SourceLine&);
 
   // -- reading -------------------------------------------------------------------------------------------------
-  const TensorType& type(ValueId) const;
-  const Op& op(OpId) const;
-  const Block& block(BlockId) const;
-  std::span<const ValueId> operands(const Op&) const;
-  ValueId result(const Op&, std::uint32_t i = 0) const;
-  OpId defining_op(ValueId) const;                     ///< precondition: not an input or block argument
-  bool is_op_result(ValueId) const;
-  std::span<const Input> inputs() const;
-  std::span<const Output> outputs() const;
-  std::span<const Guard> guards() const;
-  const SourceLine& line(std::uint32_t) const;
-  std::size_t num_values() const;
-  std::size_t num_ops() const;                         ///< regions included
-  std::vector<std::string> size_names() const;         ///< the named sizes of the inputs, in order of first appearance
+  const TensorType& type(ValueId v) const { return types_[index(v)]; }
+  const Op& op(OpId o) const { return ops_[index(o)]; }
+  const Block& block(BlockId b) const { return blocks_[index(b)]; }
+  std::span<const ValueId> operands(const Op& op) const { return {operands_.data() + op.first_operand, op.num_operands}; }
+  ValueId result(const Op& op, std::uint32_t i = 0) const { return ValueId{op.first_result + i}; }
+  OpId defining_op(ValueId v) const { return OpId{definitions_[index(v)]}; }  ///< precondition: is_op_result(v)
+  bool is_op_result(ValueId v) const { return (definitions_[index(v)] & not_an_op) == 0; }
+  /// The block whose argument or op's result `v` is; the top one for inputs.
+  BlockId block_of(ValueId v) const;
+  std::span<const Input> inputs() const { return inputs_; }
+  std::span<const Output> outputs() const { return outputs_; }
+  std::span<const Guard> guards() const { return guards_; }
+  const SourceLine& line(std::uint32_t i) const { return lines_[i]; }
+  std::size_t num_lines() const { return lines_.size(); }     ///< the unknown line 0 included
+  std::size_t num_values() const { return types_.size(); }
+  std::size_t num_ops() const { return ops_.size(); }         ///< regions included
+  std::size_t num_blocks() const { return blocks_.size(); }   ///< the top one included
+  std::vector<std::string> size_names() const;                ///< the named sizes of the inputs, in order of first appearance
 
   std::string name = "function";                       ///< table: what errors and views call it
 
  private:
-  struct Impl;
-  std::shared_ptr<Impl> impl_;  // copying a Graph shares until the next edit is not offered: copy() is explicit
+  Graph(const Graph&) = default;
+  ValueId add_value(const TensorType&, std::uint32_t definition);
+
+  static constexpr std::uint32_t not_an_op = 0x80000000u;  // in definitions_: the rest is a BlockId
+  std::vector<Op> ops_;
+  std::vector<Block> blocks_;
+  std::vector<ValueId> operands_;
+  std::vector<TensorType> types_;
+  std::vector<std::uint32_t> definitions_;
+  std::vector<Input> inputs_;
+  std::vector<Output> outputs_;
+  std::vector<Guard> guards_;
+  std::vector<SourceLine> lines_{1};
+  std::vector<std::uint32_t> line_slots_;                        // open addressing over lines_
+  std::vector<std::shared_ptr<const std::string>> texts_;        // of lines whose texts do not live on
 };
+
+/// What an op with regions is; every reader that enters regions asks here.
+enum class RegionKind : std::uint8_t { none, branch, loop };
+RegionKind region_kind(OpKind);
+/// Effects of an op, those of its regions included: bits of Effect.
+std::uint8_t effects(const Graph&, const Op&);
 
 /// Structure, dominance, types against the shape rules, region signatures. Run on everything that was read from a file.
 Result<void> verify(const Graph&);
@@ -107,8 +140,5 @@ Result<void> verify(const Graph&);
 std::array<std::uint64_t, 2> hash(const Graph&);
 /// The inspector's text, one op a line: `%3 = matmul(%0, %1) : f32[32,128]  // mlp.cpp:12`.
 std::string to_string(const Graph&, bool with_lines = true);
-
-/// Level `graph`: runs the Graph through the referee. Inputs in signature order; outputs likewise.
-Result<std::vector<HostTensor>> interpret(const Graph&, std::span<const HostTensor> inputs, const KernelSink& sink = {});
 
 }  // namespace burin

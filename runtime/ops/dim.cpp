@@ -239,6 +239,15 @@ void collect_names(Dim d, std::vector<std::string>& names) {
   }
 }
 
+std::optional<std::string_view> lone_name(Dim d) {
+  if (d.is_known() || d.is_overflow()) return std::nullopt;
+  const Polynomial p = dims::polynomial(d);
+  if (p.size() != 1 || p[0].coefficient != 1 || p[0].atoms.size() != 1) return std::nullopt;
+  const dims::Atom& a = dims::atom(p[0].atoms[0]);
+  if (a.kind != dims::AtomKind::name) return std::nullopt;
+  return std::string_view(a.text);
+}
+
 Dim substitute(Dim d, std::span<const DimBinding> bindings) {
   if (d.is_known() || d.is_overflow() || bindings.empty()) return d;
   auto value_of = [&](dims::AtomId id) -> Dim {

@@ -88,6 +88,9 @@ std::optional<Dim> parse_dim(std::string_view);
 /// The named sizes that `d` mentions, each once, in order of first appearance, appended to `names`.
 void collect_names(Dim d, std::vector<std::string>& names);
 
+/// The name that `d` is, if it is nothing else; points to storage that lives as long as the process.
+std::optional<std::string_view> lone_name(Dim d);
+
 /// Values for named sizes: what a call binds, or what appending one graph to another substitutes.
 struct DimBinding {
   std::string_view name;

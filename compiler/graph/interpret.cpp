@@ -1,0 +1,89 @@
+// The referee as a handler of evaluate().
+#include "compiler/graph/interpret.h"
+
+#include "compiler/graph/evaluate.h"
+#include "compiler/graph/print.h"
+
+namespace burin {
+namespace {
+
+struct Referee {
+  const KernelSink& sink;
+  std::optional<OpId> failed{};
+  bool faulted = false;
+
+  using Values = std::span<const HostTensor>;
+  using Walk = Evaluation<HostTensor, Referee>;
+
+  Result<std::vector<HostTensor>> op(const Graph& graph, OpId id, const Attributes& attributes, Values operands) {
+    KernelSink noting = sink;
+    Note note{*this};
+    noting.self = &note;
+    noting.fault = [](void* self, burin_rt_fault_kind kind, std::int64_t index, std::int64_t value) {
+      auto& n = *static_cast<Note*>(self);
+      n.referee.faulted = true;
+      if (n.referee.sink.fault) n.referee.sink.fault(n.referee.sink.self, kind, index, value);
+    };
+    noting.print = [](void* self, std::string_view label, const HostTensor& value) {
+      const KernelSink& s = static_cast<Note*>(self)->referee.sink;
+      if (s.print) s.print(s.self, label, value);
+    };
+    auto results = run_reference(graph.op(id).kind, operands, attributes, noting);
+    if (!results && !failed) failed = id;
+    return results;
+  }
+
+  static bool is_true(const HostTensor& condition) { return *condition.data<std::uint8_t>() != 0; }
+
+  Result<std::vector<HostTensor>> region(Walk& walk, OpId id, Values operands) {
+    const Op& op = walk.graph().op(id);
+    if (region_kind(op.kind) == RegionKind::branch) return walk.run(op.regions[is_true(operands[0]) ? 0 : 1], Values{});
+    std::vector<HostTensor> carried(operands.begin(), operands.end());
+    for (;;) {
+      auto tested = walk.run(op.regions[0], Values(carried));
+      if (!tested) return tested;
+      const bool again = is_true((*tested)[0]);
+      tested->erase(tested->begin());
+      if (!again) return tested;
+      auto next = walk.run(op.regions[1], Values(*tested));
+      if (!next) return next;
+      carried = std::move(*next);
+    }
+  }
+
+ private:
+  struct Note {
+    Referee& referee;
+  };
+};
+
+std::string place_of(const Graph& graph, OpId id) {
+  const Op& op = graph.op(id);
+  return op.line == 0 ? "in \"" + graph.name + "\"" : "in \"" + graph.name + "\" at " + to_string(graph.line(op.line));
+}
+
+}  // namespace
+
+Result<std::vector<HostTensor>> interpret(const Graph& graph, std::span<const HostTensor> inputs, const KernelSink& sink,
+                                          std::optional<OpId>* faulted) {
+  std::vector<TensorType> types;
+  for (const HostTensor& t : inputs) types.push_back(t.type);
+  auto bindings = bind_sizes(graph, types);
+  if (!bindings) return bindings.error();
+  Referee referee{sink};
+  auto results = evaluate<HostTensor>(graph, inputs, referee, *bindings);
+  if (faulted) *faulted = referee.faulted ? referee.failed : std::nullopt;
+  if (!results && referee.failed) results.error().where = place_of(graph, *referee.failed);
+  return results;
+}
+
+Error fault_error(const Graph& graph, const burin_rt_fault& fault) {
+  if (fault.op < 0 || static_cast<std::size_t>(fault.op) >= graph.num_ops())
+    return {ErrorCode::internal, "a fault names an op that \"" + graph.name + "\" does not have", "fault", "", ""};
+  const OpId id{static_cast<std::uint32_t>(fault.op)};
+  Error e = fault_error(op_info(graph.op(id).kind), static_cast<burin_rt_fault_kind>(fault.kind), fault.index, fault.value);
+  e.where = place_of(graph, id);
+  return e;
+}
+
+}  // namespace burin
