@@ -3,6 +3,7 @@
 
 #include "tests/support/catch.h"
 
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -68,4 +69,22 @@ TEST_CASE("docs/environment.md lists every variable with its default and meaning
     INFO(row);
     CHECK(doc.find(row) != std::string::npos);
   }
+}
+
+TEST_CASE("no other source reads the environment") {
+  namespace fs = std::filesystem;
+  std::size_t seen = 0;
+  for (const char* folder : {"runtime", "compiler", "passes", "frontend", "tools", "examples", "benchmarks"}) {
+    if (!fs::exists(folder)) continue;
+    for (const auto& e : fs::recursive_directory_iterator(folder)) {
+      if (e.path().extension() != ".cpp" && e.path().extension() != ".h") continue;
+      std::stringstream text;
+      text << std::ifstream(e.path()).rdbuf();
+      if (text.str().find("getenv(") == std::string::npos) continue;
+      ++seen;
+      INFO(e.path().string());
+      CHECK(e.path() == "runtime/core/environment.cpp");
+    }
+  }
+  CHECK(seen == 1);
 }

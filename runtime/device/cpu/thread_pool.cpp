@@ -1,4 +1,5 @@
-// One job at a time. Workers enter through a gate that counts them: the caller opens it, works along, closes it when the
+// One job at a time, its chunks dealt in one contiguous share a thread, so that a thread meets the same memory again in the
+// next job; who has finished helps the others. Workers enter through a gate that counts them: the caller opens it, works along, closes it when the
 // chunks have run out, and waits only for those that did enter; a worker that wakes late finds the gate closed.
 #include "runtime/device/cpu/thread_pool.h"
 
@@ -18,6 +19,7 @@ namespace burin::rt {
 namespace {
 
 constexpr std::int64_t max_chunks = 256;
+constexpr std::uint32_t max_shares = 64;
 constexpr std::uint32_t open_bit = 1u << 31;
 
 [[gnu::tls_model("initial-exec")]] constinit thread_local int depth = 0;
@@ -45,9 +47,12 @@ class Pool {
     if (helpers == 0) return serial(job, chunks);
 
     job_ = job;
-    chunks_ = chunks;
     helpers_ = helpers;
-    next_.store(0, std::memory_order_relaxed);
+    num_shares_ = std::min<std::uint32_t>(helpers + 1, max_shares);
+    for (std::int64_t i = 0; i < num_shares_; ++i) {
+      shares_[i].next.store(i * chunks / num_shares_, std::memory_order_relaxed);
+      shares_[i].end = (i + 1) * chunks / num_shares_;
+    }
     gate_.fetch_or(open_bit, std::memory_order_release);
     epoch_.fetch_add(1, std::memory_order_seq_cst);
     // seq_cst on both sides: a worker that is not counted here has yet to compare the epoch and will find it changed.
@@ -55,7 +60,7 @@ class Pool {
       if (helpers == workers_) epoch_.notify_all();
       else for (std::uint32_t i = 0; i < helpers; ++i) epoch_.notify_one();
     }
-    work();
+    work(0);
     gate_.fetch_and(~open_bit, std::memory_order_relaxed);
     wait_for_workers();
   }
@@ -85,8 +90,9 @@ class Pool {
     ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     for (std::uint32_t wanted = burin_rt_num_threads() - 1; workers_ < wanted; ++workers_) {
       pthread_t thread;
-      auto body = [](void*) -> void* { instance().worker(); };  // never returns
-      if (int error = ::pthread_create(&thread, &attributes, body, nullptr); error != 0) {
+      auto body = [](void* number) -> void* { instance().worker(static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(number))); };
+      auto number = static_cast<std::uintptr_t>(workers_ + 1);
+      if (int error = ::pthread_create(&thread, &attributes, body, reinterpret_cast<void*>(number)); error != 0) {
         warn("only " + std::to_string(workers_ + 1) + " of " + std::to_string(wanted + 1) + " threads could be started");
         break;
       }
@@ -95,12 +101,12 @@ class Pool {
     ::pthread_attr_destroy(&attributes);
   }
 
-  [[noreturn]] void worker() {
+  [[noreturn]] void worker(std::uint32_t number) {
     std::uint32_t seen = 0;
     for (;;) {
       seen = wait_for_job(seen);
       std::uint32_t gate = gate_.fetch_add(1, std::memory_order_acquire);
-      if ((gate & open_bit) && (gate & ~open_bit) < helpers_) work();
+      if ((gate & open_bit) && (gate & ~open_bit) < helpers_) work(number);
       gate = gate_.fetch_sub(1, std::memory_order_acq_rel);
       if (gate == 1) gate_.notify_one();  // closed, and we were the last: the caller may be asleep
     }
@@ -122,9 +128,16 @@ class Pool {
     return now;
   }
 
-  void work() {
+  // First the share of this thread's number, then what is left of the others.
+  void work(std::uint32_t number) {
     ++depth;
-    for (std::int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < chunks_;) run_chunk(job_, i);
+    for (std::uint32_t k = 0; k < num_shares_; ++k) {
+      Share& s = shares_[(number + k) % num_shares_];
+      while (s.next.load(std::memory_order_relaxed) < s.end) {
+        std::int64_t i = s.next.fetch_add(1, std::memory_order_relaxed);
+        if (i < s.end) run_chunk(job_, i);
+      }
+    }
     --depth;
   }
 
@@ -145,12 +158,15 @@ class Pool {
   bool started_ = false;
   std::uint32_t workers_ = 0;
   std::chrono::microseconds spin_{0};
-  Job job_{};        // these three are written while the gate is closed and nobody is inside
-  std::int64_t chunks_ = 0;
-  std::uint32_t helpers_ = 0;
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> next{0};
+    std::int64_t end = 0;
+  };
+  Job job_{};  // the job and its shares are written while the gate is closed and nobody is inside
+  std::uint32_t helpers_ = 0, num_shares_ = 0;
+  Share shares_[max_shares];
   alignas(64) std::atomic<std::uint32_t> epoch_{0};
   alignas(64) std::atomic<std::uint32_t> gate_{0};  // open bit, and how many workers are inside
-  alignas(64) std::atomic<std::int64_t> next_{0};
   alignas(64) std::atomic<std::uint32_t> sleepers_{0};
 };
 
