@@ -33,6 +33,6 @@ struct CpuTarget;
 //   dims (epilogue), or be broadcast back over the dims that it reduced (softmax and norm patterns): then all results of
 //   the kernel agree on which dims are kept. A reduction may not feed a reduction over its kept dims in one kernel.
 // Anything else is refused with a diagnostic at the op.
-mlir::LogicalResult emitLinalgKernel(mlir::func::FuncOp kernel, const CpuTarget &target);
+mlir::LogicalResult emitLinalgKernel(mlir::func::FuncOp Kernel, const CpuTarget &Target);
 
 }  // namespace burin::codegen::cpu
