@@ -20,8 +20,8 @@ struct CpuTarget;
 // private to the object. So a host program needs no block counts and no scratch results for reductions.
 // How a reduction is split into partial results depends on the sizes only, never on the number of threads.
 //
-// A result may share memory with an input only where the attribute `burin.inplace` of the launch function says so: an
-// array of i64 pairs (input, result): every access to that input is at the result's own index, before it is written.
+// A result may share memory with an input only where inPlacePairs() says so: every access to that input is at the
+// result's own index, before it is written.
 //
 // ---- What a kernel function may contain -----------------------------------------------------------------------------
 // - tensor arguments and results with `burin.shape` (>= 0 static, -k-1 = size operand k), index arguments last;
@@ -29,10 +29,15 @@ struct CpuTarget;
 // - bodies of elementwise arith and math ops (scalars; i1 is bool and is one byte in memory), linalg.index;
 // - any number of results. Producers are inlined into their users: no intermediate tensor exists in memory;
 // - reductions whose body is `combine(acc, f(x...))` with one of addf addi mulf muli minimumf maximumf minsi maxsi minui
-//   maxui andi ori, and whose init is a fill with the neutral element. A reduction's result may be used by elementwise ops on its own
-//   dims (epilogue), or be broadcast back over the dims that it reduced (softmax and norm patterns): then all results of
-//   the kernel agree on which dims are kept. A reduction may not feed a reduction over its kept dims in one kernel.
+//   maxui andi ori, and whose init is a fill with the neutral element. A reduction's result may be used by elementwise
+//   ops on its own dims (epilogue), or be broadcast back over the dims that it reduced (softmax and norm patterns): then
+//   all results of the kernel agree on which dims are kept. A reduction may not feed a reduction over its kept dims.
 // Anything else is refused with a diagnostic at the op.
+
+/// Replaces the kernel function by block functions and the launch function, in the same module.
 mlir::LogicalResult emitLinalgKernel(mlir::func::FuncOp Kernel, const CpuTarget &Target);
+
+/// (input, result) pairs of a kernel function that may share memory.
+mlir::FailureOr<llvm::SmallVector<std::pair<unsigned, unsigned>>> inPlacePairs(mlir::func::FuncOp Kernel);
 
 }  // namespace burin::codegen::cpu

@@ -140,14 +140,10 @@ private:
     Operation *Op = Tensor.getDefiningOp();
     if (auto Generic = dyn_cast<linalg::LinalgOp>(Op))
       return of(Generic.getDpsInits()[cast<OpResult>(Tensor).getResultNumber()]);
-    OperandRange Dynamic(nullptr, 0);
-    if (auto Empty = dyn_cast<tensor::EmptyOp>(Op)) {
+    if (auto Empty = dyn_cast<tensor::EmptyOp>(Op))
       return mixed(Op, Type, Empty.getDynamicSizes());
-    }
-    if (auto Slice = dyn_cast<tensor::ExtractSliceOp>(Op)) {
-      if (Slice.getSourceType().getRank() == Type.getRank())
-        return mixed(Op, Type, Slice.getSizes());
-    }
+    if (auto Slice = dyn_cast<tensor::ExtractSliceOp>(Op))
+      return mixed(Op, Type, Slice.getSizes());
     if (Type.hasStaticShape())
       return fromAttribute({}, Type);
     return Op->emitError("kernel: the shape of this value is not known");
@@ -293,6 +289,7 @@ private:
     linalg::GenericOp Generic;
     Linears Loops;
     DenseMap<Value, NodeId> Scalars;
+    Instance(linalg::GenericOp Generic, Linears Loops) : Generic(Generic), Loops(std::move(Loops)) {}
   };
 
   FailureOr<Address> addressOf(unsigned Memory, ArrayRef<Linear> At, ArrayRef<Extent> Sizes, Operation *For) {
@@ -457,7 +454,7 @@ private:
     for (Instance *I : Of)
       if (I->Loops == Loops)
         return *I;
-    AllInstances.push_back({Generic, std::move(Loops), {}});
+    AllInstances.emplace_back(Generic, std::move(Loops));
     Of.push_back(&AllInstances.back());
     return AllInstances.back();
   }
@@ -571,7 +568,6 @@ private:
     uint64_t Reads = 0;
     for (const Linear &L : Loops)
       Reads |= L.dims();
-    SmallVector<int64_t> StaticLoops = Generic.getStaticLoopRanges();
     SmallVector<unsigned> Free;
     Extents FreeExtents;
     for (unsigned D = 0; D < Generic.getNumLoops(); ++D) {
@@ -630,7 +626,7 @@ private:
     for (const Node &X : N.Nodes)
       if (X.Kind == Node::Kind::reduction && extentsOf(X.Reduced) == Extents(Es) &&
           (ShareDims || llvm::none_of(X.Reduced, [&](unsigned D) { return llvm::is_contained(RootDims, D); })))
-        return SmallVector<unsigned>(X.Reduced);
+        return SmallVector<unsigned>(X.Reduced.begin(), X.Reduced.end());
     return addDims(Es);
   }
 
@@ -731,7 +727,7 @@ FailureOr<KernelPlan> planKernel(func::FuncOp Kernel) {
     Pending.push_back(std::move(B));
   }
   // Results with reductions found nests, widest first; the others join where they fit.
-  SmallVector<unsigned> Order(llvm::seq(0u, Plan.NumResults));
+  SmallVector<unsigned> Order = llvm::to_vector(llvm::seq(0u, Plan.NumResults));
   llvm::stable_sort(Order, [&](unsigned X, unsigned Y) {
     auto rank = [&](unsigned I) {
       return std::pair(!Pending[I]->N.hasReductions(), -static_cast<int>(Pending[I]->firstRootDims().size()));

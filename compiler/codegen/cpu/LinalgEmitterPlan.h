@@ -91,8 +91,9 @@ struct Nest {
   llvm::SmallVector<unsigned> Kept;    ///< outermost first
   llvm::SmallVector<Node, 0> Nodes;    ///< operands come first
   llvm::SmallVector<Output, 2> Outputs;
-  /// Set by splitReduction: the reduced dim is cut in chunks of `ChunkLength`, numbered by dim `ChunkDim`.
+  /// Set where a long reduction is split: `SplitDim` is cut in chunks, which dim `ChunkDim` numbers.
   std::optional<unsigned> SplitDim, ChunkDim;
+  std::optional<unsigned> ChunkLength;  ///< a size operand
 
   uint64_t keptMask() const;
   bool hasReductions() const;

@@ -1,0 +1,621 @@
+// Loops of one nest. Blocks walk the kept dims; at each point (or vector of points) passes run over the reduced dims, one
+// for each depth of reductions, then outputs are stored. A node is computed in the outermost scope that knows all its
+// dims, as a scalar unless it varies with the dim in lanes. All loads of an iteration come before its stores.
+#include "compiler/codegen/cpu/LinalgEmitterNest.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include <map>
+
+namespace burin::codegen::cpu {
+using namespace mlir;
+
+namespace {
+
+uint64_t bit(unsigned D) { return uint64_t(1) << D; }
+
+/// Reductions of one depth over the same dims, and outputs within a kept point: one walk over the dims.
+struct Pass {
+  SmallVector<unsigned> Dims;
+  SmallVector<NodeId> Reductions;
+  SmallVector<unsigned> Outputs;
+};
+
+class NestEmitter {
+public:
+  NestEmitter(KernelBuilder &K, const KernelPlan &Plan, const Nest &N, const Schedule &S)
+      : K(K), E(K.E), L(K.E), Plan(Plan), N(N), S(S), Iv(N.DimExtents.size()) {
+    Now.Scalar.resize(N.Nodes.size());
+    Now.Splat.resize(N.Nodes.size());
+    Now.Bases.resize(N.Nodes.size() + N.Outputs.size());
+    findPasses();
+  }
+
+  void emit() {
+    findMaterialised();
+    if (!S.KeptVector) {
+      E.loop(K.begin(), K.end(), 1, [&](Value Block) { inScope([&] { decode(Block, false), point(); }); });
+      return;
+    }
+    Value Size = extent(*S.KeptVector);
+    if (S.Outer.empty()) {
+      Value Chunk = E.index(S.Chunk);
+      columns(E.mul(K.begin(), Chunk), E.min(E.mul(K.end(), Chunk), Size));
+      return;
+    }
+    E.loop(K.begin(), K.end(), 1, [&](Value Block) {
+      inScope([&] {
+        Value First = decode(Block, true);
+        columns(First, S.Chunk ? E.min(E.add(First, S.Chunk), Size) : Size);
+      });
+    });
+  }
+
+private:
+  struct Base {
+    Buffer At;
+    uint64_t Covered = 0;  ///< dims that At has been advanced by
+  };
+  /// Values known at the place where code is written.
+  struct State {
+    SmallVector<Value> Scalar;               ///< by node
+    SmallVector<SmallVector<Value>> Vector;  ///< by copy, by node
+    SmallVector<Value> Splat;                ///< by node, of Scalar
+    SmallVector<Base> Bases;                 ///< by node, then by output
+  };
+  /// A form of the innermost code: copies of Lanes lanes each.
+  struct Form {
+    int64_t Copies = 1, Lanes = 1;
+    Value Mask;
+  };
+
+  template <class Fn> void inScope(Fn Body) {
+    State Saved = Now;
+    Body();
+    Now = std::move(Saved);
+  }
+
+  Value extent(unsigned D) {
+    return extentValue(E, N.DimExtents[D], [&](unsigned I) { return K.size(I); });
+  }
+  Value value(const Extent &X) {
+    return extentValue(E, X, [&](unsigned I) { return K.size(I); });
+  }
+  std::pair<Value, Value> bounds(unsigned D) {
+    if (N.SplitDim != D)
+      return {E.index(0), extent(D)};
+    Value Length = K.size(*N.ChunkLength);
+    Value First = E.mul(Iv[*N.ChunkDim], Length);
+    return {First, E.min(E.add(First, Length), extent(D))};
+  }
+
+  // -- what is computed where -----------------------------------------------------------------------------------------
+
+  void findPasses() {
+    unsigned Deepest = 0;
+    for (const Node &X : N.Nodes)
+      Deepest = std::max(Deepest, X.Level);
+    auto passFor = [&](ArrayRef<unsigned> Dims, size_t From) -> Pass & {
+      for (size_t I = From; I < Passes.size(); ++I)
+        if (ArrayRef(Passes[I].Dims) == Dims)
+          return Passes[I];
+      Passes.push_back({SmallVector<unsigned>(Dims), {}, {}});
+      return Passes.back();
+    };
+    SmallVector<bool> Live(N.Nodes.size(), false);
+    for (const Output &O : N.Outputs)
+      Live[O.Value] = true;
+    for (size_t I = N.Nodes.size(); I-- > 0;)
+      if (Live[I])
+        for (NodeId O : N.Nodes[I].Operands)
+          Live[O] = true;
+    for (unsigned Level = 0; Level <= Deepest; ++Level) {
+      size_t From = Passes.size();
+      for (auto [I, X] : llvm::enumerate(N.Nodes))
+        if (Live[I] && X.Kind == Node::Kind::reduction && X.Level == Level)
+          passFor(X.Reduced, From).Reductions.push_back(static_cast<NodeId>(I));
+    }
+    size_t From = Passes.size();
+    for (auto [I, O] : llvm::enumerate(N.Outputs))
+      if (!O.Inner.empty())
+        passFor(O.Inner, From).Outputs.push_back(static_cast<unsigned>(I));
+  }
+
+  /// Nodes to compute for these, operands first; reductions and what is known already end the search.
+  SmallVector<NodeId> needed(ArrayRef<NodeId> Roots) {
+    SmallVector<bool> Mark(N.Nodes.size(), false);
+    for (NodeId R : Roots)
+      Mark[R] = true;
+    SmallVector<NodeId> List;
+    for (size_t I = N.Nodes.size(); I-- > 0;) {
+      const Node &X = N.Nodes[I];
+      if (!Mark[I] || X.Kind == Node::Kind::reduction || known(static_cast<NodeId>(I)))
+        continue;
+      List.push_back(static_cast<NodeId>(I));
+      if (!stored(static_cast<NodeId>(I)))
+        for (NodeId O : X.Operands)
+          Mark[O] = true;
+    }
+    std::reverse(List.begin(), List.end());
+    return List;
+  }
+  SmallVector<NodeId> neededFor(const Pass &P) {
+    SmallVector<NodeId> Roots;
+    for (NodeId R : P.Reductions)
+      Roots.push_back(N.Nodes[R].Operands[0]);
+    for (unsigned O : P.Outputs)
+      Roots.push_back(N.Outputs[O].Value);
+    return needed(Roots);
+  }
+  bool known(NodeId Id) const {
+    return Now.Scalar[Id] || (!Now.Vector.empty() && Now.Vector[0][Id]);
+  }
+  bool inLanes(NodeId Id) const { return VectorDim && (N.Nodes[Id].Dims >> *VectorDim & 1); }
+
+  // exp and the like that several passes over a row need are kept in scratch: recomputing costs more than L1 traffic.
+  void findMaterialised() {
+    if (S.KeptVector || Passes.size() < 2)
+      return;
+    std::map<NodeId, SmallVector<size_t>> Uses;
+    for (auto [P, X] : llvm::enumerate(Passes))
+      for (NodeId Id : neededFor(X))
+        if (N.Nodes[Id].Kind == Node::Kind::compute && isa<math::ExpOp, math::LogOp>(N.Nodes[Id].Op))
+          Uses[Id].push_back(P);
+    Value Bytes = E.index(0);
+    SmallVector<std::pair<NodeId, Value>> Places;
+    for (auto &[Id, In] : Uses) {
+      ArrayRef<unsigned> Dims = Passes[In[0]].Dims;
+      bool Same = llvm::all_of(In, [&](size_t P) { return ArrayRef(Passes[P].Dims) == Dims; });
+      if (In.size() < 2 || !Same || !(N.Nodes[Id].Dims >> Dims.back() & 1))
+        continue;
+      Extent Size = Extent::number(LaneEmitter::registerType(N.Nodes[Id].Type).getIntOrFloatBitWidth() / 8);
+      for (unsigned D : Dims)
+        Size = Size.times(N.DimExtents[D]);
+      Places.push_back({Id, Bytes});
+      Bytes = E.mul(E.ceilDiv(E.add(Bytes, value(Size)), 64), 64);
+    }
+    if (Places.empty())
+      return;
+    Buffer Scratch = K.scratch(Bytes, E.B.getI8Type());
+    for (auto &[Id, Offset] : Places) {
+      const Pass &P = Passes[Uses[Id][0]];
+      Stored X;
+      X.Memory = Buffer(E.address(Scratch, Offset), LaneEmitter::registerType(N.Nodes[Id].Type));
+      Extent Stride = Extent::number(1);
+      for (size_t I = P.Dims.size(); I-- > 0; Stride = Stride.times(N.DimExtents[P.Dims[I]]))
+        X.Strides.push_back({P.Dims[I], Stride});
+      Materialised[Id] = X;
+    }
+  }
+  /// Whether the node is read from scratch now.
+  bool stored(NodeId Id) const {
+    auto It = Materialised.find(Id);
+    return It != Materialised.end() && It->second.Written;
+  }
+  Value storedIndex(NodeId Id) {
+    Value Index = E.index(0);
+    for (auto &[D, Stride] : Materialised[Id].Strides)
+      Index = E.add(Index, E.mul(Iv[D], value(Stride)));
+    return Index;
+  }
+
+  // -- addresses ------------------------------------------------------------------------------------------------------
+
+  /// Advances the base of an access by all dims in `Mask`, once, here: what follows is in the loops inside.
+  void cover(Base &B, const Address &A, uint64_t Mask) {
+    bool First = !B.At.Base;
+    if (First)
+      B.At = K.buffer(A.Memory);
+    Value Index = E.index(0);
+    if (First)
+      for (const Extent &X : A.Offset)
+        Index = E.add(Index, value(X));
+    for (auto &[D, Stride] : A.Strides)
+      if ((Mask & ~B.Covered) >> D & 1)
+        Index = E.add(Index, E.mul(Iv[D], value(Stride)));
+    B.Covered |= Mask;
+    B.At.Base = E.address(B.At, Index);
+  }
+  void coverAll(ArrayRef<NodeId> Ids, ArrayRef<unsigned> Outputs, uint64_t Mask) {
+    for (NodeId Id : Ids)
+      if (N.Nodes[Id].Kind == Node::Kind::load && !known(Id))
+        cover(Now.Bases[Id], N.Nodes[Id].At, Mask);
+    for (unsigned O : Outputs)
+      cover(Now.Bases[N.Nodes.size() + O], N.Outputs[O].At, Mask);
+  }
+  /// Index from the base on; `Copy` copies of `Lanes` lanes to the right of the first.
+  Value indexOf(const Base &B, const Address &A, int64_t Copy, int64_t Lanes) {
+    Value Index = E.index(0);
+    for (auto &[D, Stride] : A.Strides)
+      if (!(B.Covered >> D & 1)) {
+        Value At = D == VectorDim ? E.add(Iv[D], Copy * Lanes) : Iv[D];
+        Index = E.add(Index, E.mul(At, value(Stride)));
+      }
+    return Index;
+  }
+
+  // -- nodes ----------------------------------------------------------------------------------------------------------
+
+  Value operand(NodeId Id, int64_t Copy, const Form &F) {
+    const Node &X = N.Nodes[Id];
+    if (X.Kind == Node::Kind::constant)
+      return L.constant(X.Constant, F.Lanes);
+    if (!Now.Vector.empty() && Now.Vector[Copy][Id])
+      return Now.Vector[Copy][Id];
+    if (F.Lanes == 1)
+      return Now.Scalar[Id];
+    if (!Now.Splat[Id])
+      Now.Splat[Id] = L.splat(Now.Scalar[Id], F.Lanes);
+    return Now.Splat[Id];
+  }
+
+  Value compute(NodeId Id, int64_t Copy, const Form &F) {
+    const Node &X = N.Nodes[Id];
+    if (stored(Id)) {
+      const Stored &M = Materialised[Id];
+      return L.load(X.Type.isBF16() ? Type(E.B.getF32Type()) : X.Type, M.Memory,
+                    E.add(storedIndex(Id), Copy * F.Lanes), E.index(1), F.Lanes, F.Mask);
+    }
+    switch (X.Kind) {
+    case Node::Kind::constant:
+      return L.constant(X.Constant, F.Lanes);
+    case Node::Kind::load: {
+      Base &B = Now.Bases[Id];
+      if (!B.At.Base)
+        cover(B, X.At, 0);
+      Value Stride = F.Lanes > 1 ? value(X.At.stride(*VectorDim)) : Value();
+      return L.load(X.Type, B.At, indexOf(B, X.At, Copy, F.Lanes), Stride, F.Lanes, F.Mask);
+    }
+    case Node::Kind::extract: {
+      auto lanes = [&](Value Scalar) { return L.splat(Scalar, F.Lanes); };
+      Value Offsets = lanes(E.index(0));
+      for (auto [O, Stride] : llvm::zip(X.Operands, X.ExtractStrides))
+        Offsets = LLVM::AddOp::create(
+            E.B, Offsets, LLVM::MulOp::create(E.B, operand(O, Copy, F), lanes(value(Stride))).getResult());
+      return L.loadAt(X.Type, K.buffer(X.At.Memory), Offsets, F.Lanes, F.Mask);
+    }
+    case Node::Kind::index: {
+      Value Start = E.index(X.Index.Constant), Step = E.index(0);
+      for (auto &[I, C] : X.Index.SizeTerms)
+        Start = E.add(Start, E.mul(K.size(I), C));
+      for (auto &[D, C] : X.Index.Terms) {
+        Value At = D == VectorDim ? E.add(Iv[D], Copy * F.Lanes) : Iv[D];
+        Start = E.add(Start, E.mul(At, C));
+        if (D == VectorDim)
+          Step = E.index(C);
+      }
+      return L.iota(Start, Step, F.Lanes);
+    }
+    case Node::Kind::compute: {
+      if (X.Result)
+        return operand(X.Operands[0], Copy, F).getDefiningOp()->getResult(X.Result);
+      Values Operands;
+      for (NodeId O : X.Operands)
+        Operands.push_back(operand(O, Copy, F));
+      return L.compute(X.Op, Operands, F.Lanes);
+    }
+    case Node::Kind::reduction:
+      break;
+    }
+    llvm_unreachable("reductions are computed by passes");
+  }
+
+  /// Computes those of `Ids` whose dims are all in `Mask`.
+  void computeReady(ArrayRef<NodeId> Ids, uint64_t Mask, const Form &F) {
+    for (NodeId Id : Ids) {
+      const Node &X = N.Nodes[Id];
+      if ((X.Dims & ~Mask) || known(Id))
+        continue;
+      if (!inLanes(Id)) {
+        Now.Scalar[Id] = compute(Id, 0, Form());
+        continue;
+      }
+      for (int64_t C = 0; C < F.Copies; ++C)
+        Now.Vector[C][Id] = compute(Id, C, F);
+      if (auto It = Materialised.find(Id); It != Materialised.end() && !It->second.Written)
+        for (int64_t C = 0; C < F.Copies; ++C)
+          L.store(X.Type.isBF16() ? Type(E.B.getF32Type()) : X.Type, Now.Vector[C][Id], It->second.Memory,
+                  E.add(storedIndex(Id), C * F.Lanes), E.index(1), F.Mask);
+    }
+  }
+
+  /// Spreads scalars over lanes before a loop rather than in it.
+  void splatAhead(ArrayRef<NodeId> Ids, int64_t Lanes) {
+    if (Lanes == 1)
+      return;
+    for (NodeId Id : Ids)
+      if (inLanes(Id) && !stored(Id))
+        for (NodeId O : N.Nodes[Id].Operands)
+          if (N.Nodes[O].Kind != Node::Kind::constant && Now.Scalar[O] && !Now.Splat[O])
+            Now.Splat[O] = L.splat(Now.Scalar[O], Lanes);
+  }
+
+  void enterForm(const Form &F) {
+    Now.Vector.assign(F.Copies, SmallVector<Value>(N.Nodes.size()));
+  }
+
+  // -- passes ---------------------------------------------------------------------------------------------------------
+
+  Value combine(NodeId R, Value Acc, Value New, int64_t Lanes) { return L.compute(N.Nodes[R].Op, {Acc, New}, Lanes); }
+
+  void storeOutputs(ArrayRef<unsigned> Outputs, const Form &F) {
+    for (unsigned O : Outputs) {
+      const Output &Out = N.Outputs[O];
+      Base &B = Now.Bases[N.Nodes.size() + O];
+      if (!B.At.Base)
+        cover(B, Out.At, 0);
+      Type Scalar = Plan.Memory[Out.At.Memory].Element;
+      for (int64_t C = 0; C < F.Copies; ++C) {
+        Value Stride = VectorDim ? value(Out.At.stride(*VectorDim)) : Value();
+        L.store(Scalar, operand(Out.Value, C, F), B.At, indexOf(B, Out.At, C, F.Lanes), Stride, F.Mask);
+      }
+    }
+  }
+
+  /// Accumulators of one pass: for each reduction one a copy; values of `F.Lanes` lanes.
+  Values neutral(const Pass &P, int64_t Copies, int64_t Lanes) {
+    Values V;
+    for (NodeId R : P.Reductions)
+      V.append(Copies, L.constant(N.Nodes[R].Constant, Lanes));
+    return V;
+  }
+
+  /// The innermost code of a pass: computes, combines into Accs (by reduction, by copy), stores inner outputs.
+  Values step(const Pass &P, ArrayRef<NodeId> Ids, ValueRange Accs, const Form &F) {
+    computeReady(Ids, ~uint64_t(0), F);
+    Values Next(Accs);
+    for (auto [I, R] : llvm::enumerate(P.Reductions))
+      for (int64_t C = 0; C < F.Copies; ++C) {
+        Value X = operand(N.Nodes[R].Operands[0], C, F);
+        if (F.Mask && !S.KeptVector)
+          X = E.select(F.Mask, X, L.constant(N.Nodes[R].Constant, F.Lanes));
+        Value &Acc = Next[I * F.Copies + C];
+        Acc = combine(R, Acc, X, F.Lanes);
+      }
+    storeOutputs(P.Outputs, F);
+    return Next;
+  }
+
+  /// Loops over P.Dims[From..To), outermost first, then Body.
+  Values loops(const Pass &P, size_t From, size_t To, ArrayRef<NodeId> Ids, uint64_t Mask, const Form &F, ValueRange Init,
+               function_ref<Values(uint64_t, ValueRange)> Body) {
+    if (From == To)
+      return Body(Mask, Init);
+    unsigned D = P.Dims[From];
+    auto [Lo, Hi] = bounds(D);
+    coverAll(Ids, P.Outputs, Mask);
+    splatAhead(Ids, F.Lanes);
+    return E.loop(Lo, Hi, 1, Init, [&](Value At, ValueRange Accs) {
+      Values Result;
+      inScope([&] {
+        Iv[D] = At;
+        if (From + 1 < To || !S.KeptVector)
+          computeReady(Ids, Mask | bit(D), F);
+        Result = loops(P, From + 1, To, Ids, Mask | bit(D), F, Accs, Body);
+      });
+      return Result;
+    });
+  }
+
+  /// A pass at one kept point, with the innermost of its dims in lanes.
+  void pointPass(const Pass &P) {
+    SmallVector<NodeId> Ids = neededFor(P);
+    uint64_t Kept = N.keptMask();
+    computeReady(Ids, Kept, Form());
+    if (P.Dims.empty()) {  // over dims of size 1
+      Values Accs = step(P, Ids, neutral(P, 1, 1), Form());
+      for (auto [R, Acc] : llvm::zip(P.Reductions, Accs))
+        Now.Scalar[R] = Acc;
+      return;
+    }
+    VectorDim = P.Dims.back();
+    size_t NumReductions = P.Reductions.size();
+    int64_t U = S.Unroll;
+    // Unrolled vector accumulators, then one scalar each for targets that finish a row lane by lane.
+    bool ScalarRest = !K.E.Target.MaskedMemory;
+    Values Init = neutral(P, U, S.Lanes);
+    if (ScalarRest)
+      Init.append(neutral(P, 1, 1));
+    Values Accs = loops(P, 0, P.Dims.size() - 1, Ids, Kept, Form(), Init, [&](uint64_t Mask, ValueRange Accs) {
+      auto [Lo, Hi] = bounds(P.Dims.back());
+      coverAll(Ids, P.Outputs, Mask);
+      return lanesLoop(Lo, Hi, Accs, NumReductions, Ids,
+                       [&](ValueRange A, const Form &F) { return step(P, Ids, A, F); });
+    });
+    for (auto [I, R] : llvm::enumerate(P.Reductions)) {
+      SmallVector<Value> Tree(Accs.begin() + I * U, Accs.begin() + (I + 1) * U);
+      for (; Tree.size() > 1; Tree.resize(Tree.size() / 2))
+        for (size_t J = 0; J < Tree.size() / 2; ++J)
+          Tree[J] = combine(R, Tree[J], Tree[J + Tree.size() / 2], S.Lanes);
+      Value V = L.combineLanes(N.Nodes[R].Op, Tree[0], S.Lanes);
+      if (ScalarRest)
+        V = combine(R, V, Accs[NumReductions * U + I], 1);
+      Now.Scalar[R] = V;
+    }
+    for (NodeId Id : Ids)
+      if (auto It = Materialised.find(Id); It != Materialised.end())
+        It->second.Written = true;
+    VectorDim.reset();
+  }
+
+  /// Walks [Lo, Hi) of the dim in lanes: unrolled vectors, single vectors, then the rest under a mask or one by one.
+  /// Accs: for each of `Groups` reductions Unroll values, then (scalar rest) one scalar each.
+  Values lanesLoop(Value Lo, Value Hi, ValueRange Accs, size_t Groups, ArrayRef<NodeId> Ids,
+                   function_ref<Values(ValueRange, const Form &)> Body) {
+    Values All(Accs);
+    auto CLo = Emitter::constantOf(Lo), CHi = Emitter::constantOf(Hi);
+    std::optional<int64_t> Count;
+    if (CLo && CHi)
+      Count = std::max<int64_t>(0, *CHi - *CLo);
+    int64_t U = S.Unroll;
+    auto slots = [&](const Form &F) {
+      SmallVector<size_t> Slots;
+      for (size_t G = 0; G < Groups; ++G)
+        for (int64_t C = 0; C < F.Copies; ++C)
+          Slots.push_back(F.Lanes == 1 && S.Lanes > 1 ? Groups * U + G : G * U + C);
+      return Slots;
+    };
+    auto run = [&](Value From, Value To, Form F, bool Masked) {
+      SmallVector<size_t> Slots = slots(F);
+      Values Init;
+      for (size_t I : Slots)
+        Init.push_back(All[I]);
+      Values Result;
+      inScope([&] {
+        enterForm(F);
+        Now.Splat.assign(N.Nodes.size(), Value());
+        splatAhead(Ids, F.Lanes);
+        Result = E.loop(From, To, F.Copies * F.Lanes, Init, [&](Value At, ValueRange A) {
+          Values R;
+          inScope([&] {
+            Iv[*VectorDim] = At;
+            Form Here = F;
+            if (Masked)
+              Here.Mask = E.laneMask(F.Lanes, E.sub(To, At));
+            R = Body(A, Here);
+          });
+          return R;
+        });
+      });
+      for (auto [I, Slot] : llvm::enumerate(Slots))
+        All[Slot] = Result[I];
+    };
+    auto part = [&](Value From, Value To, int64_t Step, bool Multiple) {
+      if (Multiple)
+        return To;
+      auto CFrom = Emitter::constantOf(From), CTo = Emitter::constantOf(To);
+      if (CFrom && CTo)
+        return E.index(*CFrom + std::max<int64_t>(0, *CTo - *CFrom) / Step * Step);
+      return E.add(From, E.mul(E.div(E.max(E.sub(To, From), E.index(0)), Step), Step));
+    };
+    auto none = [](Value From, Value To) {
+      auto CFrom = Emitter::constantOf(From), CTo = Emitter::constantOf(To);
+      return From == To || (CFrom && CTo && *CFrom >= *CTo);
+    };
+    bool WholeSteps = divides(U * S.Lanes), WholeLanes = divides(S.Lanes);
+    Value End = part(Lo, Hi, U * S.Lanes, WholeSteps);
+    if (!none(Lo, End))
+      run(Lo, End, Form{U, S.Lanes, {}}, false);
+    if (WholeSteps)
+      return All;
+    // A mask makes single vectors and the rest one loop; with a known count the mask is for the last vector alone.
+    bool CanMask = K.E.Target.MaskedMemory && S.Lanes > 1;
+    if (U > 1 && (Count || !CanMask)) {
+      Value Next = part(End, Hi, S.Lanes, WholeLanes);
+      if (!none(End, Next))
+        run(End, Next, Form{1, S.Lanes, {}}, false);
+      End = Next;
+    }
+    if (S.Lanes > 1 && !WholeLanes && !none(End, Hi))
+      run(End, Hi, Form{1, CanMask ? S.Lanes : 1, {}}, CanMask);
+    return All;
+  }
+  /// Whether every range of the dim in lanes is a multiple of this long.
+  bool divides(int64_t Step) const {
+    const Extent &X = N.DimExtents[*VectorDim];
+    return X.Coefficient % Step == 0 && N.SplitDim != VectorDim && (!S.Chunk || S.Chunk % Step == 0);
+  }
+
+  // -- kept points ----------------------------------------------------------------------------------------------------
+
+  /// Sets the induction values of the outer kept dims; returns the first element of the chunk.
+  Value decode(Value Block, bool Chunked) {
+    Value First = E.index(0);
+    if (Chunked && S.Chunk) {
+      Value Chunks = E.ceilDiv(extent(*S.KeptVector), S.Chunk);
+      First = E.mul(E.rem(Block, Chunks), S.Chunk);
+      Block = E.div(Block, Chunks);
+    }
+    for (size_t I = S.Outer.size(); I-- > 0;) {
+      Value Size = extent(S.Outer[I]);
+      Iv[S.Outer[I]] = I ? E.rem(Block, Size) : Block;
+      if (I)
+        Block = E.div(Block, Size);
+    }
+    return First;
+  }
+
+  SmallVector<unsigned> keptOutputs() const {
+    SmallVector<unsigned> Ids;
+    for (auto [I, O] : llvm::enumerate(N.Outputs))
+      if (O.Inner.empty())
+        Ids.push_back(static_cast<unsigned>(I));
+    return Ids;
+  }
+  SmallVector<NodeId> valuesOf(ArrayRef<unsigned> Outputs) const {
+    SmallVector<NodeId> Ids;
+    for (unsigned O : Outputs)
+      Ids.push_back(N.Outputs[O].Value);
+    return Ids;
+  }
+
+  void point() {
+    for (auto &[Id, X] : Materialised)
+      X.Written = false;
+    for (const Pass &P : Passes)
+      pointPass(P);
+    SmallVector<unsigned> Outputs = keptOutputs();
+    computeReady(needed(valuesOf(Outputs)), N.keptMask(), Form());
+    storeOutputs(Outputs, Form());
+  }
+
+  /// Kept points [Lo, Hi) of the dim in lanes.
+  void columns(Value Lo, Value Hi) {
+    VectorDim = S.KeptVector;
+    uint64_t Outer = N.keptMask() & ~bit(*VectorDim);
+    SmallVector<unsigned> Outputs = keptOutputs();
+    SmallVector<NodeId> All;
+    for (NodeId I = 0; I < N.Nodes.size(); ++I)
+      if (N.Nodes[I].Kind != Node::Kind::reduction)
+        All.push_back(I);
+    coverAll(All, llvm::to_vector(llvm::seq(0u, static_cast<unsigned>(N.Outputs.size()))), Outer);
+    SmallVector<NodeId> Early = Passes.empty() ? needed(valuesOf(Outputs)) : neededFor(Passes[0]);
+    computeReady(Early, Outer, Form());
+    lanesLoop(Lo, Hi, {}, 0, Early, [&](ValueRange, const Form &F) {
+      for (const Pass &P : Passes)
+        columnPass(P, F);
+      SmallVector<NodeId> Ids = needed(valuesOf(Outputs));
+      computeReady(Ids, N.keptMask(), F);
+      storeOutputs(Outputs, F);
+      return Values();
+    });
+    VectorDim.reset();
+  }
+
+  void columnPass(const Pass &P, const Form &F) {
+    SmallVector<NodeId> Ids = neededFor(P);
+    uint64_t Kept = N.keptMask();
+    computeReady(Ids, Kept, F);
+    Values Accs = loops(P, 0, P.Dims.size(), Ids, Kept, F, neutral(P, F.Copies, F.Lanes),
+                        [&](uint64_t, ValueRange A) { return step(P, Ids, A, F); });
+    for (auto [I, R] : llvm::enumerate(P.Reductions))
+      for (int64_t C = 0; C < F.Copies; ++C)
+        Now.Vector[C][R] = Accs[I * F.Copies + C];
+  }
+
+  struct Stored {
+    Buffer Memory;
+    SmallVector<std::pair<unsigned, Extent>> Strides;
+    bool Written = false;
+  };
+
+  KernelBuilder &K;
+  Emitter &E;
+  LaneEmitter L;
+  const KernelPlan &Plan;
+  const Nest &N;
+  const Schedule &S;
+  SmallVector<Pass> Passes;
+  std::map<NodeId, Stored> Materialised;
+  std::optional<unsigned> VectorDim;
+  SmallVector<Value> Iv;  ///< by dim
+  State Now;
+};
+
+}  // namespace
+
+void emitNest(KernelBuilder &K, const KernelPlan &Plan, const Nest &N, const Schedule &S) {
+  NestEmitter(K, Plan, N, S).emit();
+}
+
+}  // namespace burin::codegen::cpu

@@ -1,0 +1,30 @@
+// One loop nest of a linalg kernel as code: which dim runs in vector lanes, how many, how blocks are cut, and the block
+// function's body. Used by LinalgEmitter.cpp only.
+#pragma once
+#include "compiler/codegen/cpu/KernelAbi.h"
+#include "compiler/codegen/cpu/LinalgEmitterLanes.h"
+#include "compiler/codegen/cpu/LinalgEmitterPlan.h"
+
+namespace burin::codegen::cpu {
+
+/// How a nest is run, decided from the plan and the target alone.
+struct Schedule {
+  /// The dim in lanes: the last kept dim, or (empty) the innermost reduced dim of each pass.
+  std::optional<unsigned> KeptVector;
+  llvm::SmallVector<unsigned> Outer;  ///< kept dims that blocks number, outermost first
+  int64_t Lanes = 1, Unroll = 1;
+  int64_t Chunk = 0;                  ///< elements of KeptVector in a block; 0: all
+  double CostPerElement = 1;          ///< in about 1/100 ns, over all dims
+};
+Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Target);
+
+/// A size as a value; `Size(k)` gives size operand k.
+Value extentValue(Emitter &E, const Extent &X, llvm::function_ref<Value(unsigned)> Size);
+/// The number of blocks of the nest, and the grain that makes a parallel run worthwhile.
+Value blockCount(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
+Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
+
+/// Writes the body of the block function that `K` opened.
+void emitNest(KernelBuilder &K, const KernelPlan &Plan, const Nest &N, const Schedule &S);
+
+}  // namespace burin::codegen::cpu

@@ -1,0 +1,132 @@
+// Decisions about a nest: the dim in lanes, lanes and unrolling, the size of blocks, the grain. Named constants only; no
+// decision depends on the number of threads, so results do not either.
+#include "compiler/codegen/cpu/LinalgEmitterNest.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+namespace burin::codegen::cpu {
+using namespace mlir;
+
+namespace {
+constexpr int64_t PointwiseChunk = 4096;         // elements in a block: a few microseconds of work, a multiple of any step
+constexpr double GrainCost = 8e2;                // 8 us in 1/100 ns: below it, waking a thread costs more than it brings
+constexpr int64_t WholeRow = 16384;              // rows up to this long are not cut into chunks
+}  // namespace
+
+Value extentValue(Emitter &E, const Extent &X, function_ref<Value(unsigned)> Size) {
+  Value V = E.index(X.Coefficient);
+  if (X.Coefficient != 0)
+    for (unsigned K : X.Sizes)
+      V = E.mul(V, Size(K));
+  return V;
+}
+
+Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Target) {
+  Schedule S;
+  int NumOps = 0;
+  unsigned Widest = 8;
+  double Cost = 0;
+  const Node *FirstReduction = nullptr;
+  SmallVector<bool> Live(N.Nodes.size(), false);
+  for (const Output &O : N.Outputs) {
+    Live[O.Value] = true;
+    Cost += 5;
+  }
+  for (size_t I = N.Nodes.size(); I-- > 0;) {
+    const Node &X = N.Nodes[I];
+    if (!Live[I])
+      continue;
+    for (NodeId O : X.Operands)
+      Live[O] = true;
+    if (X.Kind == Node::Kind::reduction)
+      FirstReduction = &X;
+    if (X.Kind == Node::Kind::load)
+      Cost += 5;
+    if (X.Kind == Node::Kind::compute || X.Kind == Node::Kind::reduction) {
+      bool Long = isa<math::ExpOp, math::LogOp>(X.Op);
+      NumOps += Long ? 16 : 1;
+      Cost += Long ? 30 : isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(X.Op) ? 100 : 2;
+    }
+    if (X.Kind != Node::Kind::constant && !X.Type.isIndex() && !X.Type.isInteger(1))
+      Widest = std::max(Widest, LaneEmitter::registerType(X.Type).getIntOrFloatBitWidth());
+  }
+  S.CostPerElement = Cost;
+
+  // The dim in lanes: where most accesses are neighbours.
+  auto neighbours = [&](unsigned D) {
+    int Score = 0;
+    for (size_t I = 0; I < N.Nodes.size(); ++I)
+      if (Live[I] && N.Nodes[I].Kind == Node::Kind::load) {
+        Extent Stride = N.Nodes[I].At.stride(D);
+        Score += Stride.is(1) ? 1 : Stride.is(0) ? 0 : -1;
+      }
+    for (const Output &O : N.Outputs)
+      if (!O.Inner.empty())
+        Score += O.At.stride(D).is(1) ? 1 : -1;
+    return Score;
+  };
+  SmallVector<unsigned> Inner;
+  if (FirstReduction)
+    Inner.assign(FirstReduction->Reduced.begin(), FirstReduction->Reduced.end());
+  if (!N.Kept.empty() && (Inner.empty() || neighbours(N.Kept.back()) > neighbours(Inner.back())))
+    S.KeptVector = N.Kept.back();
+  S.Outer.assign(N.Kept.begin(), N.Kept.end() - (S.KeptVector ? 1 : 0));
+
+  S.Lanes = Target.lanes(static_cast<int>(Widest));
+  S.Unroll = NumOps <= 3 ? 4 : NumOps <= 16 ? 2 : 1;
+  if (FirstReduction)
+    S.Unroll = NumOps <= 2 ? 8 : NumOps <= 8 ? 4 : NumOps <= 40 ? 2 : 1;
+  unsigned LaneDim = S.KeptVector ? *S.KeptVector : Inner.empty() ? ~0u : Inner.back();
+  if (LaneDim == ~0u) {
+    S.Lanes = S.Unroll = 1;
+  } else if (const Extent &X = N.DimExtents[LaneDim]; X.isStatic()) {
+    int64_t Size = std::max<int64_t>(1, X.Coefficient);
+    while (S.Lanes > 1 && (Target.MaskedMemory ? S.Lanes / 2 >= Size : S.Lanes > Size))
+      S.Lanes /= 2;
+    while (S.Unroll > 1 && S.Unroll * S.Lanes > Size)
+      S.Unroll /= 2;
+  }
+  if (S.KeptVector) {
+    const Extent &X = N.DimExtents[*S.KeptVector];
+    int64_t Chunk = FirstReduction ? S.Lanes * S.Unroll : PointwiseChunk;
+    bool Whole = !S.Outer.empty() && X.isStatic() && X.Coefficient <= (FirstReduction ? Chunk : WholeRow);
+    S.Chunk = Whole ? 0 : Chunk;
+  }
+  return S;
+}
+
+Value blockCount(Emitter &E, const Nest &N, const Schedule &S, function_ref<Value(unsigned)> Size) {
+  Value Count = E.index(1);
+  for (unsigned D : S.Outer)
+    Count = E.mul(Count, extentValue(E, N.DimExtents[D], Size));
+  if (S.KeptVector && S.Chunk)
+    Count = E.mul(Count, E.ceilDiv(extentValue(E, N.DimExtents[*S.KeptVector], Size), S.Chunk));
+  else if (S.KeptVector && S.Outer.empty())
+    Count = E.index(1);
+  return Count;
+}
+
+Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, function_ref<Value(unsigned)> Size) {
+  // Elements of a block: what the blocks do not number.
+  Extent Elements = Extent::number(1);
+  uint64_t Reduced = 0;
+  for (const Node &X : N.Nodes)
+    for (unsigned D : X.Reduced)
+      Reduced |= uint64_t(1) << D;
+  for (const Output &O : N.Outputs)
+    for (unsigned D : O.Inner)
+      Reduced |= uint64_t(1) << D;
+  for (unsigned D = 0; D < N.DimExtents.size(); ++D)
+    if (Reduced >> D & 1)
+      Elements = Elements.times(N.SplitDim == D ? Extent::size(*N.ChunkLength) : N.DimExtents[D]);
+  if (S.KeptVector && S.Chunk)
+    Elements = Elements.times(S.Chunk);
+  else if (S.KeptVector)
+    Elements = Elements.times(N.DimExtents[*S.KeptVector]);
+  int64_t Wanted = std::max<int64_t>(1, static_cast<int64_t>(GrainCost * 100 / std::max(1.0, S.CostPerElement)));
+  Value In = E.max(extentValue(E, Elements, Size), E.index(1));
+  return E.max(E.div(E.index(Wanted), In), E.index(1));
+}
+
+}  // namespace burin::codegen::cpu
