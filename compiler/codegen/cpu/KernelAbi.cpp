@@ -133,18 +133,22 @@ LaunchBuilder::LaunchBuilder(ModuleOp Module, StringRef Name, unsigned NumSizes,
     Sizes.push_back(entry(E, SizeTable, E.B.getI64Type(), I));
 }
 
-void LaunchBuilder::run(StringRef BlockFunction, Value Blocks, Value Grain) {
+void LaunchBuilder::run(StringRef BlockFunction, Value Blocks, Value Grain, Value Buffers, Value SizeValues) {
+  if (!Buffers)
+    Buffers = BufferTable;
+  if (!SizeValues)
+    SizeValues = SizeTable;
   auto direct = [&] {
     Type Pointer = BufferTable.getType(), I64 = E.B.getI64Type();
     auto Signature = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(E.B.getContext()),
                                                  {Pointer, Pointer, I64, I64, Pointer});
     LLVM::CallOp::create(E.B, Signature, BlockFunction,
-                         ValueRange{BufferTable, SizeTable, E.index(0), Blocks, Ctx}).setNoUnwind(true);
+                         ValueRange{Buffers, SizeValues, E.index(0), Blocks, Ctx}).setNoUnwind(true);
   };
   auto CBlocks = Emitter::constantOf(Blocks), CGrain = Emitter::constantOf(Grain);
   if (CBlocks && CGrain && *CBlocks <= *CGrain)
     return direct();
-  auto parallel = [&] { rt::parallelFor(E, Ctx, BlockFunction, BufferTable, SizeTable, Blocks, Grain); };
+  auto parallel = [&] { rt::parallelFor(E, Ctx, BlockFunction, Buffers, SizeValues, Blocks, Grain); };
   if (CBlocks && CGrain)
     return parallel();
   E.when(E.less(Grain, Blocks), parallel, direct);

@@ -63,8 +63,9 @@ public:
   Value size(unsigned I) const { return Sizes[I]; }
   Value sizes() const { return SizeTable; }
   Value ctx() const { return Ctx; }
-  /// Runs the block function over [0, Blocks), in parallel where there is more than one grain of work.
-  void run(llvm::StringRef BlockFunction, Value Blocks, Value Grain);
+  /// Runs the block function over [0, Blocks), in parallel where there is more than one grain of work; with tables of its
+  /// own where it has buffers and sizes that the kernel's signature does not.
+  void run(llvm::StringRef BlockFunction, Value Blocks, Value Grain, Value Buffers = {}, Value SizeValues = {});
   mlir::LLVM::LLVMFuncOp finish();
 
 private:

@@ -226,11 +226,13 @@ private:
   /// Index from the base on; `Copy` copies of `Lanes` lanes to the right of the first.
   Value indexOf(const Base &B, const Address &A, int64_t Copy, int64_t Lanes) {
     Value Index = E.index(0);
-    for (auto &[D, Stride] : A.Strides)
-      if (!(B.Covered >> D & 1)) {
-        Value At = D == VectorDim ? E.add(Iv[D], Copy * Lanes) : Iv[D];
-        Index = E.add(Index, E.mul(At, value(Stride)));
-      }
+    for (auto &[D, Stride] : A.Strides) {
+      // A base that has been advanced by the dim in lanes stands at the first copy.
+      Value At = B.Covered >> D & 1 ? E.index(0) : Iv[D];
+      if (D == VectorDim)
+        At = E.add(At, Copy * Lanes);
+      Index = E.add(Index, E.mul(At, value(Stride)));
+    }
     return Index;
   }
 

@@ -10,7 +10,7 @@ using namespace mlir;
 
 namespace {
 constexpr int64_t PointwiseChunk = 4096;         // elements in a block: a few microseconds of work, a multiple of any step
-constexpr double GrainCost = 8e2;                // 8 us in 1/100 ns: below it, waking a thread costs more than it brings
+constexpr double GrainCost = 8e5;                // 8 us in 1/100 ns: below it, waking a thread costs more than it brings
 constexpr int64_t WholeRow = 16384;              // rows up to this long are not cut into chunks
 }  // namespace
 
@@ -124,7 +124,7 @@ Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, function_ref<Valu
     Elements = Elements.times(S.Chunk);
   else if (S.KeptVector)
     Elements = Elements.times(N.DimExtents[*S.KeptVector]);
-  int64_t Wanted = std::max<int64_t>(1, static_cast<int64_t>(GrainCost * 100 / std::max(1.0, S.CostPerElement)));
+  int64_t Wanted = std::max<int64_t>(1, static_cast<int64_t>(GrainCost / std::max(1.0, S.CostPerElement)));
   Value In = E.max(extentValue(E, Elements, Size), E.index(1));
   return E.max(E.div(E.index(Wanted), In), E.index(1));
 }
