@@ -16,6 +16,17 @@ def Burin_Dialect : Dialect {
   let useDefaultAttributePrinterParser = 1;
   // Catalogue ops are handled by generic code over attribute dictionaries; properties would add code per op for nothing.
   let usePropertiesForAttributes = 0;
+  let extraClassDeclaration = [{
+    /// The catalogue's entry of an op by its name, or null.
+    const ::burin::OpInfo *info(::mlir::OperationName name) const;
+    void registerCatalogue();
+
+   private:
+    void indexCatalogue();
+    ::llvm::DenseMap<const void *, const ::burin::OpInfo *> infos;
+
+   public:
+  }];
 }
 
 /// Operands and results: dense tensors; dims that are not numbers ride in the encoding (`#burin.dims`).
