@@ -1,0 +1,114 @@
+// Turns the groups of FusionGroups.h into `burin.fusion` ops and orders the block by what they need of each other.
+#include "passes/FusionGroups.h"
+#include "passes/Passes.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+
+namespace burin::passes {
+#define GEN_PASS_DEF_FUSEKERNELS
+#include "passes/Passes.h.inc"
+
+namespace {
+using namespace burin::ir;
+
+/// `add_exp_reduce_sum`; long ones say how many ops there are.
+std::string nameOf(ArrayRef<Operation *> ops) {
+  std::string name;
+  unsigned count = 0;
+  for (Operation *op : ops) {
+    StringRef mnemonic = op->getName().stripDialect();
+    if (++count > 4) continue;
+    if (!name.empty()) name += "_";
+    name += mnemonic;
+  }
+  if (count > 4) name += "_and_" + std::to_string(count - 4) + "_more";
+  return name;
+}
+
+struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
+  using FuseKernelsBase::FuseKernelsBase;
+
+  void runOnOperation() override {
+    SmallVector<mlir::Block *> blocks;
+    for (auto function : getOperation().getOps<func::FuncOp>())
+      function.walk([&](mlir::Block *block) {
+        if (!isa<FusionOp>(block->getParentOp())) blocks.push_back(block);
+      });
+    for (mlir::Block *block : blocks) fuse(*block);
+  }
+
+  void fuse(mlir::Block &block) {
+    FusionPlan plan(block, single, [&](Operation *op, const Twine &why) {
+      if (explain) op->emitRemark("not fused with its operand's kernel: ") << why;
+    });
+    Operation *end = block.getTerminator();
+    SmallVector<Operation *> replaced;
+    IRMapping values;  // results of what became kernels
+    for (const FusionGroup *group : plan.order()) {
+      if (group->host) {
+        Operation *op = group->ops.front();
+        op->moveBefore(end);
+      } else {
+        makeFusion(*group, plan, end);
+        llvm::append_range(replaced, group->ops);
+      }
+    }
+    for (Operation &op : block)
+      if (plan.copied(&op)) replaced.push_back(&op);
+    for (Operation *op : replaced) op->dropAllUses();
+    for (Operation *op : replaced) op->erase();
+  }
+
+  /// Copied ops that `op` reads, before it.
+  static void withCopies(Operation *op, const FusionPlan &plan, llvm::SetVector<Operation *> &ops) {
+    for (Value operand : op->getOperands())
+      if (Operation *def = operand.getDefiningOp(); def && plan.copied(def)) withCopies(def, plan, ops);
+    ops.insert(op);
+  }
+
+  void makeFusion(const FusionGroup &group, const FusionPlan &plan, Operation *before) {
+    llvm::SetVector<Operation *> ops;
+    for (Operation *op : group.ops) withCopies(op, plan, ops);
+    llvm::SetVector<Value> inputs;
+    SmallVector<Value> results;
+    SmallVector<Location> locations;
+    for (Operation *op : ops) {
+      locations.push_back(op->getLoc());
+      for (Value operand : op->getOperands())
+        if (!operand.getDefiningOp() || !ops.contains(operand.getDefiningOp())) inputs.insert(operand);
+      if (!plan.copied(op))
+        for (Value result : op->getResults())
+          if (plan.escapes(result, group)) results.push_back(result);
+    }
+    OpBuilder b(before);
+    // One op keeps its own line; more are a fused location of all.
+    Location loc = group.ops.size() == 1 ? group.ops.front()->getLoc() : FusedLoc::get(&getContext(), locations);
+    OperationState state(loc, FusionOp::getOperationName());
+    std::string name = nameOf(group.ops);
+    state.addAttribute("name", b.getStringAttr(name));
+    state.addOperands(inputs.getArrayRef());
+    for (Value result : results) state.addTypes(result.getType());
+    Region *region = state.addRegion();
+    Operation *fusion = b.create(state);
+    mlir::Block *body = b.createBlock(region);
+    IRMapping map;
+    for (Value input : inputs) map.map(input, body->addArgument(input.getType(), input.getLoc()));
+    for (Operation *op : ops) b.clone(*op, map);
+    SmallVector<Value> yields;
+    for (Value result : results) yields.push_back(map.lookup(result));
+    YieldOp::create(b, loc, yields);
+    for (auto [old, made] : llvm::zip(results, fusion->getResults())) {
+      // Ops of this group stay as they are until they are erased; everything else reads the kernel's result.
+      old.replaceUsesWithIf(made, [&](OpOperand &use) { return !ops.contains(use.getOwner()) || plan.copied(use.getOwner()); });
+    }
+    if (explain)
+      fusion->emitRemark("kernel '") << name << "' holds " << ops.size() << " ops, reads " << inputs.size()
+                                     << " tensors and writes " << results.size();
+  }
+};
+
+}  // namespace
+}  // namespace burin::passes

@@ -1,0 +1,372 @@
+// Which ops of one block become one kernel. Greedy in program order: an op joins the kernels of its operands where the
+// loops agree, no cycle arises and the cost model has nothing against it.
+#include "passes/FusionGroups.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#include <algorithm>
+
+using namespace mlir;
+
+namespace burin::passes {
+using namespace burin::ir;
+
+namespace {
+
+const OpInfo &infoOf(Operation *op) { return *catalogueInfo(op); }
+bool isConstant(Operation *op) { return isa<ConstantOp>(op); }
+Shape shapeOf(Value value) { return toTensorType(value.getType())->shape; }
+
+/// Ops that the host program does itself: control flow, prints, views, blobs.
+bool isHostOp(Operation *op) {
+  const OpInfo *info = catalogueInfo(op);
+  return !info || info->num_regions || info->lowering == LoweringKind::host || info->lowering == LoweringKind::region ||
+         isConstant(op);
+}
+
+bool hasOrderedEffect(Operation *op) {
+  auto ordered = [](Operation *one) {
+    const OpInfo *info = catalogueInfo(one);
+    return info && (info->effects & ~static_cast<std::uint8_t>(Effect::may_fault)) != 0;
+  };
+  bool result = ordered(op);
+  op->walk([&](Operation *inner) { result |= ordered(inner); });
+  return result;
+}
+
+bool isJoinable(Operation *op) {
+  const OpInfo &info = infoOf(op);
+  return info.lowering == LoweringKind::linalg &&
+         (info.fusion == FusionRole::map || info.fusion == FusionRole::reduce || info.fusion == FusionRole::shape);
+}
+
+SmallVector<unsigned> reducedAxes(Operation *op) {
+  SmallVector<unsigned> axes;
+  if (auto list = op->getAttrOfType<DenseI64ArrayAttr>("axes"))
+    for (int64_t axis : list.asArrayRef()) axes.push_back(static_cast<unsigned>(axis));
+  if (auto axis = op->getAttrOfType<IntegerAttr>("axis")) axes.push_back(static_cast<unsigned>(axis.getInt()));
+  llvm::sort(axes);
+  return axes;
+}
+
+SmallVector<int> identityMap(int rank) {
+  SmallVector<int> map;
+  for (int i = 0; i < rank; ++i) map.push_back(i);
+  return map;
+}
+
+}  // namespace
+
+FusionPlan::FusionPlan(mlir::Block &block, bool single, Refusal refused) : Block(block) {
+  unsigned position = 0;
+  for (Operation &op : block.without_terminator()) Position[&op] = position++;
+  // Users come after what they use, so a copied op's users are judged before itself when going backwards.
+  for (Operation &op : llvm::reverse(block.without_terminator()))
+    if (isCopied(&op)) Copied.insert(&op);
+  for (Operation &op : block.without_terminator())
+    if (!Copied.contains(&op)) place(&op, single, refused);
+}
+
+/// Small constants, iota and broadcasts whose readers are all kernels that can hold a copy.
+bool FusionPlan::isCopied(Operation *op) const {
+  const OpInfo *info = catalogueInfo(op);
+  if (!info || info->lowering != LoweringKind::linalg || info->effects) return false;
+  if (isConstant(op) && isa<BlobAttr>(op->getAttr("value"))) return false;
+  bool free = op->getNumOperands() == 0 || isa<BroadcastToOp>(op);
+  return free && llvm::all_of(op->getUsers(), [&](Operation *user) {
+    return user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
+  });
+}
+
+void FusionPlan::sources(Operation *op, SmallVectorImpl<unsigned> &result) const {
+  auto visit = [&](Value value) {
+    Operation *def = value.getDefiningOp();
+    if (!def || def->getBlock() != &Block) return;
+    if (Copied.contains(def)) sources(def, result);
+    else if (auto it = Group.find(def); it != Group.end() && !llvm::is_contained(result, it->second))
+      result.push_back(it->second);
+  };
+  for (Value operand : op->getOperands()) visit(operand);
+  for (Region &region : op->getRegions())
+    region.walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands()) visit(operand);
+    });
+}
+
+void FusionPlan::depend(unsigned group, unsigned on) {
+  if (group == on) return;
+  auto add = [&](FusionGroup &g) {
+    g.dependsOn.set(on);
+    g.dependsOn |= Groups[on].dependsOn;
+  };
+  add(Groups[group]);
+  for (FusionGroup &other : Groups)
+    if (other.dependsOn.size() > group && other.dependsOn.test(group)) add(other);
+}
+
+/// Whether a group between them would have to run both after one and before the other.
+bool FusionPlan::cyclic(unsigned first, unsigned second) const {
+  auto between = [&](unsigned a, unsigned b) {
+    for (int mid : Groups[b].dependsOn.set_bits())
+      if (static_cast<unsigned>(mid) != a && Groups[static_cast<unsigned>(mid)].dependsOn.test(a)) return true;
+    return false;
+  };
+  return between(first, second) || between(second, first);
+}
+
+void FusionPlan::place(Operation *op, bool single, Refusal refused) {
+  SmallVector<unsigned> from;
+  sources(op, from);
+  bool host = isHostOp(op);
+  bool joinable = !single && !host && isJoinable(op);
+  int home = -1;
+  if (joinable)
+    for (unsigned candidate : from) {
+      std::string why;
+      if (join(candidate, op, why)) {
+        home = static_cast<int>(candidate);
+        break;
+      }
+      if (!why.empty()) refused(op, why);
+    }
+  if (home < 0) home = static_cast<int>(begin(op, host, joinable));
+  unsigned id = static_cast<unsigned>(home);
+  Groups[id].last = Position[op];
+  for (unsigned source : from) depend(id, source);
+  if (host && hasOrderedEffect(op)) {
+    if (LastOrdered >= 0) depend(id, static_cast<unsigned>(LastOrdered));
+    LastOrdered = home;
+  }
+  if (!joinable || Groups[id].ops.size() == 1) return;
+  for (unsigned other : from) {
+    std::string why;
+    if (!merge(id, other, op, why) && !why.empty()) refused(op, why);
+  }
+}
+
+unsigned FusionPlan::begin(Operation *op, bool host, bool joinable) {
+  auto id = static_cast<unsigned>(Groups.size());
+  FusionGroup &group = Groups.emplace_back();
+  group.ops.push_back(op);
+  group.host = host;
+  group.joinable = joinable;
+  group.dependsOn.resize(static_cast<unsigned>(Position.size()));
+  Group[op] = id;
+  if (!joinable) return id;
+  bool reduces = infoOf(op).fusion == FusionRole::reduce;
+  group.domain = shapeOf(reduces ? op->getOperand(0) : op->getResult(0));
+  DimMap map = identityMap(group.domain.rank());
+  if (reduces) {
+    std::string why;
+    map.clear();
+    group.reduced = reducedAxes(op);
+    mapReduce(group, id, op, map, why);
+  }
+  for (Value result : op->getResults()) Maps[result] = map;
+  return id;
+}
+
+bool FusionPlan::isFull(Value value, const FusionGroup &group) const {
+  auto it = Maps.find(value);
+  return it != Maps.end() && it->second == identityMap(group.domain.rank()) && shapeOf(value) == group.domain;
+}
+
+unsigned FusionPlan::countBuffers(unsigned id, Operation *more) const {
+  llvm::DenseSet<Value> inputs;
+  unsigned outputs = 0;
+  auto count = [&](Operation *op) {
+    for (Value operand : op->getOperands())
+      if (Operation *def = operand.getDefiningOp(); !def || (!Copied.contains(def) && Group.lookup(def) != id))
+        inputs.insert(operand);
+    for (Value result : op->getResults()) outputs += escapes(result, Groups[id]);
+  };
+  for (Operation *op : Groups[id].ops) count(op);
+  if (more) count(more);
+  return static_cast<unsigned>(inputs.size()) + outputs;
+}
+
+bool FusionPlan::join(unsigned id, Operation *op, std::string &why) {
+  FusionGroup &group = Groups[id];
+  if (!group.joinable) return false;
+  SmallVector<unsigned> from;
+  sources(op, from);
+  for (unsigned other : from)
+    if (other != id && Groups[other].dependsOn.test(id)) return why = "another operand waits for the kernel", false;
+  DimMap map;
+  const OpInfo &info = infoOf(op);
+  if (info.fusion == FusionRole::reduce) {
+    if (!mapReduce(group, id, op, map, why)) return false;
+  } else if (info.fusion == FusionRole::map || isa<BroadcastToOp>(op)) {
+    if (!mapElementwise(group, id, op, map, why)) return false;
+  } else {
+    return false;  // other views read what is in memory: they begin a kernel
+  }
+  if (group.ops.size() >= maxKernelOps) return why = "the kernel has its full number of ops", false;
+  if (group.ops.size() >= maxKernelBuffers / 2 && countBuffers(id, op) > maxKernelBuffers)
+    return why = "the kernel has its full number of buffers", false;
+  if (info.fusion == FusionRole::reduce) group.reduced = reducedAxes(op);
+  group.ops.push_back(op);
+  Group[op] = id;
+  for (Value result : op->getResults()) Maps[result] = map;
+  return true;
+}
+
+bool FusionPlan::mapReduce(const FusionGroup &group, unsigned id, Operation *op, DimMap &result, std::string &why) {
+  Value operand = op->getOperand(0);
+  SmallVector<unsigned> axes = reducedAxes(op);
+  bool inGroup = operand.getDefiningOp() && !Copied.contains(operand.getDefiningOp()) &&
+                 operand.getDefiningOp()->getBlock() == &Block && Group.lookup(operand.getDefiningOp()) == id;
+  if (inGroup) {
+    if (!isFull(operand, group)) return why = "the kernel reduces already", false;
+    if (!group.reduced.empty() && group.reduced != axes) return why = "the kernel reduces other axes", false;
+    // A reduction to one number runs in pieces: values that are kept besides would have to be written by each.
+    if (axes.size() == static_cast<std::size_t>(group.domain.rank()))
+      for (Operation *member : group.ops)
+        for (Operation *user : member->getUsers())
+          if (user != op && (user->getBlock() != &Block || Copied.contains(user) || !Group.contains(user) || Group.lookup(user) != id))
+            return why = "the kernel's values are needed besides their total", false;
+  } else if (shapeOf(operand) != group.domain) {
+    return why = "its elements are not the kernel's", false;
+  }
+  auto keep = op->getAttrOfType<BoolAttr>("keepdims");
+  for (int d = 0; d < group.domain.rank(); ++d) {
+    bool isReduced = llvm::is_contained(axes, static_cast<unsigned>(d));
+    if (!isReduced) result.push_back(d);
+    else if (keep && keep.getValue()) result.push_back(-1);
+  }
+  return true;
+}
+
+bool FusionPlan::mapElementwise(const FusionGroup &group, unsigned id, Operation *op, DimMap &result, std::string &why) {
+  Shape shape = shapeOf(op->getResult(0));
+  bool full = shape == group.domain;
+  bool allReduced = !group.reduced.empty() && group.reduced.size() == static_cast<std::size_t>(group.domain.rank());
+  if (full) result = identityMap(group.domain.rank());
+  SmallVector<Value> operands(op->getOperands());
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    Operation *def = operands[i].getDefiningOp();
+    if (def && Copied.contains(def)) {  // the copy reads in this kernel too
+      operands.append(def->operand_begin(), def->operand_end());
+      if (auto it = llvm::find_if(def->getOperands(), [&](Value v) {
+            Operation *d = v.getDefiningOp();
+            return d && Group.contains(d) && Group.lookup(d) == id;
+          });
+          it != def->operand_end() && !isFull(*it, group))
+        return why = "a broadcast of the kernel's own reduction stands between", false;
+      continue;
+    }
+    if (!def || !Group.contains(def) || Group.lookup(def) != id) continue;
+    const DimMap &map = Maps.find(operands[i])->second;
+    Shape operandShape = shapeOf(operands[i]);
+    if (full) {
+      if (isFull(operands[i], group)) continue;
+      if (allReduced) return why = "the total is known only when the kernel has ended", false;
+      int shift = shape.rank() - operandShape.rank();
+      for (int d = 0; d < operandShape.rank(); ++d) {
+        bool one = operandShape[static_cast<std::size_t>(d)] == Dim(1);
+        if (!one && map[static_cast<std::size_t>(d)] != d + shift)
+          return why = "it reads the kernel's values along another axis", false;
+      }
+    } else {
+      if (isFull(operands[i], group) || operandShape != shape)
+        return why = "its result " + to_string(shape) + " is not what the kernel's loops run over, " + to_string(group.domain), false;
+      if (!result.empty() && result != map) return why = "it reads the kernel's values along another axis", false;
+      result = map;
+    }
+  }
+  if (!full && static_cast<int>(result.size()) != shape.rank())
+    return why = "its result " + to_string(shape) + " is not what the kernel's loops run over, " + to_string(group.domain), false;
+  return true;
+}
+
+bool FusionPlan::merge(unsigned into, unsigned from, Operation *at, std::string &why) {
+  if (into == from) return true;
+  FusionGroup &a = Groups[into], &b = Groups[from];
+  if (!b.joinable || b.ops.empty()) return false;
+  if (a.domain != b.domain) return why = "two of its operands' kernels run over different elements", false;
+  if (!a.reduced.empty() && !b.reduced.empty() && a.reduced != b.reduced)
+    return why = "two of its operands' kernels reduce different axes", false;
+  if (cyclic(into, from)) return why = "merging two operands' kernels would make a cycle", false;
+  if (a.ops.size() + b.ops.size() > maxKernelOps) return why = "the kernel has its full number of ops", false;
+  if (countBuffers(into, nullptr) + countBuffers(from, nullptr) > maxKernelBuffers)
+    return why = "the kernel has its full number of buffers", false;
+  bool allReduced = a.reduced.size() + b.reduced.size() > 0 &&
+                    std::max(a.reduced.size(), b.reduced.size()) == static_cast<std::size_t>(a.domain.rank());
+  if (allReduced && a.reduced != b.reduced) return why = "one of its operands' kernels reduces everything", false;
+  // What `at` reads of `from` has to lie where its own result does.
+  Shape shape = shapeOf(at->getResult(0));
+  for (Value operand : at->getOperands()) {
+    Operation *def = operand.getDefiningOp();
+    if (!def || Copied.contains(def) || Group.lookup(def) != from || def->getBlock() != &Block) continue;
+    Shape operandShape = shapeOf(operand);
+    const DimMap &have = Maps.find(operand)->second, &want = Maps.find(at->getResult(0))->second;
+    int shift = shape.rank() - operandShape.rank();
+    for (int d = 0; d < operandShape.rank(); ++d)
+      if (operandShape[static_cast<std::size_t>(d)] != Dim(1) &&
+          have[static_cast<std::size_t>(d)] != want[static_cast<std::size_t>(d + shift)])
+        return why = "it reads two kernels' values along different axes", false;
+  }
+  if (a.reduced.empty()) a.reduced = b.reduced;
+  for (Operation *op : b.ops) Group[op] = into;
+  a.ops.append(b.ops);
+  llvm::sort(a.ops, [&](Operation *x, Operation *y) { return Position.lookup(x) < Position.lookup(y); });
+  a.last = std::max(a.last, b.last);
+  b.ops.clear();
+  a.dependsOn |= b.dependsOn;
+  a.dependsOn.reset(into);
+  a.dependsOn.reset(from);
+  for (FusionGroup &other : Groups)
+    if (&other != &a && (other.dependsOn.test(from) || other.dependsOn.test(into))) {
+      other.dependsOn.set(into);
+      other.dependsOn.reset(from);
+      other.dependsOn |= a.dependsOn;
+    }
+  return true;
+}
+
+bool FusionPlan::escapes(Value value, const FusionGroup &group) const {
+  for (Operation *user : value.getUsers()) {
+    Operation *here = inBlock(user);
+    if (!here || here->hasTrait<OpTrait::IsTerminator>()) return true;
+    if (Copied.contains(here)) {
+      for (Value result : here->getResults())
+        if (escapes(result, group)) return true;
+      continue;
+    }
+    auto it = Group.find(here);
+    if (it == Group.end() || &Groups[it->second] != &group) return true;
+  }
+  return false;
+}
+
+const FusionGroup *FusionPlan::groupOf(Operation *op) const {
+  auto it = Group.find(op);
+  return it == Group.end() ? nullptr : &Groups[it->second];
+}
+
+SmallVector<const FusionGroup *> FusionPlan::order() const {
+  // Smallest last position first among those whose sources are done: close to the order in which the user wrote.
+  SmallVector<const FusionGroup *> todo, result;
+  for (const FusionGroup &group : Groups)
+    if (!group.ops.empty()) todo.push_back(&group);
+  llvm::sort(todo, [](auto *a, auto *b) { return a->last < b->last; });
+  llvm::BitVector done(static_cast<unsigned>(Position.size()) + 1);
+  llvm::SmallVector<bool> emitted(todo.size());
+  while (result.size() < todo.size()) {
+    bool progress = false;
+    for (auto [i, group] : llvm::enumerate(todo)) {
+      if (emitted[i]) continue;
+      llvm::BitVector missing = group->dependsOn;
+      missing.reset(done);
+      if (missing.any()) continue;
+      emitted[i] = progress = true;
+      done.set(static_cast<unsigned>(group - Groups.data()));
+      result.push_back(group);
+    }
+    assert(progress && "groups depend on each other in a cycle");
+    if (!progress) break;
+  }
+  return result;
+}
+
+}  // namespace burin::passes

@@ -1,0 +1,69 @@
+// The planning half of FuseKernels: which ops of one block become one kernel. Reads the IR, changes nothing.
+#pragma once
+#include "compiler/ir/Types.h"
+
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/MapVector.h"
+
+namespace burin::passes {
+
+// The cost model: when joining is not worth it. Elementwise code is bound by memory, so any join that saves a pass over
+// memory wins until a kernel's code or its number of address streams gets in the way.
+inline constexpr unsigned maxKernelOps = 256;      ///< straight-line code beyond this compiles slower than it runs faster
+inline constexpr unsigned maxKernelBuffers = 24;   ///< inputs and results: more streams than pages a core can walk
+
+/// Ops that become one kernel, or one op that the host program does.
+struct FusionGroup {
+  llvm::SmallVector<mlir::Operation *> ops;        ///< in program order
+  Shape domain;                                    ///< what the kernel's loops run over
+  llvm::SmallVector<unsigned> reduced;             ///< dims of the domain that a reduction combines, sorted
+  bool joinable = false;                           ///< its ops are linalg's, so others may join
+  bool host = false;                               ///< stays an op of the host program
+  llvm::BitVector dependsOn;                       ///< groups that have to run before, transitively
+  unsigned last = 0;                               ///< position of its last op, for a stable order
+};
+
+/// Groups of a block. Ops that cost nothing where they are read (constants, iota, broadcasts) are in no group: every
+/// kernel that reads one has its own copy.
+class FusionPlan {
+ public:
+  using Refusal = llvm::function_ref<void(mlir::Operation *, const llvm::Twine &)>;
+  /// `single`: no op joins another. `refused` hears why an op did not join its producer.
+  FusionPlan(mlir::Block &, bool single, Refusal refused);
+
+  /// The groups that are left, in an order in which they can run.
+  llvm::SmallVector<const FusionGroup *> order() const;
+  /// The group of an op of this block; null for copied ops.
+  const FusionGroup *groupOf(mlir::Operation *op) const;
+  bool copied(mlir::Operation *op) const { return Copied.contains(op); }
+  /// Whether anything outside `group` reads the value, directly or through a copied op.
+  bool escapes(mlir::Value value, const FusionGroup &group) const;
+
+ private:
+  using DimMap = llvm::SmallVector<int>;           // for each dim of a value the domain's dim that it walks, or -1
+
+  bool isCopied(mlir::Operation *op) const;
+  void place(mlir::Operation *op, bool single, Refusal refused);
+  unsigned begin(mlir::Operation *op, bool host, bool joinable);
+  bool join(unsigned group, mlir::Operation *op, std::string &why);
+  bool merge(unsigned into, unsigned from, mlir::Operation *at, std::string &why);
+  bool mapReduce(const FusionGroup &, unsigned id, mlir::Operation *op, DimMap &result, std::string &why);
+  bool mapElementwise(const FusionGroup &, unsigned id, mlir::Operation *op, DimMap &result, std::string &why);
+  bool isFull(mlir::Value value, const FusionGroup &) const;
+  bool cyclic(unsigned first, unsigned second) const;
+  void depend(unsigned group, unsigned on);
+  unsigned countBuffers(unsigned group, mlir::Operation *more) const;
+  /// Groups that `op` reads from, through copied ops too and for region ops from inside.
+  void sources(mlir::Operation *op, llvm::SmallVectorImpl<unsigned> &result) const;
+  mlir::Operation *inBlock(mlir::Operation *op) const { return Block.findAncestorOpInBlock(*op); }
+
+  mlir::Block &Block;
+  std::vector<FusionGroup> Groups;                 // merged ones are left empty
+  llvm::DenseMap<mlir::Operation *, unsigned> Group;
+  llvm::DenseSet<mlir::Operation *> Copied;
+  llvm::DenseMap<mlir::Operation *, unsigned> Position;
+  llvm::DenseMap<mlir::Value, DimMap> Maps;        // of values in joinable groups
+  int LastOrdered = -1;                            // group of the last op with an ordered effect
+};
+
+}  // namespace burin::passes
