@@ -91,9 +91,9 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     state.addAttribute("name", b.getStringAttr(name));
     state.addOperands(inputs.getArrayRef());
     for (Value result : results) state.addTypes(result.getType());
-    Region *region = state.addRegion();
+    state.addRegion();
     Operation *fusion = b.create(state);
-    mlir::Block *body = b.createBlock(region);
+    mlir::Block *body = b.createBlock(&fusion->getRegion(0));
     IRMapping map;
     for (Value input : inputs) map.map(input, body->addArgument(input.getType(), input.getLoc()));
     for (Operation *op : ops) b.clone(*op, map);

@@ -15,6 +15,7 @@ namespace {
 
 const OpInfo &infoOf(Operation *op) { return *catalogueInfo(op); }
 bool isConstant(Operation *op) { return isa<ConstantOp>(op); }
+bool isBroadcast(Operation *op) { return infoOf(op).mnemonic == "broadcast_to"; }
 Shape shapeOf(Value value) { return toTensorType(value.getType())->shape; }
 
 /// Ops that the host program does itself: control flow, prints, views, blobs.
@@ -72,7 +73,7 @@ bool FusionPlan::isCopied(Operation *op) const {
   const OpInfo *info = catalogueInfo(op);
   if (!info || info->lowering != LoweringKind::linalg || info->effects) return false;
   if (isConstant(op) && isa<BlobAttr>(op->getAttr("value"))) return false;
-  bool free = op->getNumOperands() == 0 || isa<BroadcastToOp>(op);
+  bool free = op->getNumOperands() == 0 || isBroadcast(op);
   return free && llvm::all_of(op->getUsers(), [&](Operation *user) {
     return user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
   });
@@ -196,7 +197,7 @@ bool FusionPlan::join(unsigned id, Operation *op, std::string &why) {
   const OpInfo &info = infoOf(op);
   if (info.fusion == FusionRole::reduce) {
     if (!mapReduce(group, id, op, map, why)) return false;
-  } else if (info.fusion == FusionRole::map || isa<BroadcastToOp>(op)) {
+  } else if (info.fusion == FusionRole::map || isBroadcast(op)) {
     if (!mapElementwise(group, id, op, map, why)) return false;
   } else {
     return false;  // other views read what is in memory: they begin a kernel

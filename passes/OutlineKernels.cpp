@@ -134,7 +134,8 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
       kernel->setAttr(inplaceAttrName, b.getDenseI64ArrayAttr(pairs));
     auto shape = [&](mlir::Type tensor) {
       SmallVector<int64_t> codes;
-      for (Dim dim : toTensorType(tensor)->shape) codes.push_back(sizes.code(dim));
+      TensorType known = *toTensorType(tensor);
+      for (Dim dim : known.shape) codes.push_back(sizes.code(dim));
       return b.getDenseI64ArrayAttr(codes);
     };
     for (auto [i, t] : llvm::enumerate(fusion.getOperandTypes()))

@@ -41,7 +41,6 @@ def Burin_YieldOp : Op<Burin_Dialect, "yield", [Pure, ReturnLike, Terminator]> {
   let summary = "Ends a region and hands its values to the op around it.";
   let arguments = (ins Variadic<AnyType>:$values);
   let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
-  let builders = [OpBuilder<(ins), [{}]>];
 }
 
 def Burin_FusionOp : Op<Burin_Dialect, "fusion", [IsolatedFromAbove, SingleBlock, RecursiveMemoryEffects]> {
