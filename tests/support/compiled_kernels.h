@@ -1,14 +1,12 @@
-// For code generation tests: lowers a module, emits its object and makes the functions callable; and a small runtime
-// behind burin_rt_ctx, so that kernels are tried with one and with several threads and without the thread pool.
+// For code generation tests: lowers a module, emits its object and maps it with the runtime's own loader; and a small
+// runtime behind burin_rt_ctx, whose scratch is full of NaN and whose threads run whether or not the machine has them.
 #pragma once
 #include "compiler/codegen/cpu/EmitObject.h"
 #include "compiler/codegen/cpu/LowerToLlvm.h"
 
-#include <burin/rt/rt.h>
+#include "runtime/core/elf_loader.h"
 
-#include "llvm/ExecutionEngine/Orc/LLJIT.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/TargetSelect.h"
+#include <burin/rt/rt.h>
 
 #include <algorithm>
 #include <atomic>
@@ -90,31 +88,19 @@ public:
     if (!Object)
       return fail(Object.error().message);
     K->Bytes = std::move(*Object);
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-    auto Jit = llvm::orc::LLJITBuilder().create();
-    if (!Jit)
-      return fail(llvm::toString(Jit.takeError()));
-    llvm::StringRef Text(reinterpret_cast<const char *>(K->Bytes.data()), K->Bytes.size());
-    if (auto Failure = (*Jit)->addObjectFile(llvm::MemoryBuffer::getMemBufferCopy(Text)))
-      return fail(llvm::toString(std::move(Failure)));
-    K->Jit = std::move(*Jit);
+    if (auto Refused = rt::LoadedObject::load(K->Bytes, K->Loaded))
+      return fail(Refused.message);
     return K;
   }
   template <class F = Launch> F *function(const char *Name) {
-    auto Symbol = Jit->lookup(Name);
-    if (!Symbol) {
-      llvm::consumeError(Symbol.takeError());
-      return nullptr;
-    }
-    return Symbol->toPtr<F *>();
+    return reinterpret_cast<F *>(Loaded.symbol(Name));
   }
 
   codegen::cpu::EmitTimes Times;
   std::vector<std::uint8_t> Bytes;
 
 private:
-  std::unique_ptr<llvm::orc::LLJIT> Jit;
+  rt::LoadedObject Loaded;
 };
 
 /// Whether this machine can run code for `Target`.

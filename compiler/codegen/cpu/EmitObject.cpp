@@ -120,7 +120,9 @@ private:
 };
 
 /// Objects are mapped by a loader that resolves these and nothing else.
-bool mayBeExternal(llvm::StringRef Name) { return Name == "memcpy" || Name == "memmove" || Name == "memset"; }
+bool mayBeExternal(llvm::StringRef Name) {
+  return Name == "memcpy" || Name == "memmove" || Name == "memset" || Name == "memcmp";
+}
 
 Result<void> checkSymbols(const std::vector<std::uint8_t> &Object) {
   llvm::StringRef Bytes(reinterpret_cast<const char *>(Object.data()), Object.size());

@@ -1,5 +1,5 @@
 // LLVM dialect to a relocatable ELF object: position independent, small code model, no symbol from outside but
-// memcpy, memmove and memset. Target machines and pass managers are kept between calls: a second small kernel costs
+// memcpy, memmove, memset and memcmp. Target machines and pass managers are kept between calls: a second small kernel costs
 // its own code generation only. Thread-safe; modules of different contexts compile in parallel.
 #pragma once
 #include "compiler/codegen/cpu/Target.h"

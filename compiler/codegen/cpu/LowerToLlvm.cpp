@@ -43,7 +43,7 @@ LogicalResult lowerToLlvm(ModuleOp Module) {
     Dialect *D = Op->getDialect();
     Present.insert(D);
     if (isa_and_nonnull<math::MathDialect>(D) && !hasInstruction(Op)) {
-      Op->emitError("has no instruction on the target and was not expanded");
+      Op->emitOpError("has no instruction on the target and was not expanded");
       return WalkResult::interrupt();
     }
     return WalkResult::advance();

@@ -3,6 +3,7 @@
 #include "compiler/codegen/cpu/Target.h"
 
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/X86TargetParser.h"
@@ -13,10 +14,14 @@
 namespace burin::codegen::cpu {
 namespace {
 
-/// The features that our emitters or LLVM's instruction selection may act on, as an image has to demand them.
-constexpr const char *GatedFeatures[] = {"sse3",     "ssse3",    "sse4.1",  "sse4.2",   "popcnt",   "avx",        "f16c",
-                                         "fma",      "avx2",     "bmi",     "bmi2",     "lzcnt",    "movbe",      "avx512f",
-                                         "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx512bf16"};
+/// The features that instruction selection acts on without being asked: what an image has to demand of a machine.
+constexpr const char *GatedFeatures[] = {
+    "sse3",       "ssse3",      "sse4.1",      "sse4.2",       "sse4a",           "popcnt",     "lzcnt",
+    "movbe",      "bmi",        "bmi2",        "tbm",          "sahf",            "cx16",       "avx",
+    "f16c",       "fma",        "fma4",        "xop",          "avx2",            "gfni",       "avxvnni",
+    "avxifma",    "avxvnniint8", "avxneconvert", "avx512f",    "avx512bw",        "avx512cd",   "avx512dq",
+    "avx512vl",   "avx512ifma", "avx512vbmi",  "avx512vbmi2",  "avx512vnni",      "avx512bf16", "avx512fp16",
+    "avx512bitalg", "avx512vpopcntdq"};
 
 Error unknownTarget(std::string_view Name) {
   Error E;
@@ -73,8 +78,13 @@ Result<CpuTarget> resolveTarget(std::string_view Name) {
     T.Cpu = Name;
     llvm::SmallVector<llvm::StringRef, 64> Features;
     llvm::X86::getFeaturesForCPU(Cpu, Features);
-    for (llvm::StringRef F : Features)
+    llvm::StringMap<bool> Implied;  // the table lists only what no other feature implies
+    for (llvm::StringRef F : Features) {
       Has.insert(F);
+      llvm::X86::updateImpliedFeatures(F, /*Enabled=*/true, Implied);
+    }
+    for (const auto &F : Implied)
+      Has.insert(F.first());
   }
 
   for (const char *F : GatedFeatures)

@@ -1,0 +1,179 @@
+// The code generation base: targets, the two kinds of function, what cannot be lowered, what an object may need.
+#include "compiler/codegen/cpu/EmitObject.h"
+#include "compiler/codegen/cpu/KernelAbi.h"
+#include "compiler/codegen/cpu/LowerToLlvm.h"
+#include "tests/support/catch.h"
+#include "tests/support/compiled_kernels.h"
+
+#include <burin/dtype.h>
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/MLIRContext.h"
+
+using namespace burin;
+using namespace burin::codegen::cpu;
+using test::CompiledKernels;
+using test::KernelRuntime;
+
+namespace {
+
+struct Fixture {
+  mlir::MLIRContext Context{mlir::MLIRContext::Threading::DISABLED};
+  CpuTarget Target = *resolveTarget("host");
+  mlir::OwningOpRef<mlir::ModuleOp> Module;
+  Type F32, I8, I64;
+
+  Fixture() {
+    loadCodegenDialects(Context);
+    mlir::OpBuilder B(&Context);
+    Module = mlir::ModuleOp::create(B.getUnknownLoc());
+    F32 = B.getF32Type(), I8 = B.getI8Type(), I64 = B.getI64Type();
+  }
+};
+
+/// out[i] = in[i] + 1 for i in [begin, end), by vectors with a masked tail; launched over sizes[0] blocks.
+void emitIncrement(Fixture &F) {
+  KernelBuilder K(*F.Module, "increment.p0", {F.F32, F.F32}, 1, F.Target);
+  Emitter &E = K.E;
+  auto V = E.nativeVector(F.F32);
+  int64_t L = V.getNumElements();
+  Value One = E.splat(mlir::LLVM::ConstantOp::create(E.B, F.F32, E.B.getF32FloatAttr(1)), V);
+  E.loop(K.begin(), K.end(), L, [&](Value I) {
+    Value Mask = E.laneMask(L, E.sub(K.end(), I));
+    Value X = E.loadVector(V, K.buffer(0), I, Mask);
+    E.storeVector(mlir::LLVM::FAddOp::create(E.B, X, One), K.buffer(1), I, Mask);
+  });
+  K.finish();
+  LaunchBuilder Launch(*F.Module, "increment", 1, F.Target);
+  Launch.run("increment.p0", Launch.size(0), Launch.E.index(10));
+  Launch.finish();
+}
+
+}  // namespace
+
+TEST_CASE("targets are known by level and by CPU name") {
+  auto Baseline = resolveTarget("x86-64"), V3 = resolveTarget("x86-64-v3"), V4 = resolveTarget("x86-64-v4");
+  REQUIRE((Baseline && V3 && V4 && resolveTarget("host") && resolveTarget("haswell")));
+  CHECK((Baseline->VectorBits == 128 && !Baseline->Fma && Baseline->NumVectorRegisters == 16));
+  CHECK((V3->VectorBits == 256 && V3->Fma && V3->NumVectorRegisters == 16));
+  CHECK((V4->VectorBits == 512 && V4->MaskedMemory && V4->NumVectorRegisters == 32));
+  CHECK(resolveTarget("znver4")->VectorBits == 512);
+  CHECK(V3->key() != V4->key());
+  CHECK(std::find(Baseline->Required.begin(), Baseline->Required.end(), "avx") == Baseline->Required.end());
+}
+
+TEST_CASE("an unknown target is an error that lists the choices") {
+  auto T = resolveTarget("x86-65");
+  REQUIRE_FALSE(T);
+  CHECK(T.error().code == ErrorCode::invalid_argument);
+  CHECK(T.error().tag == "unknown-target");
+  CHECK(T.error().message.find("\"x86-65\"") != std::string::npos);
+  CHECK(T.error().message.find("x86-64-v3") != std::string::npos);
+  CHECK(T.error().hint.find("znver4") != std::string::npos);
+}
+
+TEST_CASE("a launch function runs its block function over all blocks at every level") {
+  for (const char *Level : {"x86-64", "x86-64-v3", "x86-64-v4", "host"}) {
+    Fixture F;
+    F.Target = *resolveTarget(Level);
+    if (!test::canRun(F.Target))
+      continue;
+    emitIncrement(F);
+    auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
+    REQUIRE(Kernels);
+    for (int64_t N : {0, 1, 7, 64, 101}) {
+      std::vector<float> In(N + 1, 3), Out(N + 1, -1);
+      void *Buffers[] = {In.data(), Out.data()};
+      KernelRuntime Runtime(2);
+      Kernels->function("increment")(Buffers, &N, Runtime.ctx());
+      CHECK(std::all_of(Out.begin(), Out.begin() + N, [](float X) { return X == 4; }));
+      CHECK(Out[N] == -1);
+    }
+  }
+}
+
+TEST_CASE("kernels reach scratch and faults through the context") {
+  Fixture F;
+  KernelBuilder K(*F.Module, "k", {F.I64}, 0, F.Target);
+  Buffer Scratch = K.scratch(K.E.index(64), F.I64);
+  K.E.store(K.E.index(42), Scratch, K.E.index(3));
+  K.E.store(K.E.load(Scratch, K.E.index(3)), K.buffer(0), K.E.index(0));
+  K.E.when(K.E.less(K.begin(), K.end()), [&] {
+    K.faultAt(BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, 7, K.begin(), K.end());
+  });
+  K.finish();
+  auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
+  REQUIRE(Kernels);
+  auto *Kernel = Kernels->function<std::remove_pointer_t<burin_rt_kernel>>("k");
+  KernelRuntime Runtime(1);
+  int64_t Out = 0;
+  void *Buffers[] = {&Out};
+  Kernel(Buffers, nullptr, 5, 5, Runtime.ctx());
+  CHECK(Out == 42);
+  CHECK(Runtime.ctx()->fault.kind == BURIN_RT_FAULT_NONE);
+  Kernel(Buffers, nullptr, 5, 9, Runtime.ctx());
+  burin_rt_fault Fault = Runtime.ctx()->fault;
+  CHECK((Fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE && Fault.op == 7 && Fault.index == 5 && Fault.value == 9));
+}
+
+TEST_CASE("bf16 is rounded to nearest even and keeps NaN and denormals") {
+  Fixture F;
+  Type I16 = mlir::IntegerType::get(&F.Context, 16);
+  KernelBuilder K(*F.Module, "k", {F.F32, I16}, 0, F.Target);
+  K.E.loop(K.begin(), K.end(), 16, [&](Value I) {
+    K.E.storeVector(K.E.roundToBf16(K.E.loadVector(K.E.vectorType(F.F32, 16), K.buffer(0), I)), K.buffer(1), I);
+  });
+  K.finish();
+  auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
+  REQUIRE(Kernels);
+  std::vector<uint32_t> Bits = {0x3f800000, 0x3f808000, 0x3f818000, 0x3f808001, 0x7f800001, 0x7fc00000, 0xff800000, 0x7f7fffff,
+                                0x00008000, 0x00018000, 0x80000001, 0x00400000, 0x7fffffff, 0xffc12345, 0x477fffff, 0};
+  std::vector<uint16_t> Out(16);
+  void *Buffers[] = {Bits.data(), Out.data()};
+  KernelRuntime Runtime(1);
+  Kernels->function<std::remove_pointer_t<burin_rt_kernel>>("k")(Buffers, nullptr, 0, 16, Runtime.ctx());
+  for (size_t I = 0; I < Bits.size(); ++I) {
+    INFO(std::hex << Bits[I]);
+    CHECK(Out[I] == bfloat16(__builtin_bit_cast(float, Bits[I])).bits);
+  }
+}
+
+TEST_CASE("a math op without an instruction does not lower") {
+  Fixture F;
+  std::string Message;
+  mlir::ScopedDiagnosticHandler Handler(&F.Context, [&](mlir::Diagnostic &D) {
+    Message += D.str();
+    return mlir::success();
+  });
+  KernelBuilder K(*F.Module, "k", {F.F32}, 0, F.Target);
+  Value X = K.E.load(K.buffer(0), K.E.index(0));
+  K.E.store(mlir::math::ExpOp::create(K.E.B, X), K.buffer(0), K.E.index(0));
+  K.finish();
+  CHECK(mlir::failed(lowerToLlvm(*F.Module)));
+  CHECK(Message.find("math.exp") != std::string::npos);
+}
+
+TEST_CASE("an object that needs a foreign symbol is refused") {
+  Fixture F;
+  KernelBuilder K(*F.Module, "k", {F.F32}, 0, F.Target);
+  Value X = K.E.load(K.buffer(0), K.E.index(0));
+  K.E.store(mlir::LLVM::ExpOp::create(K.E.B, X), K.buffer(0), K.E.index(0));
+  K.finish();
+  std::string Why;
+  CHECK_FALSE(CompiledKernels::compile(*F.Module, F.Target, &Why));
+  CHECK(Why.find("expf") != std::string::npos);
+}
+
+TEST_CASE("compiling twice gives the same bytes") {
+  std::vector<std::uint8_t> First;
+  for (int Round = 0; Round < 3; ++Round) {
+    Fixture F;
+    emitIncrement(F);
+    auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
+    REQUIRE(Kernels);
+    if (Round == 0)
+      First = Kernels->Bytes;
+    CHECK(Kernels->Bytes == First);
+  }
+}
