@@ -49,8 +49,43 @@ struct Builder {
     const OpId id = graph.append(block, kind, operands, std::move(attributes), *inferred, line);
     return inferred->empty() ? ValueId::none : graph.result(graph.op(id));
   }
+  /// A region op whose blocks are filled by functions: `then`/`otherwise` return what they yield.
+  template <class Then, class Else> std::vector<ValueId> branch(ValueId condition, Then then, Else otherwise) {
+    const BlockId outer = block, a = graph.add_block(outer), b = graph.add_block(outer);
+    block = a;
+    graph.set_yields(a, then());
+    block = b;
+    graph.set_yields(b, otherwise());
+    block = outer;
+    return finish(OpKind::if_, {condition}, graph.block(a).yields, {a, b});
+  }
+  /// `test(carried)` returns `again` and what is handed on; `body(handed)` returns what is carried next.
+  template <class Test, class Body> std::vector<ValueId> loop(std::vector<ValueId> inits, Test test, Body body) {
+    const BlockId outer = block, t = graph.add_block(outer), b = graph.add_block(outer);
+    for (ValueId v : inits) graph.add_argument(t, TensorType(graph.type(v)));
+    block = t;
+    const std::vector<ValueId> tested = test(std::vector<ValueId>(graph.block(t).arguments));
+    graph.set_yields(t, tested);
+    const std::vector<ValueId> handed(tested.begin() + 1, tested.end());
+    for (ValueId v : handed) graph.add_argument(b, TensorType(graph.type(v)));
+    block = b;
+    graph.set_yields(b, body(std::vector<ValueId>(graph.block(b).arguments)));
+    block = outer;
+    return finish(OpKind::while_, inits, handed, {t, b});
+  }
   ValueId constant(HostTensor value) { return op(OpKind::constant, {}, {make_constant(std::move(value))}); }
   void result(ValueId v, std::string name = {}) { graph.add_output(OutputKind::result, v, std::move(name)); }
+
+ private:
+  std::vector<ValueId> finish(OpKind kind, const std::vector<ValueId>& operands, std::span<const ValueId> like,
+                              std::vector<BlockId> regions) {
+    std::vector<TensorType> types;
+    for (ValueId v : like) types.push_back(graph.type(v));
+    const Op& op = graph.op(graph.append(block, kind, operands, {}, types, line, std::move(regions)));
+    std::vector<ValueId> results;
+    for (std::uint32_t i = 0; i < op.num_results; ++i) results.push_back(graph.result(op, i));
+    return results;
+  }
 };
 
 }  // namespace burin::test
