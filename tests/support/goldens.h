@@ -1,0 +1,240 @@
+// The op records: cases with results computed by NumPy (tests/conformance/goldens, made by make_goldens.py), and the one
+// loop that runs them through any executor: referee, eager dispatch, recorded graph, compiled code, ahead-of-time code.
+//
+//   check_goldens([](OpKind kind, std::span<const HostTensor> inputs, const Attributes& attributes) { ... });
+//
+// Header only; the working directory is the repository's root, as ctest sets it.
+#pragma once
+#include "runtime/ops/catalogue.h"
+#include "tests/support/catch.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <sstream>
+
+namespace burin::test {
+
+/// How far a floating-point element may be off: `ulps` places of its dtype, or `atol + rtol * |want|` where either is set.
+/// Integers and bool are exact. NaN equals NaN, 0 equals -0.
+struct Tolerance {
+  double ulps = 0, rtol = 0, atol = 0;
+};
+
+struct GoldenCase {
+  OpKind kind;
+  std::string title;  ///< `exp x f32[7]`, with attributes, without data
+  std::vector<HostTensor> inputs;
+  Attributes attributes;
+  HostTensor expected;
+  Tolerance tolerance;
+};
+
+// ---- Comparing ---------------------------------------------------------------------------------------------------
+
+/// A bit pattern as an integer in the order of the values, so that neighbours differ by 1.
+template <class Bits> std::int64_t ordered(Bits bits) {
+  constexpr auto sign = static_cast<Bits>(Bits{1} << (sizeof(Bits) * 8 - 1));
+  return bits & sign ? -static_cast<std::int64_t>(bits & static_cast<Bits>(~sign)) : static_cast<std::int64_t>(bits);
+}
+
+inline bool close(double got, double want, double ulps, const Tolerance& t) {
+  if (std::isnan(want) || std::isnan(got)) return std::isnan(want) && std::isnan(got);
+  if (ulps <= t.ulps) return true;
+  return std::isfinite(want) && std::isfinite(got) && std::fabs(got - want) <= t.atol + t.rtol * std::fabs(want);
+}
+
+/// One element as text and number; `ulps` receives the distance in places of the dtype.
+inline double element(const HostTensor& t, std::int64_t i) {
+  switch (t.type.dtype) {
+    case Dtype::f32: return static_cast<double>(t.data<float>()[i]);
+    case Dtype::f64: return t.data<double>()[i];
+    case Dtype::bf16: return static_cast<double>(static_cast<float>(t.data<bfloat16>()[i]));
+    case Dtype::boolean: case Dtype::u8: return t.data<std::uint8_t>()[i];
+    case Dtype::i32: return t.data<std::int32_t>()[i];
+    case Dtype::u32: return t.data<std::uint32_t>()[i];
+    case Dtype::i64: return static_cast<double>(t.data<std::int64_t>()[i]);
+  }
+  return 0;
+}
+inline double ulps_apart(const HostTensor& a, const HostTensor& b, std::int64_t i) {
+  auto distance = [](std::int64_t x, std::int64_t y) { return std::fabs(static_cast<double>(x) - static_cast<double>(y)); };
+  switch (a.type.dtype) {
+    case Dtype::f32: return distance(ordered(a.data<std::uint32_t>()[i]), ordered(b.data<std::uint32_t>()[i]));
+    case Dtype::f64: return distance(ordered(a.data<std::uint64_t>()[i]), ordered(b.data<std::uint64_t>()[i]));
+    case Dtype::bf16: return distance(ordered(a.data<std::uint16_t>()[i]), ordered(b.data<std::uint16_t>()[i]));
+    default: return 0;
+  }
+}
+
+/// Empty where `got` is as good as `want`; else the first difference, in words.
+inline std::string difference(const HostTensor& got, const HostTensor& want, const Tolerance& tolerance = {}) {
+  if (!(got.type == want.type)) return "type is " + to_string(got.type) + "; expected " + to_string(want.type);
+  auto bytes = static_cast<std::size_t>(want.num_bytes());
+  if (bytes == 0 || std::memcmp(got.buffer.data(), want.buffer.data(), bytes) == 0) return {};
+  std::int64_t size = byte_size(want.type.dtype);
+  for (std::int64_t i = 0; i < want.num_elements(); ++i) {
+    auto *g = static_cast<const char*>(got.buffer.data()) + i * size, *w = static_cast<const char*>(want.buffer.data()) + i * size;
+    if (std::memcmp(g, w, static_cast<std::size_t>(size)) == 0) continue;
+    double x = element(got, i), y = element(want, i), ulps = ulps_apart(got, want, i);
+    if (is_floating(want.type.dtype) && close(x, y, ulps, tolerance)) continue;
+    std::ostringstream text;
+    text.precision(17);
+    text << "element " << i << " is " << x << "; expected " << y << " (" << ulps << " ulp apart)";
+    return text.str();
+  }
+  return {};
+}
+
+// ---- Loading -----------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+[[noreturn]] inline void malformed(const std::string& what, const std::string& where) {
+  throw std::runtime_error("golden file: " + what + " in: " + where.substr(0, 200));
+}
+
+inline HostTensor parse_value(const std::string& text) {
+  auto colon = text.find(':');
+  auto type = parse_tensor_type(std::string_view(text).substr(0, colon));
+  if (colon == std::string::npos || !type) malformed("no type", text);
+  HostTensor value{*type, {}};
+  value.buffer = Buffer::allocate(value.num_bytes());
+  std::string_view hex = std::string_view(text).substr(colon + 1);
+  if (hex.size() != static_cast<std::size_t>(2 * value.num_bytes())) malformed("wrong length", text);
+  auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
+  auto* to = static_cast<std::uint8_t*>(value.buffer.mutable_data());
+  for (std::size_t i = 0; i < hex.size(); i += 2) to[i / 2] = static_cast<std::uint8_t>(digit(hex[i]) << 4 | digit(hex[i + 1]));
+  return value;
+}
+
+inline std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts;
+  std::istringstream in(text);
+  for (std::string part; std::getline(in, part, separator);) parts.push_back(part);
+  return parts;
+}
+
+inline std::vector<std::string> words(const std::string& text) {
+  std::vector<std::string> result;
+  std::istringstream in(text);
+  for (std::string word; in >> word;) result.push_back(word);
+  return result;
+}
+
+inline Attribute parse_attribute(AttributeKind kind, const std::string& text) {
+  auto numbers = [&] {
+    std::vector<std::int64_t> list;
+    for (const std::string& n : split(text.substr(1, text.size() - 2), ',')) list.push_back(std::stoll(n));
+    return list;
+  };
+  switch (kind) {
+    case AttributeKind::i64: return static_cast<std::int64_t>(std::stoll(text));
+    case AttributeKind::f64: return std::stod(text);
+    case AttributeKind::boolean: return text == "true";
+    case AttributeKind::dtype: return parse_dtype(text).value();
+    case AttributeKind::string: return text;
+    case AttributeKind::i64_list: return numbers();
+    case AttributeKind::dim_list: {
+      std::vector<Dim> dims;
+      for (std::int64_t n : numbers()) dims.emplace_back(n);
+      return dims;
+    }
+    case AttributeKind::constant: return make_constant(parse_value(text));
+  }
+  malformed("unknown attribute kind", text);
+}
+
+}  // namespace detail
+
+/// The cases of one file.
+inline std::vector<GoldenCase> load_goldens(const std::filesystem::path& path) {
+  std::ifstream in(path);
+  std::vector<GoldenCase> cases;
+  std::vector<std::pair<Dtype, Tolerance>> tolerances;
+  const OpInfo* info = nullptr;
+  for (std::string line; std::getline(in, line);) {
+    auto words = detail::words(line);
+    if (words.empty()) continue;
+    if (words[0] == "op") info = find_op(words[1]);
+    if (words[0] == "tolerance") {
+      Tolerance t;
+      for (std::size_t i = 2; i + 1 < words.size(); i += 2)
+        (words[i] == "ulp" ? t.ulps : words[i] == "rtol" ? t.rtol : t.atol) = std::stod(words[i + 1]);
+      tolerances.emplace_back(parse_dtype(words[1]).value(), t);
+    }
+    if (words[0] != "=") continue;
+    if (!info) detail::malformed("no such op", path.string());
+    GoldenCase c{info->kind, std::string(info->mnemonic), {}, Attributes(info->attributes.size()), {}, {}};
+    auto arrow = line.find(" -> ");
+    for (const std::string& field : detail::split(line.substr(2, arrow - 2), ';')) {
+      auto part = detail::words(field);
+      bool known = false;
+      for (std::size_t i = 0; i < info->attributes.size(); ++i)
+        if (info->attributes[i].name == part[0]) {
+          c.attributes[i] = detail::parse_attribute(info->attributes[i].kind, part.at(1));
+          c.title += " " + part[0] + " " + part[1];
+          known = true;
+        }
+      // Operands stand in catalogue order.
+      if (!known) {
+        c.title += " " + part[0];
+        for (std::size_t i = 1; i < part.size(); ++i) {
+          c.inputs.push_back(detail::parse_value(part[i]));
+          c.title += " " + to_string(c.inputs.back().type);
+        }
+      }
+    }
+    c.expected = detail::parse_value(line.substr(arrow + 4));
+    for (auto& [dtype, t] : tolerances)
+      if (dtype == c.expected.type.dtype) c.tolerance = t;
+    cases.push_back(std::move(c));
+  }
+  return cases;
+}
+
+/// Every case of every op, in the catalogue's order; an op without a file has none.
+inline const std::vector<GoldenCase>& all_goldens() {
+  static const auto* cases = [] {
+    auto* all = new std::vector<GoldenCase>;
+    for (const OpInfo& info : catalogue()) {
+      auto more = load_goldens("tests/conformance/goldens/" + std::string(info.mnemonic) + ".txt");
+      all->insert(all->end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    }
+    return all;
+  }();
+  return *cases;
+}
+
+// ---- Running -----------------------------------------------------------------------------------------------------
+
+using Executor = std::function<Result<std::vector<HostTensor>>(OpKind, std::span<const HostTensor>, const Attributes&)>;
+
+struct GoldenOptions {
+  std::function<bool(const GoldenCase&)> only;  ///< where set: the cases to run
+  double slack = 1;                             ///< tolerances times this; for code that accumulates in f32
+};
+
+/// Runs the cases and reports each difference; a case that gives an error fails. Returns how many ran.
+inline int check_goldens(const Executor& execute, const GoldenOptions& options = {}) {
+  int ran = 0;
+  for (const GoldenCase& c : all_goldens()) {
+    if (options.only && !options.only(c)) continue;
+    ++ran;
+    auto results = execute(c.kind, c.inputs, c.attributes);
+    if (!results) {
+      FAIL_CHECK(c.title << ": " << results.error().text());
+      continue;
+    }
+    Tolerance t{c.tolerance.ulps * options.slack, c.tolerance.rtol * options.slack, c.tolerance.atol * options.slack};
+    std::string what = results->size() == 1 ? difference((*results)[0], c.expected, t) : "not one result";
+    if (!what.empty()) FAIL_CHECK(c.title << ": " << what);
+  }
+  REQUIRE(ran > 0);
+  return ran;
+}
+
+}  // namespace burin::test
