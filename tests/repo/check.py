@@ -7,9 +7,9 @@ import sys
 
 # Who may include what, first match wins: folder -> prefixes of the include path. Standard and C headers are always
 # allowed; `<burin/...>` are the public headers. burin_rt <- burin_ops <- burin_graph <- {burin_compiler, burin}.
-RT = ["runtime/core/", "runtime/device/", "burin/rt/", "burin/dtype.h"]
+RT = ["runtime/core/", "runtime/device/", "burin/rt/", "burin/dtype.h", "xxhash.h"]
 OPS = RT + ["runtime/ops/", "burin/dim.h", "burin/error.h"]
-GRAPH = OPS + ["compiler/graph/", "google/protobuf/", "xxhash.h"]
+GRAPH = OPS + ["compiler/graph/", "google/protobuf/"]
 MLIR = GRAPH + ["mlir/", "llvm/", "llvm-c/"]
 DIALECT = MLIR + ["compiler/ir/", "compiler/ops/"]
 PUBLIC = ["burin/"]
@@ -18,7 +18,7 @@ LAYERS = [
     ("runtime/include/", ["burin/rt/", "burin/dtype.h", "burin/dim.h", "burin/error.h"]),
     ("runtime/core/", RT),
     ("runtime/device/", RT),
-    ("runtime/ops/", OPS + ["xxhash.h"]),
+    ("runtime/ops/", OPS),
     ("compiler/graph/", GRAPH),
     ("compiler/ir/", DIALECT),
     ("compiler/ops/", DIALECT + ["compiler/codegen/"]),
