@@ -26,7 +26,8 @@ inline Tensor dispatch(OpKind kind, std::initializer_list<Arg> operands, Attribu
 std::vector<Tensor> dispatch_all(OpKind, std::span<const Arg> operands, Attributes attributes = {},
                                  PromotionMask = promote_all);
 
-/// What Axes mean for an operand of that rank: negative axes counted from the end, `all_axes` listed. Axes out of range
+/// What Axes mean for an operand of that rank: negative axes counted from the end, `all_axes` listed, `reversed_axes`
+/// listed from the last one. Axes out of range
 /// stay as given: the op's shape rule names them.
 std::vector<std::int64_t> axes_of(const Arg& operand, const Axes& axes);
 std::int64_t axis_of(const Arg& operand, Axis axis);

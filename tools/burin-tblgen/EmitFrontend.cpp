@@ -84,11 +84,14 @@ void documentFunction(const OpDef &op, raw_ostream &os) {
 /// The value of one attribute for the dispatch, from the public parameter.
 std::string attributeValue(const OpDef &op, const AttributeDef &attribute) {
   // Axes count from the end of the first operand; an op without operands has only non-negative ones.
-  std::string first;
-  if (!op.operands.empty())
-    first = op.operands.front().variadic ? "detail::first_of(" + op.operands.front().name + ")" : op.operands.front().name;
-  if (attribute.cpp == "Axis")
-    return first.empty() ? attribute.name : "detail::axis_of(" + first + ", " + attribute.name + ")";
+  std::string first = op.operands.empty() ? "" : op.operands.front().name;
+  if (attribute.cpp == "Axis") {
+    if (first.empty())
+      return attribute.name;
+    if (op.operands.front().variadic) // the rule says what is wrong where there is none
+      return first + ".list().empty() ? " + attribute.name + " : detail::axis_of(" + first + ".list().front(), " + attribute.name + ")";
+    return "detail::axis_of(" + first + ", " + attribute.name + ")";
+  }
   if (attribute.cpp == "const Axes&")
     return "detail::axes_of(" + first + ", " + attribute.name + ")";
   if (attribute.cpp == "const Ints&")

@@ -83,17 +83,19 @@ class Axes {
   template <std::integral T> Axes(T axis) : list_{static_cast<std::int64_t>(axis)} {}  // NOLINT
   Axes(std::initializer_list<std::int64_t> axes) : list_(axes) {}
   Axes(std::vector<std::int64_t> axes) : list_(std::move(axes)) {}                     // NOLINT
-  static Axes every() { Axes a{}; a.all_ = true; return a; }
+  static Axes every(bool reversed = false) { Axes a; a.all_ = true; a.reversed_ = reversed; return a; }
   bool all() const { return all_; }
+  bool reversed() const { return reversed_; }  ///< with all(): the last axis first
   const std::vector<std::int64_t>& list() const { return list_; }
 
  private:
   Axes() = default;
   std::vector<std::int64_t> list_;
-  bool all_ = false;
+  bool all_ = false, reversed_ = false;
 };
-/// Every axis of the operand.
+/// Every axis of the operand; and from the last to the first.
 inline const Axes all_axes = Axes::every();
+inline const Axes reversed_axes = Axes::every(true);
 
 /// One axis; negative counts from the end.
 using Axis = std::int64_t;
