@@ -15,6 +15,8 @@
 #pragma once
 #include "frontend/trace/dispatch.h"
 
+#include <burin/tree.h>
+
 #include <memory>
 
 namespace burin {
@@ -64,19 +66,6 @@ class TapeScope {
 
  private:
   Tape& tape_;
-};
-
-/// Handles made, assigned and destroyed inside belong to the library: open regions do not see them. Such a handle must
-/// also be destroyed inside such a scope (or where no region is open); hand a value to the user by copying it outside.
-class Untracked {
- public:
-  Untracked() : saved_(std::exchange(recorder, nullptr)) {}
-  ~Untracked() { recorder = saved_; }
-  Untracked(const Untracked&) = delete;
-  Untracked& operator=(const Untracked&) = delete;
-
- private:
-  Recorder* saved_;
 };
 
 }  // namespace burin::detail

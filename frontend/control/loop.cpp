@@ -1,0 +1,153 @@
+// while_loop: one frame for test and body, carried state found by reads and writes. See control.h and recorder.h.
+#include <burin/control.h>
+
+#include "frontend/control/regions.h"
+
+namespace burin::detail {
+
+struct Loop::State {
+  std::source_location where;
+  Trace* trace = nullptr;
+  bool is_open = false, recorded = false;
+  ValueId again = ValueId::none;
+  Recorder& r = context();
+};
+
+namespace {
+
+[[noreturn]] void carried_type_changed(const std::string& name, const Content& before, const Content& after, const std::source_location& where) {
+  fail({ErrorCode::invalid_argument, "while_loop: " + name + " is " + to_string(type_of(before.node)) + " before the loop" + made_at(before) + " and " +
+            to_string(type_of(after.node)) + " after a trip" + made_at(after) + "; a carried tensor keeps its type", "carried-type", "",
+        "cast or reshape before the loop or at the end of the body"}, where);
+}
+
+}  // namespace
+
+Loop::Loop(const std::source_location& where) : state_(std::make_unique<State>()) {
+  State& s = *state_;
+  s.where = where;
+  s.trace = s.r.trace;
+  s.r.open(s.trace ? Frame::Kind::loop : Frame::Kind::eager_loop, where);
+  s.is_open = true;
+}
+Loop::~Loop() {
+  if (state_->is_open) state_->r.abandon();
+}
+
+bool Loop::begin_test() {
+  State& s = *state_;
+  if (s.recorded) {
+    finish();
+    return false;
+  }
+  s.r.frames.back().in_test = true;
+  return true;
+}
+
+bool Loop::end_test(const Arg& again) {
+  State& s = *state_;
+  Content c = HandleAccess::read(*again.tensor());
+  check_usable(c, again.tensor(), s.where);
+  check_condition(c, "while_loop", s.where);
+  if (s.trace) {
+    s.again = lower(c, *s.trace);
+    s.r.begin_body();
+    s.recorded = true;
+    return true;
+  }
+  s.r.frames.back().in_test = false;
+  if (s.r.poison) finish();
+  if (condition_value(c)) return true;
+  finish();
+  return false;
+}
+
+void Loop::end_trip() {
+  State& s = *state_;
+  if (s.trace) return;
+  for (auto& slot : s.r.frames.back().slots) {
+    Content now = HandleAccess::raw(*slot.handle);
+    if (!slot.written || !now.defined()) continue;
+    if (!slot.entry.defined()) slot.entry = strong(now);
+    Content next = strong(adapt(now, type_of(slot.entry.node).dtype));
+    if (type_of(next.node) != type_of(slot.entry.node)) carried_type_changed(s.r.describe(slot.handle, slot.entry), slot.entry, next, s.where);
+    HandleAccess::set_raw(*slot.handle, next);
+  }
+}
+
+void Loop::finish() {
+  State& s = *state_;
+  s.is_open = false;
+  Frame f = s.r.close("loop body");
+  if (!s.trace) return;  // handles hold the last trip's values already, and outer frames know of the writes
+  Trace& t = *s.trace;
+
+  struct Carried {
+    Slot* slot;
+    TensorType type;
+  };
+  std::vector<Carried> carried;
+  std::vector<ValueId> inits, nexts, arguments, test_arguments;
+  for (auto& slot : f.slots) {
+    if (!slot.written) {  // invariant: the arguments stand for the outer value
+      ValueId outside = value_in(slot.entry, TensorType{}, t, t.current);
+      for (auto& a : {slot.test_argument, slot.argument})
+        if (a) t.forward[index(a.get()->id)] = outside;
+      continue;
+    }
+    bool no_entry = untyped(slot.entry), no_result = untyped(slot.result);
+    TensorType type;
+    if (!no_entry) {
+      type = type_of(slot.entry.node);
+      if (!no_result) {
+        InBlock in(t, f.block);
+        slot.result = adapt(slot.result, type.dtype);
+        if (type_of(slot.result.node) != type) carried_type_changed(s.r.describe(slot.handle, slot.entry), slot.entry, slot.result, s.where);
+      }
+    } else if (!no_result) {
+      type = type_of(slot.result.node);
+    }
+    for (auto* c : {&slot.entry, &slot.result}) settle_type(*c, type, t);
+    for (auto* a : {&slot.test_argument, &slot.argument})
+      if (*a) settle_type({*a, false}, type, t);
+    carried.push_back({&slot, type});
+    inits.push_back(value_in(slot.entry, type, t, t.current));
+    nexts.push_back(value_in(slot.result, type, t, f.block));
+    test_arguments.push_back(slot.test_argument ? slot.test_argument.get()->id : t.graph.add_argument(f.test_block, type));
+    arguments.push_back(slot.argument ? slot.argument.get()->id : t.graph.add_argument(f.block, type));
+  }
+  t.arguments[index(f.test_block)] = test_arguments;
+  t.arguments[index(f.block)] = arguments;
+  std::vector<ValueId> handed_on{s.again};
+  handed_on.insert(handed_on.end(), test_arguments.begin(), test_arguments.end());
+  t.graph.set_yields(f.test_block, handed_on);
+  t.graph.set_yields(f.block, nexts);
+  std::vector<TensorType> types;
+  for (auto& c : carried) types.push_back(c.type);
+  const BlockId blocks[2] = {f.test_block, f.block};
+  OpId op = t.graph.append(t.current, OpKind::while_, inits, {}, types, t.line(s.r.user_line(s.where)), {blocks[0], blocks[1]});
+  std::vector<Content> results;
+  for (std::uint32_t i = 0; i < carried.size(); ++i) {
+    NodeRef n = make_traced(t, t.graph.result(t.graph.op(op), i), types[i], s.where);
+    if (maybe_undefined(carried[i].slot->entry) || maybe_undefined(carried[i].slot->result)) {
+      n.get()->maybe_undefined = true;
+      n.get()->branch_line = s.where.line();
+    }
+    results.push_back({std::move(n), false});
+  }
+  for (std::size_t i = 0; i < carried.size(); ++i) HandleAccess::write(*carried[i].slot->handle, results[i]);
+  if (tapes_listen()) {
+    std::vector<Tensor> operands, made, captures;
+    Untracked untracked;
+    for (auto& c : carried)
+      if (c.slot->entry.defined()) operands.push_back(HandleAccess::make(c.slot->entry));
+    for (auto& c : results) made.push_back(HandleAccess::make(c));
+    captures = outer_values(t, blocks);
+    tell_tapes({OpKind::while_, operands, {}, made, captures, {}, s.where});
+    operands.clear();
+    made.clear();
+    captures.clear();
+  }
+}
+
+}  // namespace burin::detail

@@ -1,0 +1,65 @@
+// See regions.h.
+#include "frontend/control/regions.h"
+
+#include <algorithm>
+
+namespace burin::detail {
+
+void settle_type(const Content& c, const TensorType& type, Trace& t) {
+  if (!c.defined() || !c.node.get()->untyped) return;
+  Node& n = *c.node.get();
+  n.untyped = false;
+  n.value.type = type;
+  t.types[index(n.id)] = type;
+}
+
+ValueId value_in(const Content& c, const TensorType& type, Trace& t, BlockId b) {
+  InBlock in(t, b);
+  if (c.defined()) return lower(c, t);
+  OpId op = t.graph.append(b, OpKind::undefined, {}, Attributes{type.dtype, std::vector<Dim>(type.shape.begin(), type.shape.end())},
+                           std::span(&type, 1));
+  return t.graph.result(t.graph.op(op));
+}
+
+std::string made_at(const Content& c) {
+  if (!c.defined() || !c.node.get()->where.line()) return "";
+  return " (made at " + place(c.node.get()->where) + ")";
+}
+
+std::vector<Tensor> outer_values(Trace& t, std::span<const BlockId> blocks) {
+  std::vector<bool> inside(t.graph.num_values());
+  std::vector<ValueId> used;
+  auto visit = [&](auto& self, BlockId b) -> void {
+    const Block& block = t.graph.block(b);
+    for (ValueId a : block.arguments) inside[index(a)] = true;
+    for (OpId o : block.ops) {
+      const Op& op = t.graph.op(o);
+      for (ValueId v : t.graph.operands(op)) used.push_back(v);
+      for (BlockId r : op.regions) self(self, r);
+      for (std::uint32_t i = 0; i < op.num_results; ++i) inside[index(t.graph.result(op, i))] = true;
+    }
+    for (ValueId y : block.yields) used.push_back(y);
+  };
+  for (BlockId b : blocks) visit(visit, b);
+  std::vector<Tensor> outer;
+  std::vector<bool> seen(t.graph.num_values());
+  for (ValueId v : used) {
+    for (auto f = t.forward.find(index(v)); f != t.forward.end(); f = t.forward.find(index(v))) v = f->second;
+    if (inside[index(v)] || seen[index(v)]) continue;
+    seen[index(v)] = true;
+    auto c = std::find_if(t.captures.begin(), t.captures.end(), [&](const Capture& x) { return x.value == v; });
+    outer.push_back(HandleAccess::make(c != t.captures.end() ? c->node : make_traced(t, v, t.type(v), {})));
+  }
+  return outer;
+}
+
+void check_condition(const Content& c, const char* what, const std::source_location& where) {
+  const TensorType& type = type_of(c.node);
+  if (type.dtype != boolean || type.shape.rank() != 0)
+    fail({ErrorCode::invalid_argument, std::string(what) + ": the condition is " + to_string(type) + "; expected bool[]", "condition", "",
+          type.dtype == boolean ? "reduce it, for example with reduce_max" : "compare, for example `x != 0`"}, where);
+}
+
+bool condition_value(const Content& c) { return *c.node.get()->value.data<std::uint8_t>() != 0; }
+
+}  // namespace burin::detail

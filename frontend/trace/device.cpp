@@ -1,0 +1,24 @@
+// The CPU's eager device: shape rule and referee kernel, one op at a time.
+#include "frontend/trace/device.h"
+
+#include "frontend/trace/print.h"
+
+namespace burin::detail {
+
+namespace {
+class Referee final : public EagerDevice {
+ public:
+  Result<std::vector<HostTensor>> run(OpKind kind, std::span<const HostTensor> operands, const Attributes& attributes) override {
+    KernelSink sink;
+    sink.print = [](void*, std::string_view label, const HostTensor& value) { print_value(label, value); };
+    return run_reference(kind, operands, attributes, sink);
+  }
+};
+}  // namespace
+
+EagerDevice& eager_device() {
+  static Referee referee;
+  return referee;
+}
+
+}  // namespace burin::detail

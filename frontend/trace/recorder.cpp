@@ -1,0 +1,311 @@
+// Handles, frames and layers of a thread's recorder. See recorder.h for the rules' source.
+#include "frontend/trace/recorder.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <unordered_set>
+
+namespace burin::detail {
+
+constinit thread_local Recorder* recorder = nullptr;
+
+namespace {
+
+constinit thread_local Recorder* this_thread = nullptr;
+struct Holder {
+  std::unique_ptr<Recorder> own;
+  ~Holder() { this_thread = nullptr; recorder = nullptr; }
+};
+thread_local Holder holder;
+
+// Stamps of different recordings never overlap, on whatever thread: a handle kept from an earlier one is always older.
+std::uint64_t next_stamps() {
+  static std::atomic<std::uint64_t> next{1};
+  return next.fetch_add(std::uint64_t{1} << 32, std::memory_order_relaxed);
+}
+
+// Traces being recorded on any thread; consulted only to word an error.
+struct LiveTraces {
+  std::mutex mutex;
+  std::unordered_set<std::uint64_t> numbers;
+};
+LiveTraces& live_traces() {
+  static LiveTraces l;
+  return l;
+}
+
+bool outer(const Frame& f, const Tensor* h) { return HandleAccess::born(*h) < f.stamp; }
+
+}  // namespace
+
+Recorder* context_if_any() noexcept { return this_thread; }
+Recorder& context() {
+  if (!this_thread) {
+    holder.own = std::make_unique<Recorder>();
+    this_thread = holder.own.get();
+  }
+  return *this_thread;
+}
+
+void Recorder::hook() { recorder = frames.empty() ? nullptr : this; }
+
+// -- handles -----------------------------------------------------------------------------------------------------
+
+void Recorder::born(std::uint64_t& stamp) {
+  stamp = ++clock;
+  if (!frames.empty()) ++frames.back().live;
+}
+
+void Recorder::died(const Tensor* h, std::uint64_t stamp) noexcept {
+  bool inside = false;
+  for (std::size_t i = frames.size(); i-- > 0;) {
+    Frame& f = frames[i];
+    if (stamp >= f.stamp) {
+      --f.live;
+      break;
+    }
+    inside |= f.kind == Frame::Kind::branch || f.kind == Frame::Kind::loop;
+    std::erase_if(f.slots, [&](const Slot& s) { return s.handle == h; });
+  }
+  if (inside && !poison && std::uncaught_exceptions() == 0)
+    poison = Error{ErrorCode::trace, "a tensor made before the branch or loop is destroyed inside it", "destroyed-inside", "",
+                   "let it live until the region ends; reserve() a container that grows"};
+  if (!names.empty()) names.erase(h);
+}
+
+void Recorder::note_read(const Tensor* h, std::size_t upto) {
+  for (std::size_t i = 0; i < upto; ++i) {
+    Frame& f = frames[i];
+    if (!f.is_loop() || !outer(f, h) || f.find(h)) continue;
+    Slot s;
+    s.handle = const_cast<Tensor*>(h);
+    s.entry = HandleAccess::raw(*h);
+    if (f.kind == Frame::Kind::eager_loop) {
+      HandleAccess::set_raw(*h, {s.entry.node, false});
+      f.slots.push_back(std::move(s));
+      continue;
+    }
+    const Node* entry = s.entry.node.get();
+    bool untyped = !entry || entry->untyped;
+    TensorType type = untyped ? TensorType{} : entry->value.type;
+    NodeRef arg = make_traced(*f.trace, f.trace->graph.add_argument(f.block, type), type, entry ? entry->where : f.where);
+    arg.get()->block = f.block;
+    arg.get()->untyped = untyped;
+    arg.get()->maybe_undefined = !entry || entry->maybe_undefined;
+    arg.get()->branch_line = entry ? entry->branch_line : 0;
+    (f.in_test ? s.test_argument : s.argument) = arg;
+    f.slots.push_back(std::move(s));
+    HandleAccess::set_raw(*h, {arg, false});
+  }
+}
+
+void Recorder::note_write(Tensor* h) {
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    if (!outer(frames[i], h)) continue;
+    if (i + 1 < frames.size()) note_read(h, i + 1);  // deeper, the write may not happen: the old value counts
+    Frame& f = frames[i];
+    if (f.in_test && !poison)
+      poison = Error{ErrorCode::trace, describe(h, HandleAccess::raw(*h)) + " is assigned inside a loop's test", "assigned-in-test",
+                     "", "assign it in the body"};
+    Slot* s = f.find(h);
+    if (!s) {  // what it held *here*: a loop inside may have renamed it since
+      Content before = HandleAccess::raw(*h);
+      for (std::size_t j = frames.size(); j-- > i + 1;)
+        if (auto* d = frames[j].find(h)) before = d->entry;
+      Slot fresh;
+      fresh.handle = h;
+      fresh.entry = std::move(before);
+      f.slots.push_back(std::move(fresh));
+      s = &f.slots.back();
+    }
+    s->written = true;
+  }
+}
+
+Content HandleAccess::read(const Tensor& t) {
+  if (recorder) recorder->note_read(&t, recorder->frames.size());
+  return raw(t);
+}
+void HandleAccess::write(Tensor& t, Content c) {
+  if (recorder) recorder->note_write(&t);
+  set_raw(t, std::move(c));
+}
+
+// -- layers and frames -------------------------------------------------------------------------------------------
+
+void Recorder::push_trace(Trace& t) {
+  static std::atomic<std::uint64_t> next{1};
+  t.number = next.fetch_add(1, std::memory_order_relaxed);
+  {
+    auto& live = live_traces();
+    std::lock_guard lock(live.mutex);
+    live.numbers.insert(t.number);
+  }
+  trace = &t;
+  layers.push_back({&t, nullptr});
+}
+
+void Recorder::pop_trace(Trace& t) noexcept {
+  {
+    auto& live = live_traces();
+    std::lock_guard lock(live.mutex);
+    live.numbers.erase(t.number);
+  }
+  layers.pop_back();
+  trace = nullptr;
+  for (auto i = layers.rbegin(); i != layers.rend() && !trace; ++i) trace = i->trace;
+  hook();
+}
+
+void Recorder::open(Frame::Kind kind, const std::source_location& where) {
+  if (frames.empty()) clock = next_stamps();
+  Frame f{kind};
+  f.stamp = ++clock;
+  f.trace = trace;
+  f.where = where;
+  f.tapes = layers.size();
+  if (kind == Frame::Kind::branch || kind == Frame::Kind::loop) {
+    f.parent = trace->current;
+    f.block = trace->add_block(trace->current);
+    f.test_block = f.block;
+    f.in_test = kind == Frame::Kind::loop;
+    trace->current = f.block;
+    layers.push_back({trace, nullptr});
+  }
+  frames.push_back(std::move(f));
+  hook();
+}
+
+void Recorder::begin_body() {
+  Frame& f = frames.back();
+  f.in_test = false;
+  if (f.kind == Frame::Kind::eager_loop) return;
+  f.trace->open[index(f.block)] = false;
+  f.block = f.trace->add_block(f.parent);
+  f.trace->current = f.block;
+  for (auto& s : f.slots) {  // what the test read is an argument of the body too
+    if (!s.test_argument) continue;  // assigned in the test: an error when the loop closes
+    const Node& t = *s.test_argument.get();
+    s.argument = make_traced(*f.trace, f.trace->graph.add_argument(f.block, t.value.type), t.value.type, t.where);
+    Node& b = *s.argument.get();
+    b.block = f.block;
+    b.untyped = t.untyped;
+    b.maybe_undefined = t.maybe_undefined;
+    b.branch_line = t.branch_line;
+    HandleAccess::set_raw(*s.handle, {s.argument, false});
+  }
+}
+
+Frame Recorder::close(const char* what) {
+  Frame& top = frames.back();
+  bool region = top.kind == Frame::Kind::branch || top.kind == Frame::Kind::loop;
+  if (region && top.live != 0 && !poison)
+    poison = Error{ErrorCode::trace,
+                   std::string(what) + ": " + std::to_string(top.live) + (top.live == 1 ? " tensor" : " tensors") +
+                       " made inside " + (top.live == 1 ? "outlives" : "outlive") + " it (stored in a container?)",
+                   "outlives-region", "", "assign to a Tensor declared before it"};
+  for (auto& s : top.slots) s.result = HandleAccess::raw(*s.handle);
+  Frame f = top;
+  abandon();
+  if (poison) {
+    Error e = std::move(*poison);
+    poison.reset();
+    fail(std::move(e), f.where);
+  }
+  return f;
+}
+
+void Recorder::abandon() noexcept {
+  Frame& f = frames.back();
+  for (auto& s : f.slots)
+    if (f.kind != Frame::Kind::eager_branch && (f.kind != Frame::Kind::eager_loop || !s.written))
+      HandleAccess::set_raw(*s.handle, s.entry);
+  if (f.kind == Frame::Kind::branch || f.kind == Frame::Kind::loop) {
+    f.trace->open[index(f.block)] = false;
+    f.trace->open[index(f.test_block)] = false;
+    f.trace->current = f.parent;
+    while (layers.size() > f.tapes + 1) layers.pop_back();  // tapes left open by an exception
+    layers.pop_back();
+  }
+  frames.pop_back();
+  hook();
+}
+
+std::string Recorder::describe(const Tensor* h, const Content& c) const {
+  auto it = names.find(h);
+  if (it != names.end()) return "'" + it->second + "'";
+  if (!c.defined()) return "a tensor";
+  const Node& n = *c.node.get();
+  std::string made = n.where.line() ? " made at " + place(n.where) : "";
+  return n.untyped ? "a tensor" : "the " + to_string(n.value.type) + " tensor" + made;
+}
+
+// -- tapes -------------------------------------------------------------------------------------------------------
+
+TapeScope::TapeScope(Tape& t) : tape_(t) {
+  auto& c = context();
+  c.layers.push_back({nullptr, &t});
+  ++c.tapes;
+}
+TapeScope::~TapeScope() {
+  auto& c = context();
+  if (!c.layers.empty() && c.layers.back().tape == &tape_) c.layers.pop_back();
+  --c.tapes;
+}
+
+bool tapes_listen() {
+  auto& c = context();
+  if (!c.tapes) return false;
+  for (auto i = c.layers.rbegin(); i != c.layers.rend() && i->tape; ++i)
+    if (i->tape->active()) return true;
+  return false;
+}
+void tell_tapes(const NotedOp& op) {
+  auto& c = context();
+  // By index: note() may open scopes of its own, which close before it returns.
+  for (std::size_t i = c.layers.size(); i-- > 0 && c.layers[i].tape;)
+    if (c.layers[i].tape->active()) c.layers[i].tape->note(op);
+}
+
+Identity identity(const Tensor& t) {
+  const Node* n = HandleAccess::node(t).get();
+  if (!n) return {};
+  if (n->traced()) return {n->trace, index(n->id)};
+  return {0, reinterpret_cast<std::uintptr_t>(n)};
+}
+
+// Where a value of a trace that is not on this thread's stack may have come from.
+void foreign_value(const Node& n, const std::source_location& where) {
+  bool alive;
+  {
+    auto& live = live_traces();
+    std::lock_guard lock(live.mutex);
+    alive = live.numbers.contains(n.trace);
+  }
+  std::string type = n.untyped ? "" : " " + to_string(n.value.type);
+  if (alive)
+    fail({ErrorCode::trace, "a traced tensor" + type + " is used in another thread than the one that traces it", "other-thread", "",
+          "pass values between threads, not tensors of a trace"}, where);
+  fail({ErrorCode::trace, "a traced tensor" + type + " is used after its trace ended", "after-trace", "",
+        "return it from the function instead of storing it outside"}, where);
+}
+
+}  // namespace burin::detail
+
+namespace burin {
+
+SourceScope::SourceScope(const std::source_location& where) noexcept {
+  auto& c = detail::context();
+  outermost_ = c.scope == nullptr;
+  if (outermost_) {
+    c.scope_storage = where;
+    c.scope = &c.scope_storage;
+  }
+}
+SourceScope::~SourceScope() {
+  if (outermost_) detail::context().scope = nullptr;
+}
+
+}  // namespace burin

@@ -1,0 +1,131 @@
+// The recorder of a thread: a stack of traces and tapes, and the open regions with the handles that they read and write.
+// The rules are those of the control-flow survey (frame rules, soundness at close): leave out none of their conditions,
+// each was shown to be needed by a fuzzer. Private to the frontend.
+#pragma once
+#include "frontend/trace/node.h"
+#include "frontend/trace/tape.h"
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace burin::detail {
+
+/// A hidden input: the value that was seen while tracing, bound for the life of the entry.
+struct Capture {
+  NodeRef node;
+  ValueId value;
+};
+
+/// One graph being recorded.
+struct Trace {
+  std::uint64_t number = 0;
+  Graph graph;
+  std::string name;
+  BlockId current = BlockId::top;
+  std::vector<bool> open{true};                       ///< by block: still being recorded, so its values may be used
+  std::vector<Capture> captures;
+  std::unordered_map<const Node*, std::uint32_t> capture_of;
+  bool captures_traced = false;                       ///< captured a value of a trace around it: good for that trace only
+  // What the Graph cannot say while it is recorded; finish() rebuilds it where any of these is filled.
+  std::unordered_map<std::uint32_t, ValueId> forward;                  ///< an invariant loop argument stands for this value
+  std::unordered_map<std::uint32_t, TensorType> types;                 ///< of values that were untyped when made
+  std::unordered_map<std::uint32_t, std::vector<ValueId>> arguments;   ///< by block: its arguments in carried order
+  std::unordered_map<std::uint64_t, std::uint32_t> lines;              ///< source_location, hashed, to its number
+
+  std::uint32_t line(const std::source_location&);
+  BlockId add_block(BlockId parent);
+  TensorType type(ValueId v) const;
+  /// The graph as the compiler may see it. Call once, when recording has ended.
+  Graph finish();
+};
+
+struct Slot {
+  Tensor* handle = nullptr;
+  Content entry, result;
+  NodeRef test_argument, argument;  ///< loop: of the test block, of the block being recorded
+  bool written = false;
+};
+
+/// An open region, the function itself, or a host loop whose carried types are watched.
+struct Frame {
+  enum class Kind : std::uint8_t { function, branch, loop, eager_branch, eager_loop } kind;
+  std::uint64_t stamp = 0;
+  Trace* trace = nullptr;
+  BlockId block = BlockId::top, test_block = BlockId::top, parent = BlockId::top;
+  bool in_test = false;
+  std::vector<Slot> slots{};
+  long live = 0;                    ///< handles born inside that still live
+  std::size_t tapes = 0;            ///< height of the layer stack when it opened
+  std::source_location where{};
+  Slot* find(const Tensor* h) {
+    for (auto& s : slots) if (s.handle == h) return &s;
+    return nullptr;
+  }
+  bool is_loop() const { return kind == Kind::loop || kind == Kind::eager_loop; }
+};
+
+/// A layer of the recorder stack; a region counts as a trace for the tapes below it.
+struct Layer {
+  Trace* trace = nullptr;
+  Tape* tape = nullptr;
+};
+
+struct Recorder {
+  std::vector<Layer> layers;
+  std::vector<Frame> frames;
+  Trace* trace = nullptr;                  ///< innermost, or null: ops run eagerly
+  std::size_t tapes = 0;                   ///< tapes in `layers`
+  std::uint64_t clock = 0, clock_end = 0;
+  std::optional<Error> poison;             ///< found in a destructor; thrown when the region closes
+  const std::source_location* scope = nullptr;
+  std::source_location scope_storage{};
+  std::unordered_map<const Tensor*, std::string> names;  ///< paths of handles, for errors only
+
+  // -- handles
+  void born(std::uint64_t& stamp);
+  void died(const Tensor* h, std::uint64_t stamp) noexcept;
+  void note_read(const Tensor* h, std::size_t upto);
+  void note_write(Tensor* h);
+
+  // -- layers and frames
+  void push_trace(Trace&);
+  void pop_trace(Trace&) noexcept;
+  void open(Frame::Kind, const std::source_location&);
+  void begin_body();                       ///< from a loop's test to its body
+  /// Pops the innermost frame, giving each slot its result and each handle what it held before.
+  Frame close(const char* what);
+  void abandon() noexcept;                 ///< the same while an exception passes: handles get back what they held
+  void hook();                             ///< sets or clears `recorder` for this thread
+
+  std::string describe(const Tensor* h, const Content& c) const;
+  const std::source_location& user_line(const std::source_location& w) const { return scope ? *scope : w; }
+};
+
+/// This thread's recorder, made on first use.
+Recorder& context();
+/// The same, or null if this thread has none yet.
+Recorder* context_if_any() noexcept;
+
+/// The value's number in that trace: its own, a capture's, or a constant's.
+ValueId lower(const Content&, Trace&);
+/// The strong type of what a handle holds.
+Content strong(Content c);
+/// A weakly typed value in the dtype of what it is merged with, where its category allows; else as it is.
+Content adapt(const Content& c, Dtype target);
+NodeRef make_traced(Trace&, ValueId, const TensorType&, const std::source_location&);
+/// A NumPy-free spelling of where an error happened: `while tracing "f" at file:line`, or `at file:line`.
+std::string where_text(const std::source_location&);
+std::string place(const std::source_location&);
+/// Fills `where` and throws.
+[[noreturn]] void fail(Error, const std::source_location&);
+/// Throws: the value belongs to a trace that is over, or to another thread's.
+[[noreturn]] void foreign_value(const Node&, const std::source_location&);
+void check_usable(const Content&, const Tensor* handle, const std::source_location&);
+HostTensor literal_value(const Literal&, Dtype);
+/// Tells the tapes above the innermost trace or region. `frame_height`: layers below belong to the trace around.
+void tell_tapes(const NotedOp&);
+bool tapes_listen();
+
+}  // namespace burin::detail
