@@ -158,7 +158,7 @@ void Branches::finish(const Leaves& results) {
   const BlockId blocks[2] = {s.frames[0].block, s.frames[1].block};
   for (int i = 0; i < 2; ++i) t.graph.set_yields(blocks[i], yields[i]);
   ValueId condition = lower(s.condition, t);
-  OpId op = t.graph.append(t.current, OpKind::if_, std::span(&condition, 1), {}, types, t.line(s.r.user_line(s.where)), {blocks[0], blocks[1]});
+  OpId op = t.graph.append(t.current, OpKind::if_, std::span(&condition, 1), {}, types, s.r.line_in(t, s.where), {blocks[0], blocks[1]});
   std::uint32_t next = 0;
   for (auto& m : merges) {
     if (!m.needs_result) continue;

@@ -125,7 +125,7 @@ void Loop::finish() {
   std::vector<TensorType> types;
   for (auto& c : carried) types.push_back(c.type);
   const BlockId blocks[2] = {f.test_block, f.block};
-  OpId op = t.graph.append(t.current, OpKind::while_, inits, {}, types, t.line(s.r.user_line(s.where)), {blocks[0], blocks[1]});
+  OpId op = t.graph.append(t.current, OpKind::while_, inits, {}, types, s.r.line_in(t, s.where), {blocks[0], blocks[1]});
   std::vector<Content> results;
   for (std::uint32_t i = 0; i < carried.size(); ++i) {
     NodeRef n = make_traced(t, t.graph.result(t.graph.op(op), i), types[i], s.where);

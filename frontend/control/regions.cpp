@@ -16,7 +16,12 @@ void settle_type(const Content& c, const TensorType& type, Trace& t) {
 ValueId value_in(const Content& c, const TensorType& type, Trace& t, BlockId b) {
   InBlock in(t, b);
   if (c.defined()) return lower(c, t);
-  OpId op = t.graph.append(b, OpKind::undefined, {}, Attributes{type.dtype, std::vector<Dim>(type.shape.begin(), type.shape.end())},
+  // Nobody reads it (an op that would is an error), so zeros serve.
+  TensorType scalar{type.dtype, {}};
+  OpId zero = t.graph.append(b, OpKind::constant, {}, Attributes{make_constant(literal_value(Literal{}, type.dtype))}, std::span(&scalar, 1));
+  ValueId v = t.graph.result(t.graph.op(zero));
+  if (type.shape.empty()) return v;
+  OpId op = t.graph.append(b, OpKind::broadcast_to, std::span(&v, 1), Attributes{std::vector<Dim>(type.shape.begin(), type.shape.end())},
                            std::span(&type, 1));
   return t.graph.result(t.graph.op(op));
 }

@@ -29,7 +29,7 @@ inline bool untyped(const Content& c) { return !c.defined() || c.node.get()->unt
 inline bool maybe_undefined(const Content& c) { return !c.defined() || c.node.get()->maybe_undefined; }
 /// Gives an untyped value its type, now that the other side of a merge is known.
 void settle_type(const Content&, const TensorType&, Trace&);
-/// The content's value in block b: an `undefined` op of that type where there is none.
+/// The content's value in block b: zeros of that type where there is none.
 ValueId value_in(const Content&, const TensorType&, Trace&, BlockId b);
 /// Where a value was made, for the second line of an error: ` (made at f.cpp:12)`.
 std::string made_at(const Content&);

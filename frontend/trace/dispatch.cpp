@@ -133,7 +133,7 @@ std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Att
         if (!(mask >> (i < 31 ? i : 31) & 1)) continue;
         if (!contents[i].defined()) {
           if (!r.trace || r.tapes) contents[i].node = make_eager(literal_value(operands[i].number(), *d), where);
-          else contents[i].node = make_traced(*r.trace, literal_constant(*r.trace, operands[i].number(), *d, r.trace->line(where)), {*d, {}}, where);
+          else contents[i].node = make_traced(*r.trace, literal_constant(*r.trace, operands[i].number(), *d, r.line_in(*r.trace, where)), {*d, {}}, where);
           if (r.trace) contents[i].node.get()->literal = !contents[i].node.get()->traced();
         } else if (type_of(contents[i].node).dtype != *d) {
           contents[i].node = cast_node(contents[i], *d, where);
@@ -172,7 +172,7 @@ std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Att
     auto inferred = infer_types(kind, {types.span(), attributes, &guards});
     if (!inferred) fail(std::move(inferred.error()), where);
     for (auto& g : guards) t->graph.add_guard(g);
-    OpId op = t->graph.append(t->current, kind, ids.span(), std::move(attributes), *inferred, t->line(where));
+    OpId op = t->graph.append(t->current, kind, ids.span(), std::move(attributes), *inferred, r.line_in(*t, where));
     results.reserve(inferred->size());
     for (std::uint32_t i = 0; i < inferred->size(); ++i)
       results.push_back(HandleAccess::make(make_traced(*t, t->graph.result(t->graph.op(op), i), (*inferred)[i], where)));

@@ -42,6 +42,7 @@ struct HandleAccess {
   static void set_raw(const Tensor& t, Content c) { t.node_ = std::move(c.node); t.weak_ = c.weak; }
   static Tensor make(NodeRef n, bool weak = false) { Tensor t; t.node_ = std::move(n); t.weak_ = weak; return t; }
   static Tensor make(Content c) { return make(std::move(c.node), c.weak); }
+  static void adopt(Tensor& t) noexcept { t.attach(); }
   /// A read as ops do it: open loops learn of it. Defined in recorder.cpp.
   static Content read(const Tensor& t);
   /// An assignment as `=` does it.

@@ -81,6 +81,7 @@ struct Recorder {
   std::optional<Error> poison;             ///< found in a destructor; thrown when the region closes
   const std::source_location* scope = nullptr;
   std::source_location scope_storage{};
+  const SourceLine* replay_line = nullptr;  ///< of a finished graph's op that is evaluated now
   std::unordered_map<const Tensor*, std::string> names;  ///< paths of handles, for errors only
 
   // -- handles
@@ -100,6 +101,9 @@ struct Recorder {
   void hook();                             ///< sets or clears `recorder` for this thread
 
   std::string describe(const Tensor* h, const Content& c) const;
+  std::uint32_t line_in(Trace& t, const std::source_location& w) const {
+    return replay_line ? t.graph.intern_line_copy(*replay_line) : t.line(user_line(w));
+  }
   const std::source_location& user_line(const std::source_location& w) const { return scope ? *scope : w; }
 };
 

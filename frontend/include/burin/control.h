@@ -81,22 +81,6 @@ class BURIN_API Loop {
   std::unique_ptr<State> state_;
 };
 
-template <class T> struct Prototype {  // a tree made untracked; destroyed tracked once adopted
-  alignas(T) unsigned char bytes[sizeof(T)];
-  T* value = nullptr;
-  bool adopted = false;
-  void set(const T& x) {
-    Untracked u;
-    value = ::new (static_cast<void*>(bytes)) T(x);
-  }
-  ~Prototype() {
-    if (!value) return;
-    if (adopted) { value->~T(); return; }
-    Untracked u;
-    value->~T();
-  }
-};
-
 }  // namespace detail
 
 /// Runs `then` or `otherwise`, as the bool[] tensor `condition` says. Both are called without arguments; either both return

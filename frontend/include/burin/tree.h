@@ -146,6 +146,23 @@ BURIN_API void adopt(const Leaves&) noexcept;
 /// Throws InvalidArgument naming `what` where two trees differ in structure or in static values.
 BURIN_API void check_same_structure(const Leaves& a, const Leaves& b, const char* what);
 
+/// A tree made untracked; once adopted it is destroyed as the region's own.
+template <class T> struct Prototype {
+  alignas(T) unsigned char bytes[sizeof(T)];
+  T* value = nullptr;
+  bool adopted = false;
+  void set(const T& x) {
+    Untracked u;
+    value = ::new (static_cast<void*>(bytes)) T(x);
+  }
+  ~Prototype() {
+    if (!value) return;
+    if (adopted) { value->~T(); return; }
+    Untracked u;
+    value->~T();
+  }
+};
+
 }  // namespace detail
 
 /// Applies f to the tensors of one tree, or to corresponding tensors of several of the same structure, and returns a tree of the

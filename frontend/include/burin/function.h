@@ -1,0 +1,335 @@
+// function: a callable that is traced and compiled per signature, then called from a cache. The templates here only list
+// the leaves of arguments and results; keys, caches, tracing and execution are in frontend/trace.
+#pragma once
+#include <burin/spec.h>
+#include <burin/tree.h>
+
+#include <array>
+#include <memory>
+#include <tuple>
+
+namespace burin {
+
+class Graph;
+
+/// How far a function goes, for debugging: each level does all that the ones before it do.
+enum class Level : std::uint8_t {
+  eager,    ///< calls the callable; nothing is traced
+  graph,    ///< traced, then the graph runs op by op through the reference kernels
+  no_fuse,  ///< compiled, one op a kernel
+  full,     ///< compiled
+};
+/// Overrides the level of every function called on this thread while it lives. Example: `LevelScope scope(Level::eager);`
+class BURIN_API LevelScope {
+ public:
+  explicit LevelScope(Level) noexcept;
+  ~LevelScope();
+  LevelScope(const LevelScope&) = delete;
+  LevelScope& operator=(const LevelScope&) = delete;
+
+ private:
+  std::uint8_t saved_;
+};
+/// A trace or retrace on this thread throws TraceError with the explanation while it lives.
+class BURIN_API NoRetraceScope {
+ public:
+  NoRetraceScope() noexcept;
+  ~NoRetraceScope();
+  NoRetraceScope(const NoRetraceScope&) = delete;
+  NoRetraceScope& operator=(const NoRetraceScope&) = delete;
+
+ private:
+  bool saved_;
+};
+
+/// Options of `function`.
+struct FunctionOptions {
+  std::string name{};                  ///< what errors and views call it; by default from the callable, or its line
+  Level level = Level::full;
+  std::vector<Spec> signature{};       ///< one for each tensor of the arguments, in order; empty: any types, a trace for each
+  std::size_t max_entries = 64;        ///< traces kept; the least recently used goes first
+  int max_traces = 0;                  ///< more than this many traces are a TraceError; 0: no limit
+};
+
+/// Counts of one function, since it was made.
+struct FunctionStats {
+  std::uint64_t calls = 0;        ///< misses included; hits of other threads may lag
+  std::uint64_t traces = 0;
+  std::uint64_t compiles = 0;     ///< graphs given to the compiler; cache hits are not
+  std::uint64_t memory_hits = 0;  ///< executables found in the process's cache
+  std::uint64_t disk_hits = 0;
+  std::uint64_t evictions = 0;
+  std::size_t entries = 0;
+};
+
+namespace detail {
+
+struct FunctionState;
+struct Entry;
+
+/// One leaf of the arguments: a tensor, a static value, or the length of a container.
+struct Leaf {
+  enum class Kind : std::uint8_t { tensor, host, length } kind;
+  HostValue::Kind host_kind{};
+  bool state = false;               ///< belongs to a by-reference parameter
+  Tensor* tensor = nullptr;
+  std::uint64_t bits = 0;           ///< host value or length
+  std::string_view text{}, type{};
+};
+
+/// One call: the leaves of its arguments, then its results. Lives on the stack; allocates only beyond the inline room.
+class BURIN_API Call final : public TreeVisitor {
+ public:
+  explicit Call(const std::shared_ptr<FunctionState>& f) : function_(*f) {}
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  template <class P> void add(P& argument, std::int64_t position, bool state) {
+    in_state_ = state;
+    if constexpr (std::is_base_of_v<Tensor, std::remove_cvref_t<P>>) {
+      push({Leaf::Kind::tensor, {}, state, const_cast<Tensor*>(static_cast<const Tensor*>(&argument)), 0, {}, {}});
+      (void)position;
+    } else {
+      walk(*this, argument, Path{nullptr, {}, position});
+    }
+  }
+  void tensor(Tensor&, const Path&) override;
+  void host(const HostValue&, const Path&) override;
+  void length(std::size_t, const Path&) override;
+
+  using TraceThunk = void (*)(void* user, class Tracer&);
+  using WalkThunk = void (*)(void* user, TreeVisitor&);
+  /// Finds or makes the entry and runs it: the results are then in `result`, in order.
+  void run(TraceThunk trace, WalkThunk walk_arguments, void* user);
+  bool eager() const;
+
+  /// Moves result i into a handle; by-reference ones first, as `state` leaves stand in the arguments.
+  void take(std::size_t i, Tensor& into);
+  Tensor take(std::size_t i);
+  std::size_t num_state() const { return num_state_; }
+  /// The tree that the callable returned while tracing, with its tensors emptied.
+  const void* prototype() const;
+  void finish_state();
+
+  std::span<Leaf> leaves() { return {more_.empty() ? inline_.data() : more_.data(), count_}; }
+
+ private:
+  friend struct CallAccess;
+  void push(const Leaf& l) {
+    if (count_ < inline_.size() && more_.empty()) inline_[count_++] = l;
+    else spill(l);
+  }
+  void spill(const Leaf&);
+
+  FunctionState& function_;
+  std::array<Leaf, 12> inline_;
+  std::vector<Leaf> more_;
+  std::size_t count_ = 0, num_state_ = 0, num_results_ = 0;
+  bool in_state_ = false;
+  std::array<NodeRef, 4> few_results_;
+  std::vector<NodeRef> more_results_;
+  const Entry* entry_ = nullptr;
+  std::shared_ptr<const Entry> hold_;  // only where the entry is in no cache
+  NodeRef* results() { return more_results_.empty() ? few_results_.data() : more_results_.data(); }
+};
+
+/// What a trace thunk works on: turns argument trees into traced ones and takes the results.
+class BURIN_API Tracer {
+ public:
+  Tracer(FunctionState&, Call&);
+  ~Tracer();
+  /// Gives the tensors of a copied argument their inputs.
+  void begin_argument(std::int64_t position, bool state);
+  TreeVisitor& arguments();
+  void end_arguments();
+  /// The tree that the callable returned, and a function that destroys its prototype.
+  void results(const Leaves&, std::shared_ptr<void> prototype);
+  void state(const Leaves&);
+
+  struct State;
+  State& impl() { return *state_; }
+
+ private:
+  std::unique_ptr<State> state_;
+};
+
+BURIN_API std::shared_ptr<FunctionState> make_function(FunctionOptions, const void* code, std::string_view callable,
+                                                       const std::source_location&);
+BURIN_API FunctionStats stats(const FunctionState&);
+BURIN_API std::string explain(const FunctionState&);
+BURIN_API std::string view(const FunctionState&);
+BURIN_API std::vector<Graph> graphs(const FunctionState&);
+BURIN_API void save(const FunctionState&, const std::string& file);
+BURIN_API void empty_leaves(const Leaves&);
+
+template <class T> using Stored = std::conditional_t<std::is_arithmetic_v<std::remove_cvref_t<T>>, Tensor, std::remove_cvref_t<T>>;
+
+template <class F, class Self, class... A> decltype(auto) call(F& f, Self& self, A&... a) {
+  if constexpr (std::is_member_function_pointer_v<F>) return (self.*f)(a...);
+  else return f(self, a...);
+}
+template <class F> decltype(auto) call(F& f) { return f(); }
+
+template <class Q> inline constexpr bool by_reference = std::is_lvalue_reference_v<Q> && !std::is_const_v<std::remove_reference_t<Q>>;
+
+/// A copy of a tree without its tensors, which belongs to no region.
+template <class R> std::shared_ptr<void> keep_structure(const R& r) {
+  if constexpr (std::is_same_v<R, Tensor>) {
+    return nullptr;
+  } else {
+    Untracked untracked;
+    auto destroy = [](R* p) {
+      Untracked u;
+      std::default_delete<R>()(p);
+    };
+    std::shared_ptr<R> kept(std::make_unique<R>(r).release(), destroy);
+    empty_leaves(leaves_of(*kept));
+    return kept;
+  }
+}
+
+/// Runs one call of `f` whose declared parameters are P; the arguments already have those types.
+template <class R, class... P, class F, class... A> R invoke(const std::shared_ptr<FunctionState>& state, F& f, A&... arguments) {
+  Call call(state);
+  if (call.eager()) return f(arguments...);
+  std::int64_t position = 0;
+  (call.add(arguments, position++, by_reference<P>), ...);
+  struct User {
+    F& f;
+    std::tuple<A&...> arguments;
+  } user{f, {arguments...}};
+  auto trace = [](void* u, Tracer& tracer) {
+    User& user = *static_cast<User*>(u);
+    std::apply([&](auto&... given) {
+      std::tuple<std::remove_const_t<A>...> copies(given...);
+      std::apply([&](auto&... copy) {
+        std::int64_t at = 0;
+        ((tracer.begin_argument(at, by_reference<P>), walk(tracer.arguments(), copy, Path{nullptr, {}, at++})), ...);
+        tracer.end_arguments();
+        auto outputs = [&] {
+          ((by_reference<P> ? tracer.state(leaves_of(copy)) : void()), ...);
+        };
+        if constexpr (std::is_void_v<R>) {
+          user.f(static_cast<P>(copy)...);
+          tracer.results({}, nullptr);
+          outputs();
+        } else {
+          R r = user.f(static_cast<P>(copy)...);
+          tracer.results(leaves_of(r), keep_structure(r));
+          outputs();
+        }
+      }, copies);
+    }, user.arguments);
+  };
+  auto walk_all = [](void* u, TreeVisitor& v) {
+    std::int64_t at = 0;
+    std::apply([&](auto&... given) { (walk(v, given, Path{nullptr, {}, at++}), ...); }, static_cast<User*>(u)->arguments);
+  };
+  call.run(trace, walk_all, &user);
+  call.finish_state();
+  if constexpr (std::is_void_v<R>) {
+    return;
+  } else if constexpr (std::is_same_v<R, Tensor>) {
+    return call.take(0);
+  } else {
+    Prototype<R> result;
+    result.set(*static_cast<const R*>(call.prototype()));
+    auto leaves = leaves_of(*result.value);
+    for (std::size_t i = 0; i < leaves.tensors.size(); ++i) call.take(i, *leaves.tensors[i]);
+    adopt(leaves);
+    result.adopted = true;
+    return R(std::move(*result.value));
+  }
+}
+
+template <class T> struct SignatureOf;
+template <class R, class... P> struct SignatureOf<R(P...)> {
+  using Result = R;
+  template <template <class, class, class...> class Out, class F> using With = Out<F, R, P...>;
+};
+template <class F> struct CallableSignature;
+template <class R, class... P> struct CallableSignature<R (*)(P...)> : SignatureOf<R(P...)> {};
+template <class R, class... P> struct CallableSignature<R (*)(P...) noexcept> : SignatureOf<R(P...)> {};
+template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...)> : SignatureOf<R(P...)> { using Self = C&; using Member = SignatureOf<R(C&, P...)>; };
+template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...) const> : SignatureOf<R(P...)> { using Member = SignatureOf<R(const C&, P...)>; };
+template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...) noexcept> : CallableSignature<R (C::*)(P...)> {};
+template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...) const noexcept> : CallableSignature<R (C::*)(P...) const> {};
+
+}  // namespace detail
+
+/// What `function` returns: keeps the callable and its traces. Copies share both.
+/// Thread safety: may be called from several threads; one of them traces, the others wait for it.
+class FunctionBase {
+ public:
+  FunctionStats stats() const { return detail::stats(*state_); }
+  /// Why each trace was made: the nearest one before it, what changed, and the remedy.
+  std::string explain() const { return detail::explain(*state_); }
+  /// The graphs traced so far.
+  std::vector<Graph> graphs() const { return detail::graphs(*state_); }
+  friend std::string to_string(const FunctionBase& f) { return detail::view(*f.state_); }
+  /// Writes the traces made so far, or those of the input signature, with the weights that they captured; `load` and `burinc` read it.
+  void save(const std::string& file) const { detail::save(*state_, file); }
+
+ protected:
+  explicit FunctionBase(std::shared_ptr<detail::FunctionState> s) : state_(std::move(s)) {}
+  std::shared_ptr<detail::FunctionState> state_;
+};
+
+/// A function whose callable declares its parameters.
+template <class F, class R, class... P> class TypedFunction : public FunctionBase {
+  template <class Q> using Pass = std::conditional_t<std::is_lvalue_reference_v<Q>, Q, const std::remove_cvref_t<Q>&>;
+
+ public:
+  TypedFunction(F f, std::shared_ptr<detail::FunctionState> s) : FunctionBase(std::move(s)), f_(std::make_shared<F>(std::move(f))) {}
+  R operator()(Pass<P>... arguments) const {
+    auto call = [this](auto&... a) -> R { return detail::call(*f_, a...); };
+    return detail::invoke<R, Pass<P>...>(state_, call, arguments...);
+  }
+
+ private:
+  std::shared_ptr<F> f_;
+};
+
+/// A function whose callable is generic: parameters are deduced from each call; a number given is a 0-d tensor.
+template <class F> class GenericFunction : public FunctionBase {
+ public:
+  GenericFunction(F f, std::shared_ptr<detail::FunctionState> s) : FunctionBase(std::move(s)), f_(std::make_shared<F>(std::move(f))) {}
+  template <class... A> auto operator()(A&&... arguments) const {
+    return call<decltype(pass(arguments))...>(pass(arguments)...);
+  }
+
+ private:
+  template <class T> static decltype(auto) pass(T& x) {
+    if constexpr (std::is_arithmetic_v<std::remove_cvref_t<T>>) return Tensor(x);
+    else return (x);
+  }
+  template <class... Q> auto call(auto&&... a) const {
+    using R = std::remove_cvref_t<decltype((*f_)(a...))>;
+    auto run = [this](auto&... b) -> R { return (*f_)(b...); };
+    return detail::invoke<R, std::remove_reference_t<decltype(a)>&...>(state_, run, a...);
+  }
+  std::shared_ptr<F> f_;
+};
+
+/// Makes a callable of tensors into a function: each call looks up the trace for its signature, traces and compiles where there
+/// is none, and runs it. Any nesting of tensors, aggregates, tuples, arrays, vectors, maps and optionals may be given and
+/// returned. Numbers, bools, enums and strings among the parameters are static: each value is a trace of its own; a number for
+/// a `Tensor`, `auto` or `Scalar<T>` parameter is not. A parameter `T&` that is not const is updated in place.
+/// Tensors that the callable captures are bound to the values seen while tracing.
+/// Example: `auto fast = burin::function([](const Tensor& x) { return exp(x) * 2; });  Tensor y = fast(x);`
+template <class F> auto function(F f, FunctionOptions options = {}, std::source_location where = std::source_location::current()) {
+  const void* code = nullptr;
+  if constexpr (std::is_pointer_v<F>) code = reinterpret_cast<const void*>(f);
+  auto state = detail::make_function(std::move(options), code, detail::type_name<F>(), where);
+  if constexpr (std::is_member_function_pointer_v<F>) {
+    return typename detail::CallableSignature<F>::Member::template With<TypedFunction, F>(f, std::move(state));
+  } else if constexpr (std::is_pointer_v<F>) {
+    return typename detail::CallableSignature<F>::template With<TypedFunction, F>(f, std::move(state));
+  } else if constexpr (requires { &F::operator(); }) {
+    return typename detail::CallableSignature<decltype(&F::operator())>::template With<TypedFunction, F>(std::move(f), std::move(state));
+  } else {
+    return GenericFunction<F>(std::move(f), std::move(state));
+  }
+}
+
+}  // namespace burin

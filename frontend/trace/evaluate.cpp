@@ -1,0 +1,148 @@
+// See evaluate.h. Regions run through cond and while_loop's own machinery, so they work eagerly and while tracing.
+#include "frontend/trace/evaluate.h"
+
+#include "compiler/graph/evaluate.h"
+#include "compiler/graph/sizes.h"
+#include "frontend/trace/recorder.h"
+
+#include <burin/control.h>
+
+#include <algorithm>
+
+namespace burin::detail {
+
+namespace {
+
+using Values = std::vector<Content>;
+
+// Ops recorded or run meanwhile carry the line of the graph's op.
+class ReplayLine {
+ public:
+  explicit ReplayLine(const SourceLine* l) : r_(context()), saved_(std::exchange(r_.replay_line, l)) {}
+  ~ReplayLine() { r_.replay_line = saved_; }
+  ReplayLine(const ReplayLine&) = delete;
+  ReplayLine& operator=(const ReplayLine&) = delete;
+
+ private:
+  Recorder& r_;
+  const SourceLine* saved_;
+};
+
+struct ToDispatch {
+  using Run = Evaluation<Content, ToDispatch>;
+
+  Result<Values> op(const Graph& g, OpId id, const Attributes& attributes, std::span<const Content> operands) {
+    const Op& op = g.op(id);
+    ReplayLine line(op.line ? &g.line(op.line) : nullptr);
+    if (op.kind == OpKind::constant) {
+      NodeRef n = make_eager(std::get<std::shared_ptr<const Constant>>(attributes[0])->value);
+      n.get()->literal = context().trace != nullptr;
+      return Values{{std::move(n), false}};
+    }
+    std::vector<Tensor> handles;
+    std::vector<Arg> args;
+    handles.reserve(operands.size());
+    for (auto& c : operands) handles.push_back(HandleAccess::make(c));
+    for (auto& h : handles) args.emplace_back(h, std::source_location{});
+    Values results;
+    for (auto& t : dispatch_all(op.kind, args, attributes, promote_none)) results.push_back(HandleAccess::raw(t));
+    return results;
+  }
+
+  Result<Values> region(Run& run, OpId id, std::span<const Content> operands) {
+    const Graph& g = run.graph();
+    const Op& op = g.op(id);
+    ReplayLine line(op.line ? &g.line(op.line) : nullptr);
+    return region_kind(op.kind) == RegionKind::branch ? branch(run, op, operands) : loop(run, op, operands);
+  }
+
+ private:
+  static Values block(Run& run, BlockId b, std::span<const Content> arguments) {
+    auto r = run.run(b, arguments);
+    if (!r) fail(std::move(r.error()), {});
+    return std::move(*r);
+  }
+
+  Result<Values> branch(Run& run, const Op& op, std::span<const Content> operands) {
+    Tensor condition = HandleAccess::make(operands[0]);
+    Branches b(Arg(condition, std::source_location{}));
+    std::vector<Tensor> results;
+    {
+      Untracked u;
+      results.resize(op.num_results);
+    }
+    auto record = [&](BlockId id) {
+      b.open();
+      {
+        std::vector<Tensor> yields;
+        Values values = block(run, id, {});
+        yields.reserve(values.size());
+        for (auto& v : values) yields.push_back(HandleAccess::make(v));
+        Leaves l;
+        for (auto& y : yields) l.tensors.push_back(&y);
+        b.yield(l);
+      }
+      b.close();
+    };
+    if (b.traced() || b.value()) record(op.regions[0]);
+    if (b.traced() || !b.value()) record(op.regions[1]);
+    Leaves l;
+    for (auto& r : results) l.tensors.push_back(&r);
+    b.finish(l);
+    Values out;
+    for (auto& r : results) out.push_back(HandleAccess::raw(r));
+    Untracked u;
+    results.clear();
+    return out;
+  }
+
+  // The state lives in handles, as in a user's loop. Where `test` hands on other values than it was given, the body and the
+  // results compute them once more (such graphs come from files; ours hand on what they got).
+  Result<Values> loop(Run& run, const Op& op, std::span<const Content> operands) {
+    const Graph& g = run.graph();
+    BlockId test = op.regions[0], body = op.regions[1];
+    const Block& t = g.block(test);
+    bool plain = std::equal(t.yields.begin() + 1, t.yields.end(), t.arguments.begin(), t.arguments.end());
+    std::vector<Tensor> state;
+    state.reserve(operands.size());
+    for (auto& c : operands) state.push_back(HandleAccess::make(c));
+    auto read_state = [&] {
+      Values v;
+      for (auto& s : state) v.push_back(HandleAccess::read(s));
+      return v;
+    };
+    auto handed_on = [&] {
+      Values v = read_state();
+      if (plain) return v;
+      v = block(run, test, v);
+      v.erase(v.begin());
+      return v;
+    };
+    auto again = [&] { return HandleAccess::make(block(run, test, read_state())[0]); };
+    Loop l{std::source_location{}};
+    while (l.begin_test() && l.end_test(Arg(again(), std::source_location{}))) {
+      Values next = block(run, body, handed_on());
+      for (std::size_t i = 0; i < state.size(); ++i) HandleAccess::write(state[i], next[i]);
+      l.end_trip();
+    }
+    return handed_on();
+  }
+};
+
+}  // namespace
+
+std::vector<Content> evaluate_graph(const Graph& g, std::span<const Content> inputs) {
+  std::vector<TensorType> types;
+  for (auto& c : inputs) types.push_back(type_of(c.node));
+  Trace* trace = context().trace;
+  std::vector<Guard> open;
+  auto bindings = bind_sizes(g, types, trace ? &open : nullptr);
+  if (!bindings) fail(std::move(bindings.error()), {});
+  for (auto& guard : open) trace->graph.add_guard(guard);
+  ToDispatch handler;
+  auto r = evaluate<Content>(g, inputs, handler, *bindings);
+  if (!r) fail(std::move(r.error()), {});
+  return std::move(*r);
+}
+
+}  // namespace burin::detail

@@ -1,0 +1,25 @@
+// Executable: something that runs a Graph on values. One at level `graph` (the referee), one for compiled images.
+#pragma once
+#include "compiler/graph/graph.h"
+
+#include <memory>
+
+namespace burin::detail {
+
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  /// Inputs in the Graph's order; `outputs` have their types and memory already. `sizes`: the named sizes' values.
+  virtual Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs, std::span<const std::int64_t> sizes) const = 0;
+  virtual std::size_t bytes() const { return 0; }
+};
+
+struct ExecutableStats {
+  bool compiled = false, memory_hit = false, disk_hit = false;
+};
+/// Level `graph`.
+std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph>);
+/// Levels `no_fuse` and `full`: from the caches, or compiled now.
+Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph>, bool fuse, ExecutableStats&);
+
+}  // namespace burin::detail

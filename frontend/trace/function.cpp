@@ -1,0 +1,404 @@
+// Calls of a function: the entry that a thread remembers, the cache of the function, tracing by one thread while others
+// wait, and running an entry now or inside another trace. See function_state.h.
+#include "frontend/trace/function_state.h"
+
+#include "compiler/graph/interpret.h"
+#include "compiler/graph/print.h"
+#include "frontend/trace/evaluate.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cxxabi.h>
+#include <dlfcn.h>
+
+namespace burin {
+
+namespace detail {
+
+namespace {
+
+constexpr std::uint8_t no_level = 255;
+constinit thread_local std::uint8_t level_override = no_level;
+constinit thread_local bool no_retrace = false;
+
+// The entries that this thread used last. A hit reads them and writes nothing that another thread sees.
+struct Remembered {
+  std::uint64_t function = 0, generation = 0, hits = 0;
+  std::shared_ptr<const Entry> entry;
+};
+struct Memory {
+  std::array<Remembered, 64> slots;
+};
+thread_local Memory memory;
+Remembered& remembered(const FunctionState& f) { return memory.slots[f.number % memory.slots.size()]; }
+
+// All entries of all functions share one budget; a function over it gives up its oldest entries when it next traces.
+constexpr std::size_t budget = std::size_t{1} << 30;
+std::atomic<std::size_t> spent{0};
+
+struct Paths final : TreeVisitor {
+  std::vector<std::string> list;
+  void tensor(Tensor&, const Path& p) override { list.push_back(to_string(p)); }
+  void host(const HostValue&, const Path& p) override { list.push_back(to_string(p)); }
+  void length(std::size_t, const Path& p) override { list.push_back(to_string(p)); }
+};
+
+std::string callable_name(const void* code, std::string_view, const std::source_location& where) {
+  Dl_info info;
+  if (code && dladdr(code, &info) && info.dli_sname && info.dli_saddr == code) {
+    int status = 1;
+    char* plain = abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status);
+    std::string s = status == 0 ? plain : info.dli_sname;
+    std::free(plain);
+    s = s.substr(0, s.find('('));
+    if (auto colon = s.rfind("::"); colon != std::string::npos) s = s.substr(colon + 2);
+    return s;
+  }
+  std::string file = where.file_name();
+  return "function at " + file.substr(file.rfind('/') + 1) + ":" + std::to_string(where.line());
+}
+
+// Needs the lock. Drops what is over the function's own limit or the budget, least recently used first.
+void evict(FunctionState& f) {
+  std::size_t ready = 0;
+  for (auto& p : f.places) ready += p->entry != nullptr;
+  while (ready > f.options.max_entries || (ready > 1 && spent.load(std::memory_order_relaxed) > budget)) {
+    auto oldest = f.places.end();
+    for (auto it = f.places.begin(); it != f.places.end(); ++it)
+      if ((*it)->entry && (oldest == f.places.end() || (*it)->used < (*oldest)->used)) oldest = it;
+    refund((*oldest)->entry->bytes);
+    f.places.erase(oldest);
+    f.generation.fetch_add(1, std::memory_order_release);
+    ++f.stats.evictions;
+    --ready;
+  }
+}
+
+TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings) {
+  TensorType k = t;
+  for (std::size_t i = 0; i < k.shape.size(); ++i)
+    if (!k.shape[i].is_known()) k.shape[i] = substitute(k.shape[i], bindings);
+  return k;
+}
+
+}  // namespace
+
+void charge(std::size_t bytes) { spent.fetch_add(bytes, std::memory_order_relaxed); }
+void refund(std::size_t bytes) { spent.fetch_sub(bytes, std::memory_order_relaxed); }
+
+FunctionState::~FunctionState() {
+  Untracked untracked;
+  for (auto& p : places)
+    if (p->entry) refund(p->entry->bytes);
+  places.clear();
+}
+
+std::uint8_t current_level(const FunctionState& f) {
+  return level_override == no_level ? static_cast<std::uint8_t>(f.options.level) : level_override;
+}
+
+std::shared_ptr<FunctionState> make_function(FunctionOptions options, const void* code, std::string_view callable, const std::source_location& where) {
+  static std::atomic<std::uint64_t> next{1};
+  auto f = std::make_shared<FunctionState>();
+  f->name = options.name.empty() ? callable_name(code, callable, where) : options.name;
+  f->options = std::move(options);
+  f->options.max_entries = std::max<std::size_t>(f->options.max_entries, 1);
+  f->where = where;
+  f->number = next.fetch_add(1, std::memory_order_relaxed);
+  return f;
+}
+
+// -- a call ------------------------------------------------------------------------------------------------------
+
+void Call::tensor(Tensor& t, const Path&) { push({Leaf::Kind::tensor, {}, in_state_, &t, 0, {}, {}}); }
+void Call::host(const HostValue& h, const Path&) { push({Leaf::Kind::host, h.kind, false, nullptr, h.bits, h.text, h.type}); }
+void Call::length(std::size_t n, const Path&) { push({Leaf::Kind::length, {}, false, nullptr, n, {}, {}}); }
+void Call::spill(const Leaf& l) {
+  if (more_.empty()) more_.assign(inline_.begin(), inline_.begin() + static_cast<std::ptrdiff_t>(count_));
+  more_.push_back(l);
+  ++count_;
+}
+bool Call::eager() const { return current_level(function_) == static_cast<std::uint8_t>(Level::eager); }
+
+namespace {
+
+// The executable of an entry, made once per entry, before anyone else sees it.
+void make_executable(FunctionState& f, Entry& e) {
+  if (e.key.level == static_cast<std::uint8_t>(Level::graph)) {
+    e.executable = interpreted(e.graph);
+    return;
+  }
+  ExecutableStats made;
+  auto x = compiled(e.graph, e.key.level == static_cast<std::uint8_t>(Level::full), made);
+  if (!x) fail(std::move(x.error()), f.where);
+  e.executable = std::move(*x);
+  std::lock_guard lock(f.mutex);
+  f.stats.compiles += made.compiled;
+  f.stats.memory_hits += made.memory_hit;
+  f.stats.disk_hits += made.disk_hit;
+}
+
+std::size_t entry_bytes(const Entry& e) {
+  return sizeof(Entry) + e.graph->num_ops() * 160 + e.graph->num_values() * 100 + e.key.fields.size() * sizeof(KeyField) +
+         (e.executable ? e.executable->bytes() : 0);
+}
+
+// Takes the place of a key that nobody traces, or waits for who does.
+std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::uint8_t level, Call::TraceThunk trace, Call::WalkThunk walk, void* user) {
+  Paths paths;
+  walk(user, paths);
+  Key key = make_key(f, call.leaves(), level, paths.list);
+  auto place = std::make_shared<Place>();
+  std::vector<std::shared_ptr<const Entry>> before;
+  {
+    std::unique_lock lock(f.mutex);
+    for (;;) {
+      Dim bound[max_names];
+      auto it = std::find_if(f.places.begin(), f.places.end(), [&](auto& p) {
+        return p->key.hash == key.hash && matches(p->key, call.leaves(), level, bound);
+      });
+      if (it == f.places.end()) break;
+      if ((*it)->entry) {
+        (*it)->used = ++f.clock;
+        return (*it)->entry;
+      }
+      if ((*it)->maker == std::this_thread::get_id()) {
+        lock.unlock();
+        fail({ErrorCode::trace, "\"" + f.name + "\" calls itself while it is being traced", "recursion", "",
+              "call the plain function instead, and let the recursion end on a host value"}, f.where);
+      }
+      f.made.wait(lock);
+    }
+    for (auto& p : f.places)
+      if (p->entry) before.push_back(p->entry);
+    if (f.options.max_traces > 0 && f.stats.traces >= static_cast<std::uint64_t>(f.options.max_traces)) {
+      std::string last = f.stories.empty() ? "" : f.stories.back();
+      lock.unlock();
+      fail({ErrorCode::trace, "\"" + f.name + "\" needs another trace; max_traces is " + std::to_string(f.options.max_traces), "max-traces", "", last}, f.where);
+    }
+    place->key = key;
+    place->maker = std::this_thread::get_id();
+    f.places.push_back(place);
+  }
+  auto leave = [&] {
+    std::lock_guard lock(f.mutex);
+    std::erase(f.places, place);
+    f.made.notify_all();
+  };
+  std::shared_ptr<Entry> entry;
+  try {
+    if (no_retrace) {
+      Entry wanted;
+      wanted.key = key;
+      wanted.paths = paths.list;
+      std::string why = explain_trace(f, wanted, before);
+      fail({ErrorCode::trace, "a trace is needed inside a NoRetraceScope", "no-retrace", "", why}, f.where);
+    }
+    entry = trace_entry(f, call, std::move(key), std::move(paths.list), trace, user);
+    if (!entry->captures_traced && !context().trace && !tapes_listen()) make_executable(f, *entry);
+  } catch (...) {
+    leave();
+    throw;
+  }
+  entry->bytes = entry_bytes(*entry);
+  Untracked untracked;
+  std::lock_guard lock(f.mutex);
+  ++f.stats.traces;
+  entry->story = explain_trace(f, *entry, before);
+  f.stories.push_back(entry->story);
+  if (f.stories.size() > 256) f.stories.erase(f.stories.begin());
+  if (entry->captures_traced) {  // bound to values of the trace around: not for another call
+    std::erase(f.places, place);
+  } else {
+    place->entry = entry;
+    place->used = ++f.clock;
+    charge(entry->bytes);
+    evict(f);
+  }
+  f.made.notify_all();
+  return entry;
+}
+
+// An entry traced inside another trace has no executable yet; the first call outside makes it.
+const Executable& executable_of(FunctionState& f, const Entry& e) {
+  if (!e.executable) {
+    static std::mutex making;
+    std::lock_guard lock(making);
+    if (!e.executable) make_executable(f, const_cast<Entry&>(e));
+  }
+  return *e.executable;
+}
+
+}  // namespace
+
+void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
+  FunctionState& f = function_;
+  Recorder& r = context();
+  const std::uint8_t level = current_level(f);
+  std::span<Leaf> given = leaves();
+  if (r.trace || recorder)
+    for (auto& l : given)
+      if (l.tensor) HandleAccess::read(*l.tensor);  // open loops learn of it before its type is looked at
+  std::size_t states = 0;
+  for (auto& l : given)
+    if (l.state && l.tensor) {
+      ++states;
+      for (auto& m : given)
+        if (&m != &l && m.tensor == l.tensor && m.state)
+          fail({ErrorCode::invalid_argument, f.name + ": one tensor is given to two by-reference parameters", "aliased-state", "", "pass a copy to one of them"}, f.where);
+    }
+  num_state_ = states;
+
+  Dim bound[max_names];
+  Remembered& last = remembered(f);
+  const Entry* e = nullptr;
+  if (last.function == f.number && last.generation == f.generation.load(std::memory_order_acquire) && matches(last.entry->key, given, level, bound)) {
+    ++last.hits;
+    e = last.entry.get();
+  } else {
+    auto found = find_or_trace(f, *this, level, trace, walk_arguments, user);
+    e = found.get();
+    if (!found->captures_traced) {
+      Untracked untracked;
+      std::lock_guard lock(f.mutex);
+      if (last.function == f.number) f.stats.calls += last.hits;
+      last.hits = 0;
+      ++f.stats.calls;
+      last.generation = f.generation.load(std::memory_order_acquire);
+      last.entry = found;
+      last.function = f.number;
+    }
+    hold_ = std::move(found);
+    matches(e->key, given, level, bound);
+  }
+  entry_ = e;
+  const Graph& g = *e->graph;
+  NodeRef* out = CallAccess::results(*this, g.outputs().size());
+
+  if (r.trace || (r.tapes && tapes_listen())) {
+    std::vector<Content> inputs;
+    for (std::size_t i = 0; i < given.size(); ++i) {
+      if (!given[i].tensor) continue;
+      Content c = HandleAccess::raw(*given[i].tensor);
+      const KeyField& k = e->key.fields[i];
+      if (type_of(c.node).dtype != k.tensor.dtype) c = adapt(c, k.tensor.dtype);
+      inputs.push_back(strong(std::move(c)));
+    }
+    for (auto& c : e->captures) inputs.push_back({c, false});
+    if (tapes_listen() || !r.trace) {
+      auto results = evaluate_graph(g, inputs);
+      for (std::size_t i = 0; i < results.size(); ++i) out[i] = std::move(results[i].node);
+      return;
+    }
+    std::vector<ValueId> ids;
+    for (auto& c : inputs) ids.push_back(lower(c, *r.trace));
+    auto values = inline_graph(r.trace->graph, r.trace->current, g, ids);
+    if (!values) fail(std::move(values.error()), f.where);
+    for (std::size_t i = 0; i < values->size(); ++i) {
+      out[i] = make_traced(*r.trace, (*values)[i], r.trace->graph.type((*values)[i]), f.where);
+    }
+    return;
+  }
+
+  // Inputs by pointer: a hit touches no counts of values that other threads may hold too.
+  constexpr std::size_t room = 32;
+  const std::size_t n = states + given.size() + e->captures.size();
+  const HostTensor* few[room];
+  std::vector<const HostTensor*> many(n > room ? n : 0);
+  const HostTensor** inputs = n > room ? many.data() : few;
+  std::size_t count = 0;
+  std::vector<HostTensor> converted;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (!given[i].tensor) continue;
+    const Node* node = HandleAccess::node(*given[i].tensor).get();
+    const KeyField& k = e->key.fields[i];
+    if (node->traced()) foreign_value(*node, f.where);
+    if (node->value.type.dtype != k.tensor.dtype) {  // a weak number under an input signature
+      if (converted.empty()) converted.reserve(given.size());
+      Content c = adapt(HandleAccess::raw(*given[i].tensor), k.tensor.dtype);
+      converted.push_back(c.node.get()->value);
+      inputs[count++] = &converted.back();
+    } else {
+      inputs[count++] = &node->value;
+    }
+  }
+  for (auto& c : e->captures) inputs[count++] = &c.get()->value;
+
+  std::vector<DimBinding> bindings;
+  std::int64_t sizes[max_names];
+  for (std::size_t i = 0; i < e->key.names.size(); ++i) {
+    bindings.push_back({e->key.names[i], bound[i]});
+    sizes[i] = bound[i].value();
+  }
+  for (auto& guard : g.guards())
+    if (decide(guard, bindings) != true)
+      fail({ErrorCode::invalid_argument, f.name + ": the sizes break what the trace relies on: " + burin::to_string(guard), "guard", "", ""}, f.where);
+  constexpr std::size_t few_outputs = 8;
+  const std::size_t m = g.outputs().size();
+  HostTensor results_few[few_outputs];
+  std::vector<HostTensor> results_many(m > few_outputs ? m : 0);
+  HostTensor* made = m > few_outputs ? results_many.data() : results_few;
+  for (std::size_t i = 0; i < m; ++i) {
+    made[i].type = bindings.empty() ? g.type(g.outputs()[i].value) : known_type(g.type(g.outputs()[i].value), bindings);
+    made[i].buffer = Buffer::allocate(made[i].num_bytes());
+    if (!made[i].buffer)
+      fail({ErrorCode::device, "out of memory: a result of type " + burin::to_string(made[i].type) + " does not fit", "out-of-memory", "", "use a smaller shape"}, f.where);
+  }
+  auto ok = executable_of(f, *e).run({inputs, count}, {made, m}, {sizes, e->key.names.size()});
+  if (!ok) fail(std::move(ok.error()), f.where);
+  for (std::size_t i = 0; i < m; ++i) out[i] = make_eager(std::move(made[i]), f.where);
+}
+
+void Call::take(std::size_t i, Tensor& into) { HandleAccess::set_raw(into, {std::move(results()[i]), false}); }
+Tensor Call::take(std::size_t i) { return HandleAccess::make(std::move(results()[i])); }
+const void* Call::prototype() const { return entry_->prototype.get(); }
+void Call::finish_state() {
+  if (!num_state_) return;
+  std::size_t i = 0;
+  for (auto& l : leaves())
+    if (l.state && l.tensor) HandleAccess::write(*l.tensor, {results()[entry_->state_outputs[i++]], false});
+}
+
+// -- questions about a function ------------------------------------------------------------------------------------
+
+FunctionStats stats(const FunctionState& c) {
+  auto& f = const_cast<FunctionState&>(c);
+  std::lock_guard lock(f.mutex);
+  if (Remembered& r = remembered(f); r.function == f.number) f.stats.calls += std::exchange(r.hits, 0);
+  FunctionStats s = f.stats;
+  for (auto& p : f.places) s.entries += p->entry != nullptr;
+  return s;
+}
+std::string explain(const FunctionState& c) {
+  auto& f = const_cast<FunctionState&>(c);
+  std::lock_guard lock(f.mutex);
+  std::string text;
+  for (auto& s : f.stories) text += s + "\n";
+  return text;
+}
+std::vector<Graph> graphs(const FunctionState& c) {
+  auto& f = const_cast<FunctionState&>(c);
+  std::lock_guard lock(f.mutex);
+  std::vector<Graph> list;
+  for (auto& p : f.places)
+    if (p->entry) list.push_back(p->entry->graph->copy());
+  return list;
+}
+std::string view(const FunctionState& f) {
+  std::string text;
+  for (auto& g : graphs(f)) text += to_string(g) + "\n";
+  return text.empty() ? "\"" + f.name + "\" has not been traced yet\n" : text;
+}
+
+void empty_leaves(const Leaves& l) {
+  for (auto* t : l.tensors) HandleAccess::set_raw(*t, {});
+}
+
+}  // namespace detail
+
+LevelScope::LevelScope(Level l) noexcept : saved_(std::exchange(detail::level_override, static_cast<std::uint8_t>(l))) {}
+LevelScope::~LevelScope() { detail::level_override = saved_; }
+NoRetraceScope::NoRetraceScope() noexcept : saved_(std::exchange(detail::no_retrace, true)) {}
+NoRetraceScope::~NoRetraceScope() { detail::no_retrace = saved_; }
+
+}  // namespace burin

@@ -1,0 +1,108 @@
+// What stands behind a function: its key, its entries, and the cache that finds them. Private to the frontend.
+#pragma once
+#include <burin/function.h>
+
+#include "frontend/trace/executable.h"
+#include "frontend/trace/recorder.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+namespace burin::detail {
+
+/// One field of a key: what a leaf of the arguments must be.
+struct KeyField {
+  Leaf::Kind kind;
+  HostValue::Kind host_kind{};
+  bool weak = false, state = false, from_signature = false;
+  std::array<std::int8_t, max_rank> size_name{-1, -1, -1, -1, -1, -1, -1, -1};  ///< by axis: the name in Key::names, -1: a number, -2: an expression
+  TensorType tensor{};
+  std::uint64_t bits = 0;
+  std::string text{};
+  std::string_view type{};       ///< of a static value, as the compiler spells it
+  bool same_kind(const KeyField& o) const { return kind == o.kind && type == o.type && host_kind == o.host_kind; }
+};
+std::string to_string(const KeyField&);
+
+inline constexpr std::size_t max_names = 16;  ///< named sizes of one signature
+/// What decides which trace a call uses. Hash, comparison, explanation and printing all read these fields.
+struct Key {
+  std::vector<KeyField> fields;
+  std::vector<std::string> names;      ///< of sizes, in order of first appearance
+  std::uint8_t level = 0;
+  std::uint64_t hash = 0;
+};
+
+struct Entry {
+  Key key;
+  std::vector<std::string> paths;      ///< of the key's fields: `arg0.w1`
+  std::shared_ptr<const Graph> graph;
+  std::vector<NodeRef> captures;       ///< values of the hidden inputs, in the graph's order behind the arguments
+  bool captures_traced = false;        ///< good for the trace that it was made in only
+  std::size_t num_results = 0;
+  std::vector<std::size_t> state_outputs;   ///< by state leaf: which output it is given
+  std::shared_ptr<void> prototype;     ///< the returned tree, its tensors emptied
+  std::shared_ptr<Executable> executable;
+  std::size_t bytes = 0;
+  std::string story;                   ///< why it was traced
+};
+
+/// A place in the cache: being traced by a thread, or ready.
+struct Place {
+  Key key;
+  std::shared_ptr<const Entry> entry;  ///< null while it is being made
+  std::thread::id maker;
+  std::uint64_t used = 0;
+};
+
+struct FunctionState {
+  FunctionOptions options;
+  std::string name;
+  std::source_location where;
+  std::uint64_t number = 0;                      ///< never used again: what threads remember entries by
+  std::atomic<std::uint64_t> generation{0};      ///< raised when an entry leaves, so that threads forget it
+
+  std::mutex mutex;
+  std::condition_variable made;
+  std::vector<std::shared_ptr<Place>> places;
+  std::uint64_t clock = 0;
+  FunctionStats stats;
+  std::vector<std::string> stories;
+  std::vector<std::pair<std::string, int>> static_retraces;   ///< path of a static value that alone caused a trace, how often
+  ~FunctionState();
+};
+
+// -- key.cpp
+/// The key of a call; with an input signature, the signature's types (a leaf that does not fit is an InvalidArgument).
+Key make_key(const FunctionState&, std::span<const Leaf>, std::uint8_t level, const std::vector<std::string>& paths);
+/// Whether the call has that key; binds its named sizes (`bound` has room for max_names). Allocates nothing where names stand alone.
+bool matches(const Key&, std::span<const Leaf>, std::uint8_t level, Dim* bound);
+/// The nearest of the keys before, what changed, and the remedy; notes static values that alone cause traces.
+std::string explain_trace(FunctionState&, const Entry& made, std::span<const std::shared_ptr<const Entry>> before);
+
+std::uint8_t current_level(const FunctionState&);
+
+// -- tracer.cpp
+std::shared_ptr<Entry> trace_entry(FunctionState&, Call&, Key, std::vector<std::string> paths, Call::TraceThunk, void* user);
+
+// -- budget over all functions (function.cpp)
+void charge(std::size_t bytes);
+void refund(std::size_t bytes);
+
+struct CallAccess {
+  static FunctionState& function(Call& c) { return c.function_; }
+  static void set_entry(Call& c, const Entry* e, std::shared_ptr<const Entry> hold) {
+    c.entry_ = e;
+    c.hold_ = std::move(hold);
+  }
+  static const Entry* entry(const Call& c) { return c.entry_; }
+  static NodeRef* results(Call& c, std::size_t n) {
+    if (n > c.few_results_.size()) c.more_results_.resize(n);
+    c.num_results_ = n;
+    return c.results();
+  }
+};
+
+}  // namespace burin::detail

@@ -1,0 +1,142 @@
+// Tracing a callable into an entry: inputs for the leaves of its arguments, outputs for the tree that it returns.
+#include "frontend/trace/function_state.h"
+
+#include <algorithm>
+#include <exception>
+
+namespace burin::detail {
+
+struct Tracer::State {
+  FunctionState& function;
+  Trace trace;
+  Entry* entry = nullptr;
+  std::vector<ValueId> inputs;                 // of the tensor leaves
+  std::vector<ValueId> state_inputs;
+
+  struct Arguments final : TreeVisitor {
+    State* s = nullptr;
+    std::size_t next = 0;
+    bool is_state = false;
+    void tensor(Tensor& t, const Path&) override {
+      std::size_t i = next++;
+      const KeyField& k = s->entry->key.fields[i];
+      auto& r = context();
+      ValueId v = s->trace.graph.add_input(is_state ? InputKind::state : InputKind::argument, k.tensor, s->entry->paths[i]);
+      s->inputs.push_back(v);
+      if (is_state) s->state_inputs.push_back(static_cast<ValueId>(s->inputs.size() - 1));
+      HandleAccess::set_raw(t, {make_traced(s->trace, v, k.tensor, {}), k.weak});
+      r.names[&t] = s->entry->paths[i];
+    }
+    void host(const HostValue&, const Path&) override { ++next; }
+    void length(std::size_t, const Path&) override { ++next; }
+  } arguments;
+
+  explicit State(FunctionState& f) : function(f) { arguments.s = this; }
+};
+
+Tracer::Tracer(FunctionState& f, Call&) : state_(std::make_unique<State>(f)) {}
+Tracer::~Tracer() = default;
+void Tracer::begin_argument(std::int64_t, bool state) { state_->arguments.is_state = state; }
+TreeVisitor& Tracer::arguments() { return state_->arguments; }
+void Tracer::end_arguments() {}
+
+void Tracer::results(const Leaves& l, std::shared_ptr<void> prototype) {
+  State& s = *state_;
+  s.entry->prototype = std::move(prototype);
+  s.entry->num_results = l.tensors.size();
+  for (std::size_t i = 0; i < l.tensors.size(); ++i) {
+    Content c = HandleAccess::read(*l.tensors[i]);
+    std::string name = l.tensors.size() == 1 ? "result" : "result" + std::to_string(i);
+    if (!c.defined())
+      fail({ErrorCode::trace, name + " is undefined; nothing was assigned to it", "undefined", "", "give every returned tensor a value"}, s.function.where);
+    check_usable(c, l.tensors[i], s.function.where);
+    s.trace.graph.add_output(OutputKind::result, lower(c, s.trace), name);
+  }
+}
+
+void Tracer::state(const Leaves& l) {
+  State& s = *state_;
+  for (auto* t : l.tensors) {
+    std::size_t i = s.entry->state_outputs.size();
+    if (i >= s.state_inputs.size()) break;
+    auto input = static_cast<std::uint32_t>(s.state_inputs[i]);
+    const std::string& name = s.trace.graph.inputs()[input].name;
+    Content c = HandleAccess::read(*t);
+    if (!c.defined())
+      fail({ErrorCode::trace, name + " is undefined at the end of the function", "undefined", "", ""}, s.function.where);
+    check_usable(c, t, s.function.where);
+    TensorType was = s.trace.type(s.inputs[input]);
+    c = adapt(c, was.dtype);
+    ValueId v = lower(c, s.trace);
+    s.entry->state_outputs.push_back(s.trace.graph.outputs().size());
+    bool same = type_of(c.node) == was;
+    s.trace.graph.add_output(same ? OutputKind::state : OutputKind::result, v, name, same ? input : 0);
+  }
+  if (l.tensors.size() + s.entry->state_outputs.size() > 0 && s.entry->state_outputs.size() > s.state_inputs.size())
+    fail({ErrorCode::trace, "a by-reference argument changed its structure", "tree", "", "keep the number of its tensors"}, s.function.where);
+}
+
+namespace {
+
+// The function's own frame: pops itself and the trace on every way out.
+class Recording {
+ public:
+  Recording(Recorder& r, Trace& t, const std::source_location& where) : r_(r), t_(t), scope_(std::exchange(r.scope, nullptr)) {
+    r_.push_trace(t);
+    r_.open(Frame::Kind::function, where);
+    depth_ = r_.frames.size();
+  }
+  ~Recording() {
+    if (depth_) {
+      while (r_.frames.size() >= depth_) r_.abandon();
+      r_.poison.reset();
+    }
+    while (!r_.layers.empty() && r_.layers.back().trace != &t_) r_.layers.pop_back();
+    r_.pop_trace(t_);
+    r_.scope = scope_;
+  }
+  Frame close() {
+    depth_ = 0;
+    return r_.close("function");
+  }
+
+ private:
+  Recorder& r_;
+  Trace& t_;
+  const std::source_location* scope_;
+  std::size_t depth_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::vector<std::string> paths, Call::TraceThunk thunk, void* user) {
+  Recorder& r = context();
+  std::size_t nested = 0;
+  for (auto& l : r.layers) nested += l.trace != nullptr;
+  if (nested > 200)
+    fail({ErrorCode::trace, "functions are traced inside each other more than 200 deep", "recursion", "", "a recursion must end on a host value"}, f.where);
+  auto entry = std::make_shared<Entry>();
+  entry->key = std::move(key);
+  entry->paths = std::move(paths);
+  Tracer tracer(f, call);
+  Tracer::State& s = tracer.impl();
+  s.entry = entry.get();
+  s.trace.name = f.name;
+  s.trace.graph.name = f.name;
+  {
+    Recording recording(r, s.trace, f.where);
+    thunk(user, tracer);
+    Frame frame = recording.close();
+    for (auto& slot : frame.slots)
+      if (slot.written)
+        fail({ErrorCode::trace, r.describe(slot.handle, slot.result) + " is assigned to a tensor outside \"" + f.name + "\"", "assigned-outside", "",
+              "return it, or make the outer tensor a by-reference parameter"}, f.where);
+  }
+  Untracked untracked;
+  for (auto& c : s.trace.captures) entry->captures.push_back(c.node);
+  entry->captures_traced = s.trace.captures_traced;
+  entry->graph = std::make_shared<const Graph>(s.trace.finish());
+  return entry;
+}
+
+}  // namespace burin::detail
