@@ -101,6 +101,12 @@ HostTensor literal_value(const Literal& n, Dtype d) {
   return t;
 }
 
+NodeRef number_node(const Arg& number, Dtype d) {
+  NodeRef n = make_eager(literal_value(number.number(), d), number.where());
+  n.get()->literal = context().trace != nullptr;
+  return n;
+}
+
 void check_usable(const Content& c, const Tensor* handle, const std::source_location& where) {
   auto called = [&] {
     auto& names = context().names;
@@ -197,9 +203,9 @@ std::int64_t axis_of(const Arg& operand, Axis axis) {
 }
 std::vector<std::int64_t> axes_of(const Arg& operand, const Axes& axes) {
   std::vector<std::int64_t> list;
-  if (axes.all())
-    for (int i = 0; i < operand.rank(); ++i) list.push_back(i);
-  else
+  int rank = axes.all() ? operand.rank() : 0;
+  for (int i = 0; i < rank; ++i) list.push_back(axes.reversed() ? rank - 1 - i : i);
+  if (!axes.all())
     for (auto a : axes.list()) list.push_back(axis_of(operand, a));
   return list;
 }

@@ -2,8 +2,7 @@
 // wait, and running an entry now or inside another trace. See function_state.h.
 #include "frontend/trace/function_state.h"
 
-#include "compiler/graph/interpret.h"
-#include "compiler/graph/print.h"
+#include "compiler/graph/inline.h"
 #include "frontend/trace/evaluate.h"
 
 #include <algorithm>
@@ -376,17 +375,17 @@ std::string explain(const FunctionState& c) {
   for (auto& s : f.stories) text += s + "\n";
   return text;
 }
-std::vector<Graph> graphs(const FunctionState& c) {
+std::vector<std::shared_ptr<const Graph>> graphs(const FunctionState& c) {
   auto& f = const_cast<FunctionState&>(c);
   std::lock_guard lock(f.mutex);
-  std::vector<Graph> list;
+  std::vector<std::shared_ptr<const Graph>> list;
   for (auto& p : f.places)
-    if (p->entry) list.push_back(p->entry->graph->copy());
+    if (p->entry) list.push_back(p->entry->graph);
   return list;
 }
 std::string view(const FunctionState& f) {
   std::string text;
-  for (auto& g : graphs(f)) text += to_string(g) + "\n";
+  for (auto& g : graphs(f)) text += to_string(*g) + "\n";
   return text.empty() ? "\"" + f.name + "\" has not been traced yet\n" : text;
 }
 

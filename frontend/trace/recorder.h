@@ -128,6 +128,8 @@ std::string place(const std::source_location&);
 [[noreturn]] void foreign_value(const Node&, const std::source_location&);
 void check_usable(const Content&, const Tensor* handle, const std::source_location&);
 HostTensor literal_value(const Literal&, Dtype);
+/// A C++ number as a 0-d value of that dtype: a constant of the trace that is open, if there is one.
+NodeRef number_node(const Arg& number, Dtype);
 /// Tells the tapes above the innermost trace or region. `frame_height`: layers below belong to the trace around.
 void tell_tapes(const NotedOp&);
 bool tapes_listen();

@@ -103,6 +103,7 @@ using Axis = std::int64_t;
 /// A list of integers, or one. Example: `pad(x, {0, 1}, {0, 1})`.
 class Ints {
  public:
+  Ints() = default;
   template <std::integral T> Ints(T value) : list_{static_cast<std::int64_t>(value)} {}  // NOLINT
   Ints(std::initializer_list<std::int64_t> values) : list_(values) {}
   Ints(std::vector<std::int64_t> values) : list_(std::move(values)) {}                   // NOLINT

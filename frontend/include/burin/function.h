@@ -158,7 +158,7 @@ BURIN_API std::shared_ptr<FunctionState> make_function(FunctionOptions, const vo
 BURIN_API FunctionStats stats(const FunctionState&);
 BURIN_API std::string explain(const FunctionState&);
 BURIN_API std::string view(const FunctionState&);
-BURIN_API std::vector<Graph> graphs(const FunctionState&);
+BURIN_API std::vector<std::shared_ptr<const Graph>> graphs(const FunctionState&);
 BURIN_API void save(const FunctionState&, const std::string& file);
 BURIN_API void empty_leaves(const Leaves&);
 
@@ -265,7 +265,7 @@ class FunctionBase {
   /// Why each trace was made: the nearest one before it, what changed, and the remedy.
   std::string explain() const { return detail::explain(*state_); }
   /// The graphs traced so far.
-  std::vector<Graph> graphs() const { return detail::graphs(*state_); }
+  std::vector<std::shared_ptr<const Graph>> graphs() const { return detail::graphs(*state_); }
   friend std::string to_string(const FunctionBase& f) { return detail::view(*f.state_); }
   /// Writes the traces made so far, or those of the input signature, with the weights that they captured; `load` and `burinc` read it.
   void save(const std::string& file) const { detail::save(*state_, file); }

@@ -1,0 +1,8 @@
+// The public API of Burin: tensors, ops, functions that are traced and compiled, control flow.
+#pragma once
+#include <burin/composites.h>
+#include <burin/control.h>
+#include <burin/function.h>
+#include <burin/ops.h>
+#include <burin/promotion.h>
+#include <burin/tensor.h>
