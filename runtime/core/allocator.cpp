@@ -35,10 +35,10 @@
 namespace burin::rt {
 namespace {
 
-constexpr std::int64_t slack = 64;                                // room for a header in each class
-constexpr std::int64_t largest_class = std::int64_t{256} << 20;   // above: the system
-constexpr std::int64_t largest_local = std::int64_t{256} << 10;   // above: no thread keeps it
-constexpr std::int64_t mapped_from = std::int64_t{1} << 20;       // above: mmap, so that freeing really frees
+constexpr std::int64_t slack = 64;                               // room for a header in each class
+constexpr std::int64_t largest_class = std::int64_t{256} << 20;  // above: the system
+constexpr std::int64_t largest_local = std::int64_t{256} << 10;  // above: no thread keeps it
+constexpr std::int64_t mapped_from = std::int64_t{1} << 20;      // above: mmap, so that freeing really frees
 constexpr std::int64_t huge_page = std::int64_t{2} << 20;
 constexpr std::int64_t page = 4096;
 
@@ -58,7 +58,8 @@ constexpr int num_local = class_of(largest_local + slack) + 1;
 
 constexpr bool classes_hold() {
   for (int c = 0; c < num_classes; ++c)
-    if (class_of(capacity_of(c)) != c || class_of(capacity_of(c) + 1) != c + 1 || capacity_of(c) % 64 != 0) return false;
+    if (class_of(capacity_of(c)) != c || class_of(capacity_of(c) + 1) != c + 1 || capacity_of(c) % 64 != 0)
+      return false;
   return class_of(0) == 0;
 }
 static_assert(classes_hold());
@@ -106,24 +107,28 @@ void* map(std::int64_t capacity) {
   if (extra != 0) {
     std::uintptr_t aligned = (base + huge_page - 1) / huge_page * huge_page;
     if (aligned != base) ::munmap(raw, aligned - base);
-    if (std::uintptr_t end = base + static_cast<std::uintptr_t>(length + extra), used = aligned + static_cast<std::uintptr_t>(length); end != used)
+    if (std::uintptr_t end = base + static_cast<std::uintptr_t>(length + extra),
+        used = aligned + static_cast<std::uintptr_t>(length);
+        end != used)
       ::munmap(reinterpret_cast<void*>(used), end - used);
     base = aligned;
-    ::madvise(reinterpret_cast<void*>(base), static_cast<std::size_t>(length), MADV_HUGEPAGE);  // a wish; refusal is fine
+    ::madvise(reinterpret_cast<void*>(base), static_cast<std::size_t>(length),
+              MADV_HUGEPAGE);  // a wish; refusal is fine
   }
   // Buffers that all start at a page's first byte fight for the same cache sets: start each at another quarter kilobyte.
   return reinterpret_cast<void*>(base + shared.colour.fetch_add(1, std::memory_order_relaxed) % 16 * 256);
 }
 
-bool is_mapped(std::int64_t capacity) { return !BURIN_WITH_ASAN && capacity > mapped_from; }
+// Under the address sanitizer the classes come from its own malloc, which watches them.
+bool is_mapped(std::int64_t capacity) { return capacity > (BURIN_WITH_ASAN ? largest_class + slack : mapped_from); }
 
 void to_system(void* p, std::int64_t capacity) {
   shared.taken.fetch_sub(capacity, std::memory_order_relaxed);
-  BURIN_UNPOISON(p, static_cast<std::size_t>(capacity));
+  if (capacity <= largest_class + slack) BURIN_UNPOISON(p, static_cast<std::size_t>(capacity));
   if (is_mapped(capacity))
-    ::munmap(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(p) / page * page), static_cast<std::size_t>(mapped_length(capacity)));
-  else
-    std::free(p);
+    ::munmap(reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(p) / page * page),
+             static_cast<std::size_t>(mapped_length(capacity)));
+  else std::free(p);
 }
 
 void* from_system(std::int64_t capacity) {
@@ -224,10 +229,7 @@ void* hand_out(void* p, std::int64_t bytes, std::int64_t capacity) {
 [[gnu::noinline]] void* allocate_slow(std::int64_t bytes) {
   if (bytes < 0 || bytes > memory_limit()) return nullptr;
   std::int64_t capacity = allocation_size(bytes);
-  if (bytes > largest_class + slack) {
-    void* p = from_system(capacity);
-    return p ? hand_out(p, bytes, capacity) : nullptr;
-  }
+  if (bytes > largest_class + slack) return from_system(capacity);
   int cls = class_of(bytes), got = 0;
   bool keep = cls < num_local && arm();
   Free* chain = take_shared(cls, keep ? local_counts[static_cast<std::size_t>(cls)] / 2 : 1, got);
@@ -336,7 +338,8 @@ void trim_memory() noexcept {
 
 MemoryStats memory_stats() noexcept {
   std::int64_t cached = shared.cached.load(std::memory_order_relaxed);
-  return {shared.taken.load(std::memory_order_relaxed) - cached, cached, shared.requests.load(std::memory_order_relaxed)};
+  return {shared.taken.load(std::memory_order_relaxed) - cached, cached,
+          shared.requests.load(std::memory_order_relaxed)};
 }
 
 }  // namespace burin::rt

@@ -24,8 +24,8 @@ BURIN_RT_API std::int64_t allocation_size(std::int64_t bytes) noexcept;
 BURIN_RT_API void trim_memory() noexcept;
 
 struct MemoryStats {
-  std::int64_t live_bytes;    ///< taken from the system and not cached in the shared lists (threads' lists count as live)
-  std::int64_t cached_bytes;  ///< in the shared lists
+  std::int64_t live_bytes;  ///< taken from the system and not cached in the shared lists (threads' lists count as live)
+  std::int64_t cached_bytes;        ///< in the shared lists
   std::int64_t system_allocations;  ///< requests that went to the system since the start
 };
 BURIN_RT_API MemoryStats memory_stats() noexcept;

@@ -24,9 +24,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char magic[8] = {'B', 'U', 'R', 'I', 'N', 'C', 'C', 'H'};
-constexpr std::string_view suffix = ".v1";          // raised with EntryHeader: versions do not fight over a file
+constexpr std::string_view suffix = ".v1";  // raised with EntryHeader: versions do not fight over a file
 constexpr std::string_view temporary = ".writing-";
-constexpr std::time_t abandoned_after = 3600;       // seconds: a temporary file this old has lost its writer
+constexpr std::time_t abandoned_after = 3600;  // seconds: a temporary file this old has lost its writer
 
 struct EntryHeader {
   char magic[8];
@@ -81,7 +81,8 @@ class File {
 
 std::string CacheStore::path(const Digest& key) const {
   char name[33];
-  std::snprintf(name, sizeof name, "%016llx%016llx", static_cast<unsigned long long>(key[1]), static_cast<unsigned long long>(key[0]));
+  std::snprintf(name, sizeof name, "%016llx%016llx", static_cast<unsigned long long>(key[1]),
+                static_cast<unsigned long long>(key[0]));
   return folder_ + "/" + name + std::string(suffix);
 }
 
@@ -139,10 +140,14 @@ std::optional<std::vector<std::uint8_t>> CacheStore::get(const Digest& key, std:
   auto total = static_cast<std::uint64_t>(s.st_size);
   if (total < sizeof h || !file.read(&h, sizeof h)) return corrupted();
   const std::uint64_t rest = total - sizeof h;
-  if (std::memcmp(h.magic, magic, sizeof magic) != 0 || h.key != key || h.text_size > rest || h.size != rest - h.text_size) return corrupted();
+  if (std::memcmp(h.magic, magic, sizeof magic) != 0 || h.key != key || h.text_size > rest ||
+      h.size != rest - h.text_size)
+    return corrupted();
   std::vector<std::uint8_t> bytes(rest);
-  if (!file.read(bytes.data(), rest) || checksum_of(h, std::as_bytes(std::span(bytes))) != h.checksum) return corrupted();
-  if (key_text != std::string_view(reinterpret_cast<const char*>(bytes.data()), h.text_size)) return miss();  // a collision
+  if (!file.read(bytes.data(), rest) || checksum_of(h, std::as_bytes(std::span(bytes))) != h.checksum)
+    return corrupted();
+  if (key_text != std::string_view(reinterpret_cast<const char*>(bytes.data()), h.text_size))
+    return miss();  // a collision
   bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(h.text_size));
   ::futimens(file.descriptor(), nullptr);  // used now; a failure only makes it look older
   hits_.fetch_add(1, std::memory_order_relaxed);

@@ -81,7 +81,9 @@ class ElfLoader {
  private:
   using Relocation = LoadError (ElfLoader::*)(const Section&, const Elf64_Rela&, Symbol&);
 
-  bool within(std::uint64_t offset, std::uint64_t size) const { return offset <= elf_.size() && size <= elf_.size() - offset; }
+  bool within(std::uint64_t offset, std::uint64_t size) const {
+    return offset <= elf_.size() && size <= elf_.size() - offset;
+  }
   template <class T> T read(std::uint64_t offset) const {
     T value;
     std::memcpy(&value, elf_.data() + offset, sizeof value);
@@ -96,12 +98,15 @@ class ElfLoader {
     out = {from, static_cast<std::size_t>(static_cast<const char*>(end) - from)};
     return true;
   }
-  bool is_strings(std::uint32_t index) const { return index < sections_.size() && sections_[index].header.sh_type == SHT_STRTAB; }
+  bool is_strings(std::uint32_t index) const {
+    return index < sections_.size() && sections_[index].header.sh_type == SHT_STRTAB;
+  }
 
   LoadError read_sections() {
     if (!within(0, sizeof(Elf64_Ehdr))) return corrupt("shorter than an ELF header");
     auto h = read<Elf64_Ehdr>(0);
-    if (std::memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 || h.e_ident[EI_CLASS] != ELFCLASS64 || h.e_ident[EI_DATA] != ELFDATA2LSB)
+    if (std::memcmp(h.e_ident, ELFMAG, SELFMAG) != 0 || h.e_ident[EI_CLASS] != ELFCLASS64 ||
+        h.e_ident[EI_DATA] != ELFDATA2LSB)
       return corrupt("not a 64-bit little-endian ELF file");
     if (h.e_type != ET_REL) return corrupt("not a relocatable object");
 #if defined(__x86_64__)
@@ -110,12 +115,14 @@ class ElfLoader {
     return unsupported("objects can be loaded on x86-64 only");
 #endif
     if (h.e_shentsize != sizeof(Elf64_Shdr) || h.e_shnum == 0) return corrupt("no section table");
-    if (!within(h.e_shoff, std::uint64_t{h.e_shnum} * sizeof(Elf64_Shdr))) return corrupt("its section table lies outside it");
+    if (!within(h.e_shoff, std::uint64_t{h.e_shnum} * sizeof(Elf64_Shdr)))
+      return corrupt("its section table lies outside it");
     sections_.resize(h.e_shnum);
     for (std::size_t i = 0; i < sections_.size(); ++i) {
       Section& s = sections_[i];
       s.header = read<Elf64_Shdr>(h.e_shoff + i * sizeof(Elf64_Shdr));
-      if (i != 0 && s.header.sh_type != SHT_NULL && s.header.sh_type != SHT_NOBITS && !within(s.header.sh_offset, s.header.sh_size))
+      if (i != 0 && s.header.sh_type != SHT_NULL && s.header.sh_type != SHT_NOBITS &&
+          !within(s.header.sh_offset, s.header.sh_size))
         return corrupt("section " + number(i) + " lies outside it");
     }
     if (!is_strings(h.e_shstrndx)) return corrupt("no table of section names");
@@ -131,18 +138,23 @@ class ElfLoader {
     const Elf64_Shdr& h = s.header;
     if (!(h.sh_flags & SHF_ALLOC)) return {};
     std::string_view name;
-    if (!string_at(names, h.sh_name, name)) return corrupt("the name of section " + number(i) + " lies outside its table");
+    if (!string_at(names, h.sh_name, name))
+      return corrupt("the name of section " + number(i) + " lies outside its table");
     switch (h.sh_type) {
-      case SHT_PROGBITS: case SHT_NOBITS: break;
-      case SHT_NOTE: case SHT_X86_64_UNWIND: return {};  // compiled code never unwinds
+      case SHT_PROGBITS:
+      case SHT_NOBITS: break;
+      case SHT_NOTE:
+      case SHT_X86_64_UNWIND: return {};  // compiled code never unwinds
       default: return unsupported("section " + std::string(name) + " has type " + number(h.sh_type));
     }
     if (name == ".eh_frame") return {};
     if (h.sh_flags & SHF_TLS) return unsupported("thread-local data");
     if (h.sh_flags & SHF_COMPRESSED) return unsupported("compressed sections");
     if ((h.sh_flags & SHF_WRITE) && (h.sh_flags & SHF_EXECINSTR)) return unsupported("writable code");
-    if (h.sh_addralign > 1 && !std::has_single_bit(h.sh_addralign)) return corrupt("section " + std::string(name) + " has an alignment that is no power of two");
-    if (h.sh_addralign > page_size()) return unsupported("section " + std::string(name) + " wants more than a page's alignment");
+    if (h.sh_addralign > 1 && !std::has_single_bit(h.sh_addralign))
+      return corrupt("section " + std::string(name) + " has an alignment that is no power of two");
+    if (h.sh_addralign > page_size())
+      return unsupported("section " + std::string(name) + " wants more than a page's alignment");
     std::uint64_t& sum = h.sh_type == SHT_NOBITS ? bss : bytes;
     if (h.sh_size > most_mapped) return corrupt("section " + std::string(name) + " is too large");
     sum += h.sh_size;
@@ -168,7 +180,8 @@ class ElfLoader {
     }
     if (!table) return corrupt("no symbol table");
     const Elf64_Shdr& h = table->header;
-    if (h.sh_entsize != sizeof(Elf64_Sym) || h.sh_size % sizeof(Elf64_Sym) != 0 || !is_strings(h.sh_link)) return corrupt("malformed symbol table");
+    if (h.sh_entsize != sizeof(Elf64_Sym) || h.sh_size % sizeof(Elf64_Sym) != 0 || !is_strings(h.sh_link))
+      return corrupt("malformed symbol table");
     strings_ = sections_[h.sh_link].header;
     symbols_.resize(h.sh_size / sizeof(Elf64_Sym));
     for (std::size_t i = 0; i < symbols_.size(); ++i) {
@@ -183,11 +196,14 @@ class ElfLoader {
         return corrupt("symbol " + number(i) + " names no section");
       } else {
         int type = ELF64_ST_TYPE(s.entry.st_info);
-        if (type == STT_TLS || type == STT_GNU_IFUNC) return unsupported("symbol " + number(i) + " has type " + number(static_cast<std::uint64_t>(type)));
+        if (type == STT_TLS || type == STT_GNU_IFUNC)
+          return unsupported("symbol " + number(i) + " has type " + number(static_cast<std::uint64_t>(type)));
         const Section& in = sections_[section];
         s.defined = in.mapped;
-        if (in.mapped && s.entry.st_value > in.header.sh_size) return corrupt("symbol " + number(i) + " lies outside its section");
-        if (in.mapped && s.entry.st_size > in.header.sh_size - s.entry.st_value) return corrupt("symbol " + number(i) + " ends outside its section");
+        if (in.mapped && s.entry.st_value > in.header.sh_size)
+          return corrupt("symbol " + number(i) + " lies outside its section");
+        if (in.mapped && s.entry.st_size > in.header.sh_size - s.entry.st_value)
+          return corrupt("symbol " + number(i) + " ends outside its section");
       }
     }
     return {};
@@ -217,23 +233,30 @@ class ElfLoader {
 
   // First walk: refuses what is unknown and counts the address slots and stubs that are needed.
   LoadError reserve(const Section& target, const Elf64_Rela& r, Symbol& s) {
-    if (ELF64_R_SYM(r.r_info) == 0 && ELF64_R_TYPE(r.r_info) != R_X86_64_NONE) return corrupt("a relocation names no symbol");
+    if (ELF64_R_SYM(r.r_info) == 0 && ELF64_R_TYPE(r.r_info) != R_X86_64_NONE)
+      return corrupt("a relocation names no symbol");
     s.used = true;
     std::uint64_t width = 4;
     switch (ELF64_R_TYPE(r.r_info)) {
       case R_X86_64_NONE: return {};
-      case R_X86_64_64: case R_X86_64_PC64: width = 8; break;
-      case R_X86_64_PC32: case R_X86_64_PLT32:
+      case R_X86_64_64:
+      case R_X86_64_PC64: width = 8; break;
+      case R_X86_64_PC32:
+      case R_X86_64_PLT32:
         if (!s.defined && s.stub == 0) s.stub = ++num_stubs_;
         if (!s.defined && s.slot == 0) s.slot = ++num_slots_;
         break;
-      case R_X86_64_GOTPCREL: case R_X86_64_GOTPCRELX: case R_X86_64_REX_GOTPCRELX:
+      case R_X86_64_GOTPCREL:
+      case R_X86_64_GOTPCRELX:
+      case R_X86_64_REX_GOTPCRELX:
         if (s.slot == 0) s.slot = ++num_slots_;
         break;
-      case R_X86_64_32: case R_X86_64_32S: break;
+      case R_X86_64_32:
+      case R_X86_64_32S: break;
       default: return unsupported("relocation type " + number(ELF64_R_TYPE(r.r_info)));
     }
-    if (r.r_offset > target.header.sh_size || width > target.header.sh_size - r.r_offset) return corrupt("a relocation lies outside its section");
+    if (r.r_offset > target.header.sh_size || width > target.header.sh_size - r.r_offset)
+      return corrupt("a relocation lies outside its section");
     return {};
   }
 
@@ -250,7 +273,8 @@ class ElfLoader {
     if (total == 0) return corrupt("nothing to map");
     if (total > most_mapped) return unsupported("too large");
     void* base = ::mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (base == MAP_FAILED) return {BURIN_RT_OUT_OF_MEMORY, "object: no memory for " + number(total) + " bytes of code"};
+    if (base == MAP_FAILED)
+      return {BURIN_RT_OUT_OF_MEMORY, "object: no memory for " + number(total) + " bytes of code"};
     object_.base_ = base;
     object_.size_ = total;
     for (Section& s : sections_) {
@@ -270,7 +294,8 @@ class ElfLoader {
     for (std::size_t i = 1; i < symbols_.size(); ++i) {
       Symbol& s = symbols_[i];
       std::string_view name;
-      if (!string_at(strings_, s.entry.st_name, name)) return corrupt("the name of symbol " + number(i) + " lies outside its table");
+      if (!string_at(strings_, s.entry.st_name, name))
+        return corrupt("the name of symbol " + number(i) + " lies outside its table");
       if (s.entry.st_shndx == SHN_ABS) {
         s.address = s.entry.st_value;
       } else if (s.defined) {
@@ -288,7 +313,8 @@ class ElfLoader {
     for (Symbol& s : symbols_) {
       if (s.slot) std::memcpy(memory() + slot_of(s), &s.address, sizeof s.address);
       if (s.stub) {
-        std::uint8_t jump[stub_size] = {0xff, 0x25, 0, 0, 0, 0, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc};
+        std::uint8_t jump[stub_size] = {0xff, 0x25, 0,    0,    0,    0,    0xcc, 0xcc,
+                                        0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc};
         auto distance = static_cast<std::int32_t>(slot_of(s) - (stub_of(s) + 6));
         std::memcpy(jump + 2, &distance, sizeof distance);
         std::memcpy(memory() + stub_of(s), jump, sizeof jump);
@@ -301,19 +327,22 @@ class ElfLoader {
   LoadError relocate(const Section& target, const Elf64_Rela& r, Symbol& s) {
     std::uint32_t type = ELF64_R_TYPE(r.r_info);
     if (type == R_X86_64_NONE) return {};
-    if (!s.defined && s.entry.st_shndx != SHN_UNDEF) return unsupported("a relocation refers to a section that is not mapped");
+    if (!s.defined && s.entry.st_shndx != SHN_UNDEF)
+      return unsupported("a relocation refers to a section that is not mapped");
     const std::uint64_t place = target.offset + r.r_offset, here = address_of(place);
     std::uint64_t value = s.address + static_cast<std::uint64_t>(r.r_addend);
     switch (type) {
       case R_X86_64_64: return store(place, value);
       case R_X86_64_PC64: return store(place, value - here);
       case R_X86_64_32:
-        if (value > std::numeric_limits<std::uint32_t>::max()) return unsupported("a 32-bit absolute address: it was not made position independent");
+        if (value > std::numeric_limits<std::uint32_t>::max())
+          return unsupported("a 32-bit absolute address: it was not made position independent");
         return store(place, static_cast<std::uint32_t>(value));
       case R_X86_64_32S:
         if (!fits(value)) return unsupported("a 32-bit absolute address: it was not made position independent");
         return store(place, static_cast<std::uint32_t>(value));
-      case R_X86_64_PC32: case R_X86_64_PLT32:
+      case R_X86_64_PC32:
+      case R_X86_64_PLT32:
         if (s.stub) value = address_of(stub_of(s)) + static_cast<std::uint64_t>(r.r_addend);
         break;
       default:  // through the table of addresses
@@ -334,7 +363,9 @@ class ElfLoader {
 
   static bool fits(std::uint64_t v) { return static_cast<std::int64_t>(v) == static_cast<std::int32_t>(v); }
   std::uint8_t* memory() const { return static_cast<std::uint8_t*>(object_.base_); }
-  std::uint64_t address_of(std::uint64_t offset) const { return reinterpret_cast<std::uint64_t>(object_.base_) + offset; }
+  std::uint64_t address_of(std::uint64_t offset) const {
+    return reinterpret_cast<std::uint64_t>(object_.base_) + offset;
+  }
   std::uint64_t slot_of(const Symbol& s) const { return slots_ + (s.slot - 1) * std::uint64_t{8}; }
   std::uint64_t stub_of(const Symbol& s) const { return stubs_ + (s.stub - 1) * stub_size; }
   template <class T> LoadError store(std::uint64_t offset, T value) {

@@ -18,21 +18,24 @@ constexpr std::int64_t unbounded = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t mebibyte = std::int64_t{1} << 20;
 
 constexpr std::array variables{
-    EnvironmentVariable{Env::num_threads, "BURIN_NUM_THREADS", Kind::integer, 0, 0, 1024, "0",
-                        "Threads that compiled functions use, the caller included; 0 means the cores this process may use."},
+    EnvironmentVariable{
+        Env::num_threads, "BURIN_NUM_THREADS", Kind::integer, 0, 0, 1024, "0",
+        "Threads that compiled functions use, the caller included; 0 means the cores this process may use."},
     EnvironmentVariable{Env::spin_us, "BURIN_SPIN_US", Kind::integer, 50, 0, 1'000'000, "50",
                         "Microseconds that an idle worker spins before it sleeps; 0 sleeps at once."},
     EnvironmentVariable{Env::memory_limit, "BURIN_MEMORY_LIMIT", Kind::bytes, 0, 0, unbounded, "0",
                         "Bytes of tensors that may be alive; 0 means the machine's memory."},
     EnvironmentVariable{Env::memory_cache_bytes, "BURIN_MEMORY_CACHE_BYTES", Kind::bytes, 1024 * mebibyte, 0, unbounded,
                         "1G", "Bytes of freed tensor memory kept for reuse; 0 keeps nothing."},
-    EnvironmentVariable{Env::cache_dir, "BURIN_CACHE_DIR", Kind::path, 0, 0, 0, "$XDG_CACHE_HOME/burin or ~/.cache/burin",
+    EnvironmentVariable{Env::cache_dir, "BURIN_CACHE_DIR", Kind::path, 0, 0, 0,
+                        "$XDG_CACHE_HOME/burin or ~/.cache/burin",
                         "Folder of compiled functions kept between processes."},
     EnvironmentVariable{Env::cache_bytes, "BURIN_CACHE_BYTES", Kind::bytes, 1024 * mebibyte, 0, unbounded, "1G",
                         "Bound of that folder in bytes; 0 turns the disk cache off."},
     EnvironmentVariable{Env::compiler_library, "BURIN_COMPILER_LIBRARY", Kind::path, 0, 0, 0, "beside libburin.so",
                         "Path of libburin_compiler.so, which is opened at the first function that no cache holds."},
-    EnvironmentVariable{Env::data, "BURIN_DATA", Kind::path, 0, 0, 0, "unset", "Folder of the data sets that examples and tests read."},
+    EnvironmentVariable{Env::data, "BURIN_DATA", Kind::path, 0, 0, 0, "unset",
+                        "Folder of the data sets that examples and tests read."},
     EnvironmentVariable{Env::profile, "BURIN_PROFILE", Kind::path, 0, 0, 0, "unset",
                         "File that gets a Chrome trace of kernels and calls when the process ends."},
     EnvironmentVariable{Env::perf_map, "BURIN_PERF_MAP", Kind::flag, 0, 0, 1, "0",

@@ -29,12 +29,12 @@ enum class Env : std::uint8_t {
 struct EnvironmentVariable {
   enum class Kind : std::uint8_t { integer, bytes, flag, path };
   Env id;
-  std::string_view name;      ///< `BURIN_NUM_THREADS`
+  std::string_view name;  ///< `BURIN_NUM_THREADS`
   Kind kind;
-  std::int64_t fallback;      ///< of numbers and flags
-  std::int64_t least, most;   ///< what a number may be
+  std::int64_t fallback;           ///< of numbers and flags
+  std::int64_t least, most;        ///< what a number may be
   std::string_view fallback_text;  ///< as docs/environment.md prints it
-  std::string_view meaning;   ///< one sentence
+  std::string_view meaning;        ///< one sentence
 };
 BURIN_RT_API std::span<const EnvironmentVariable> environment_variables();
 

@@ -34,8 +34,8 @@ LoadError load(std::span<const std::uint8_t> bytes, burin_rt_image& image) {
   ImageView view;
   if (LoadError e = read_image(bytes, view)) return e;
   if (view.info.abi_version != BURIN_RT_ABI_VERSION)
-    return {BURIN_RT_UNSUPPORTED, "image: made for runtime ABI " + std::to_string(view.info.abi_version) + ", this is " +
-                                      std::to_string(BURIN_RT_ABI_VERSION)};
+    return {BURIN_RT_UNSUPPORTED, "image: made for runtime ABI " + std::to_string(view.info.abi_version) +
+                                      ", this is " + std::to_string(BURIN_RT_ABI_VERSION)};
   if (std::string missing = missing_cpu_features(view.info.cpu_features); !missing.empty())
     return {BURIN_RT_UNSUPPORTED, "image: this CPU lacks " + missing};
   if (LoadError e = LoadedObject::load(view.elf, image.object)) return e;
@@ -78,15 +78,20 @@ LoadError read_image(std::span<const std::uint8_t> bytes, ImageView& view) {
   std::memcpy(&h, bytes.data(), sizeof h);
   if (std::memcmp(h.magic, magic, sizeof magic) != 0) return corrupt("not a burin image");
   if (h.version != image_version)
-    return {BURIN_RT_UNSUPPORTED, "image: container version " + std::to_string(h.version) + ", this reads " + std::to_string(image_version)};
-  if (h.size != bytes.size()) return corrupt("its header says " + std::to_string(h.size) + " bytes, there are " + std::to_string(bytes.size()));
+    return {BURIN_RT_UNSUPPORTED,
+            "image: container version " + std::to_string(h.version) + ", this reads " + std::to_string(image_version)};
+  if (h.size != bytes.size())
+    return corrupt("its header says " + std::to_string(h.size) + " bytes, there are " + std::to_string(bytes.size()));
   std::uint64_t names = sizeof h + std::uint64_t{h.features_size} + h.entry_size;
-  if (h.elf_offset % elf_alignment != 0 || h.elf_offset < names || h.elf_offset > h.size || h.elf_size != h.size - h.elf_offset)
+  if (h.elf_offset % elf_alignment != 0 || h.elf_offset < names || h.elf_offset > h.size ||
+      h.elf_size != h.size - h.elf_offset)
     return corrupt("its parts do not lie within it");
   if (h.arena_bytes < -1) return corrupt("negative arena size");
   auto rest = bytes.subspan(sizeof h);
   if (checksum_of(h, rest) != h.checksum) return corrupt("its checksum does not match");
-  auto text = [&](std::size_t from, std::size_t size) { return std::string(reinterpret_cast<const char*>(rest.data()) + from, size); };
+  auto text = [&](std::size_t from, std::size_t size) {
+    return std::string(reinterpret_cast<const char*>(rest.data()) + from, size);
+  };
   view.info = {text(0, h.features_size), text(h.features_size, h.entry_size), h.arena_bytes, h.abi_version};
   view.elf = bytes.subspan(h.elf_offset);
   return {};
@@ -94,7 +99,8 @@ LoadError read_image(std::span<const std::uint8_t> bytes, ImageView& view) {
 
 }  // namespace burin::rt
 
-extern "C" int32_t burin_rt_image_load(const void* bytes, size_t size, burin_rt_image** image, char* message, size_t message_size) {
+extern "C" int32_t burin_rt_image_load(const void* bytes, size_t size, burin_rt_image** image, char* message,
+                                       size_t message_size) {
   using namespace burin::rt;
   if (!image) return BURIN_RT_INVALID_ARGUMENT;
   *image = nullptr;
@@ -112,5 +118,7 @@ extern "C" int32_t burin_rt_image_load(const void* bytes, size_t size, burin_rt_
 
 extern "C" burin_rt_entry burin_rt_image_entry(const burin_rt_image* image) { return image->entry; }
 extern "C" int64_t burin_rt_image_arena_bytes(const burin_rt_image* image) { return image->arena_bytes; }
-extern "C" void* burin_rt_image_symbol(const burin_rt_image* image, const char* name) { return image->object.symbol(name); }
+extern "C" void* burin_rt_image_symbol(const burin_rt_image* image, const char* name) {
+  return image->object.symbol(name);
+}
 extern "C" void burin_rt_image_unload(burin_rt_image* image) { std::unique_ptr<burin_rt_image> gone(image); }

@@ -27,8 +27,8 @@ struct ImageHeader {
   std::uint32_t features_size;  ///< right behind the header
   std::uint32_t entry_size;     ///< behind the features
   std::uint64_t elf_offset;
-  std::uint64_t elf_size;       ///< to the end of the image
-  Digest checksum;              ///< of the whole image with this field zero
+  std::uint64_t elf_size;  ///< to the end of the image
+  Digest checksum;         ///< of the whole image with this field zero
 };
 static_assert(sizeof(ImageHeader) == 72);
 

@@ -77,7 +77,8 @@ struct Formatter {
 
 }  // namespace
 
-std::string format_value(std::string_view label, std::int32_t dtype, std::int32_t rank, const std::int64_t* shape, const void* data) {
+std::string format_value(std::string_view label, std::int32_t dtype, std::int32_t rank, const std::int64_t* shape,
+                         const void* data) {
   std::span<const std::int64_t> sizes(shape, static_cast<std::size_t>(rank));
   std::string out;
   if (!label.empty()) out.append(label).append(": ");
@@ -94,8 +95,8 @@ std::string format_value(std::string_view label, std::int32_t dtype, std::int32_
   return out;
 }
 
-void print_value(const char* label, std::int64_t label_size, std::int32_t dtype, std::int32_t rank, const std::int64_t* shape,
-                 const void* data) noexcept {
+void print_value(const char* label, std::int64_t label_size, std::int32_t dtype, std::int32_t rank,
+                 const std::int64_t* shape, const void* data) noexcept {
   Sink& s = sink();
   std::lock_guard lock(s.mutex);
   if (s.function) return s.function(s.user, label, label_size, dtype, rank, shape, data);

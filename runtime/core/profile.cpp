@@ -70,7 +70,8 @@ void profiler_end() noexcept {
   using Micros = std::chrono::duration<double, std::micro>;
   Profile& p = profile();
   std::lock_guard lock(p.mutex);
-  p.events.push_back({std::move(o.name), mine.number, Micros(o.start - p.origin).count(), Micros(end - o.start).count()});
+  p.events.push_back(
+      {std::move(o.name), mine.number, Micros(o.start - p.origin).count(), Micros(end - o.start).count()});
 }
 
 void profiler_start_from_environment() noexcept {
@@ -105,7 +106,8 @@ extern "C" int32_t burin_rt_profile_stop(const char* path) {
   bool good = true, first = true;
   for (const Event& e : events) {
     char numbers[160];
-    std::snprintf(numbers, sizeof numbers, "\",\"cat\":\"burin\",\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f}",
+    std::snprintf(numbers, sizeof numbers,
+                  "\",\"cat\":\"burin\",\"ph\":\"X\",\"pid\":%d,\"tid\":%d,\"ts\":%.3f,\"dur\":%.3f}",
                   static_cast<int>(::getpid()), e.thread, e.start, e.duration);
     line += first ? "\n{\"name\":\"" : ",\n{\"name\":\"";
     append_json(line, e.name);

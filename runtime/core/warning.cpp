@@ -24,10 +24,8 @@ Sink& sink() {
 void warn(std::string_view message) noexcept {
   Sink& s = sink();
   std::lock_guard lock(s.mutex);
-  if (s.function)
-    s.function(s.user, message.data(), message.size());
-  else
-    std::fprintf(stderr, "burin: %.*s\n", static_cast<int>(message.size()), message.data());
+  if (s.function) s.function(s.user, message.data(), message.size());
+  else std::fprintf(stderr, "burin: %.*s\n", static_cast<int>(message.size()), message.data());
 }
 
 }  // namespace burin::rt

@@ -15,9 +15,7 @@ struct alignas(64) Buffer::Block {
   std::atomic<std::uint64_t> version{0};
   std::function<void()> release;  // foreign memory only
   bool is_foreign() const { return data != reinterpret_cast<const std::byte*>(this) + sizeof(Block); }
-  std::int64_t allocated() const {
-    return static_cast<std::int64_t>(sizeof(Block)) + (is_foreign() ? 0 : size);
-  }
+  std::int64_t allocated() const { return static_cast<std::int64_t>(sizeof(Block)) + (is_foreign() ? 0 : size); }
 };
 static_assert(alignof(std::max_align_t) <= 64);
 

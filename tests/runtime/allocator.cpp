@@ -13,7 +13,8 @@ using namespace burin::rt;
 
 TEST_CASE("every size gets memory aligned to 64 bytes that is all its own") {
   std::vector<std::pair<unsigned char*, std::int64_t>> held;
-  for (std::int64_t n : {0, 1, 63, 64, 65, 127, 128, 129, 576, 577, 640, 4096, 4160, 65536, 262144, 262145, 1 << 20, (1 << 20) + 65, 5 << 20}) {
+  for (std::int64_t n : {0, 1, 63, 64, 65, 127, 128, 129, 576, 577, 640, 4096, 4160, 65536, 262144, 262145, 1 << 20,
+                         (1 << 20) + 65, 5 << 20}) {
     auto* p = static_cast<unsigned char*>(allocate(n));
     REQUIRE(p);
     CHECK(reinterpret_cast<std::uintptr_t>(p) % 64 == 0);

@@ -37,7 +37,9 @@ struct Folder {
 struct Warnings {
   std::vector<std::string> seen;
   Warnings() {
-    burin_rt_set_warning_sink([](void* user, const char* text, std::size_t size) { static_cast<Warnings*>(user)->seen.emplace_back(text, size); }, this);
+    burin_rt_set_warning_sink([](void* user, const char* text,
+                                 std::size_t size) { static_cast<Warnings*>(user)->seen.emplace_back(text, size); },
+                              this);
   }
   ~Warnings() { burin_rt_set_warning_sink(nullptr, nullptr); }
 };
@@ -102,11 +104,15 @@ TEST_CASE("an entry damaged anywhere, cut or extended is a miss and is removed")
     Bytes file{std::istreambuf_iterator<char>(in), {}};
     in.close();
     change(file);
-    std::ofstream(store.path({5, 6}), std::ios::binary | std::ios::trunc).write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
+    std::ofstream(store.path({5, 6}), std::ios::binary | std::ios::trunc)
+        .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
     return !store.get({5, 6}, "key") && !fs::exists(store.path({5, 6}));
   };
   std::size_t size = 0;
-  CHECK(damaged([&](Bytes& f) { size = f.size(); f.push_back(0); }));
+  CHECK(damaged([&](Bytes& f) {
+    size = f.size();
+    f.push_back(0);
+  }));
   REQUIRE(size > 64);
   for (std::size_t i = 0; i < size; ++i) {
     CHECK(damaged([&](Bytes& f) { f[i] ^= 0x10; }));

@@ -30,7 +30,8 @@ TEST_CASE("unset and empty variables have their defaults") {
 }
 
 TEST_CASE("numbers, bytes with a unit, flags and paths are read") {
-  Environment e = with({{"BURIN_NUM_THREADS", "3"}, {"BURIN_CACHE_BYTES", "2M"}, {"BURIN_PERF_MAP", "on"}, {"BURIN_DATA", "/d"}});
+  Environment e =
+      with({{"BURIN_NUM_THREADS", "3"}, {"BURIN_CACHE_BYTES", "2M"}, {"BURIN_PERF_MAP", "on"}, {"BURIN_DATA", "/d"}});
   CHECK(e.integer(Env::num_threads) == 3);
   CHECK(e.integer(Env::cache_bytes) == 2 << 20);
   CHECK(e.flag(Env::perf_map));
@@ -65,7 +66,8 @@ TEST_CASE("docs/environment.md lists every variable with its default and meaning
   for (std::size_t at = 0; (at = doc.find("\n| `BURIN_", at)) != std::string::npos; ++at) ++rows;
   CHECK(rows == environment_variables().size());
   for (const EnvironmentVariable& v : environment_variables()) {
-    std::string row = "\n| `" + std::string(v.name) + "` | " + std::string(v.fallback_text) + " | " + std::string(v.meaning) + " |";
+    std::string row =
+        "\n| `" + std::string(v.name) + "` | " + std::string(v.fallback_text) + " | " + std::string(v.meaning) + " |";
     INFO(row);
     CHECK(doc.find(row) != std::string::npos);
   }

@@ -25,7 +25,8 @@ namespace {
 Bytes object(const std::string& source, const std::string& flags = "-O2 -fPIC") {
   namespace fs = std::filesystem;
   static int count = 0;
-  fs::path stem = fs::temp_directory_path() / ("burin-image-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+  fs::path stem =
+      fs::temp_directory_path() / ("burin-image-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
   std::string c = stem.string() + ".c", o = stem.string() + ".o";
   std::ofstream(c) << source;
   REQUIRE(std::system(("cc -c " + flags + " -o " + o + " " + c).c_str()) == 0);
@@ -86,7 +87,8 @@ struct Image {
 }  // namespace
 
 TEST_CASE("an object's code, constants, data and jump tables work once mapped") {
-  for (const char* flags : {"-O2 -fPIC", "-O0 -fPIC", "-O2 -fPIC -ffunction-sections -fdata-sections -g", "-O2 -fpie"}) {
+  for (const char* flags :
+       {"-O2 -fPIC", "-O0 -fPIC", "-O2 -fPIC -ffunction-sections -fdata-sections -g", "-O2 -fpie"}) {
     INFO(flags);
     LoadedObject o;
     LoadError e = LoadedObject::load(object(program, flags), o);
@@ -148,11 +150,13 @@ TEST_CASE("an image for another machine, runtime or format is refused with its r
     CHECK(i.image == nullptr);
     return i.message;
   };
-  CHECK(refusal(write_image({.cpu_features = "sse2,warp9,amx-teleport", .entry = "entry"}, elf), BURIN_RT_UNSUPPORTED) ==
-        "image: this CPU lacks warp9, amx-teleport");
-  CHECK(refusal(write_image({.entry = "entry", .abi_version = 99}, elf), BURIN_RT_UNSUPPORTED).find("runtime ABI 99") != std::string::npos);
+  CHECK(refusal(write_image({.cpu_features = "sse2,warp9,amx-teleport", .entry = "entry"}, elf),
+                BURIN_RT_UNSUPPORTED) == "image: this CPU lacks warp9, amx-teleport");
+  CHECK(refusal(write_image({.entry = "entry", .abi_version = 99}, elf), BURIN_RT_UNSUPPORTED).find("runtime ABI 99") !=
+        std::string::npos);
   CHECK(refusal(write_image({.entry = "elsewhere"}, elf), BURIN_RT_CORRUPT).find("\"elsewhere\"") != std::string::npos);
-  CHECK(refusal(write_image({.entry = "entry", .arena_bytes = -2}, elf), BURIN_RT_CORRUPT).find("arena") != std::string::npos);
+  CHECK(refusal(write_image({.entry = "entry", .arena_bytes = -2}, elf), BURIN_RT_CORRUPT).find("arena") !=
+        std::string::npos);
   CHECK(refusal(elf, BURIN_RT_CORRUPT) == "image: not a burin image");
   CHECK(refusal({}, BURIN_RT_CORRUPT) == "image: shorter than its header");
   Bytes newer = write_image({.entry = "entry"}, elf);
@@ -166,9 +170,11 @@ TEST_CASE("an image for another machine, runtime or format is refused with its r
 }
 
 TEST_CASE("an object that needs what is not offered is refused by name") {
-  CHECK(load_error(object("int puts(const char*); int entry(void) { return puts(\"x\"); }")).find("\"puts\"") != std::string::npos);
+  CHECK(load_error(object("int puts(const char*); int entry(void) { return puts(\"x\"); }")).find("\"puts\"") !=
+        std::string::npos);
   CHECK(load_error(object("static __thread int t; int* entry(void) { return &t; }")).find("object: ") == 0);
-  CHECK(load_error(object("int g; int* entry(void) { return &g; }", "-O2 -fno-pic -mcmodel=small")).find("position independent") != std::string::npos);
+  CHECK(load_error(object("int g; int* entry(void) { return &g; }", "-O2 -fno-pic -mcmodel=small"))
+            .find("position independent") != std::string::npos);
   CHECK(load_error(object("__attribute__((constructor)) void f(void) {}")).find("has type") != std::string::npos);
   CHECK(load_error(object("int x[1 << 28];")).find("zeroed data") != std::string::npos);
   CHECK(load_error(object("_Alignas(65536) int x = 1;")).find("alignment") != std::string::npos);
@@ -193,7 +199,8 @@ TEST_CASE("headers that lie are refused") {
 }
 
 TEST_CASE("an image cut short at any byte is refused") {
-  Bytes elf = object("int f(int x) { static const int t[] = {1, 2, 3}; return t[x]; } int entry(void) { return f(1); }");
+  Bytes elf =
+      object("int f(int x) { static const int t[] = {1, 2, 3}; return t[x]; } int entry(void) { return f(1); }");
   Bytes image = write_image({.cpu_features = "sse2", .entry = "entry"}, elf);
   std::size_t accepted = 0;
   for (std::size_t n = 0; n < image.size(); ++n) {
@@ -221,8 +228,22 @@ TEST_CASE("any flipped bit in an image is noticed") {
 TEST_CASE("damage that a forged checksum hides never crashes the loader") {
   const Bytes elf = object(program, "-O2 -fPIC -ffunction-sections");
   std::mt19937 random(20240607);
-  const std::uint64_t values[] = {0, 1, 7, 8, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffffffff, 0x8000000000000000, ~std::uint64_t{0},
-                                  elf.size(), elf.size() - 1, elf.size() + 1, 0xfff1, 0xffff, std::uint64_t{1} << 30};
+  const std::uint64_t values[] = {0,
+                                  1,
+                                  7,
+                                  8,
+                                  0x7fffffff,
+                                  0x80000000,
+                                  0xffffffff,
+                                  0x7fffffffffffffff,
+                                  0x8000000000000000,
+                                  ~std::uint64_t{0},
+                                  elf.size(),
+                                  elf.size() - 1,
+                                  elf.size() + 1,
+                                  0xfff1,
+                                  0xffff,
+                                  std::uint64_t{1} << 30};
   auto shoff = std::uint64_t{};
   std::memcpy(&shoff, elf.data() + offsetof(Elf64_Ehdr, e_shoff), sizeof shoff);
   std::size_t refused = 0, loaded = 0;
@@ -232,7 +253,8 @@ TEST_CASE("damage that a forged checksum hides never crashes the loader") {
       // Half the damage goes to the section table, where it matters most.
       std::size_t at = random() % 2 ? random() % b.size() : shoff + random() % (b.size() - shoff);
       if (random() % 2) b[at] ^= static_cast<std::uint8_t>(1u << (random() % 8));
-      else if (at + 8 <= b.size()) std::memcpy(b.data() + at, &values[random() % std::size(values)], random() % 2 ? 8 : 4);
+      else if (at + 8 <= b.size())
+        std::memcpy(b.data() + at, &values[random() % std::size(values)], random() % 2 ? 8 : 4);
     }
     (load_error(b).empty() ? loaded : refused)++;
   }

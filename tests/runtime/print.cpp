@@ -39,8 +39,11 @@ TEST_CASE("a large value is abridged") {
 TEST_CASE("print goes to the sink that was set") {
   std::string got;
   burin_rt_set_print_sink(
-      [](void* user, const char* label, std::int64_t size, std::int32_t dtype, std::int32_t rank, const std::int64_t* shape,
-         const void* data) { *static_cast<std::string*>(user) += format_value({label, static_cast<std::size_t>(size)}, dtype, rank, shape, data); },
+      [](void* user, const char* label, std::int64_t size, std::int32_t dtype, std::int32_t rank,
+         const std::int64_t* shape, const void* data) {
+        *static_cast<std::string*>(user) +=
+            format_value({label, static_cast<std::size_t>(size)}, dtype, rank, shape, data);
+      },
       &got);
   burin_rt_ctx* ctx = burin_rt_ctx_acquire(0);
   const std::int32_t n = 42;
@@ -52,7 +55,9 @@ TEST_CASE("print goes to the sink that was set") {
 
 TEST_CASE("warnings go to the sink that was set") {
   std::string got;
-  burin_rt_set_warning_sink([](void* user, const char* text, std::size_t size) { static_cast<std::string*>(user)->append(text, size); }, &got);
+  burin_rt_set_warning_sink(
+      [](void* user, const char* text, std::size_t size) { static_cast<std::string*>(user)->append(text, size); },
+      &got);
   warn("careful");
   burin_rt_set_warning_sink(nullptr, nullptr);
   CHECK(got == "careful");
@@ -71,7 +76,8 @@ TEST_CASE("the profiler writes its intervals as a Chrome trace, and contexts hoo
   ctx->profile_end(ctx);
   ctx->profile_end(ctx);  // one too many is ignored
   burin_rt_ctx_release(ctx);
-  const std::string path = (std::filesystem::temp_directory_path() / ("burin-profile-" + std::to_string(::getpid()) + ".json")).string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("burin-profile-" + std::to_string(::getpid()) + ".json")).string();
   REQUIRE(burin_rt_profile_stop(path.c_str()) == BURIN_RT_OK);
   std::stringstream text;
   text << std::ifstream(path).rdbuf();

@@ -58,7 +58,8 @@ class Pool {
     // seq_cst on both sides: a worker that is not counted here has yet to compare the epoch and will find it changed.
     if (sleepers_.load(std::memory_order_seq_cst) != 0) {
       if (helpers == workers_) epoch_.notify_all();
-      else for (std::uint32_t i = 0; i < helpers; ++i) epoch_.notify_one();
+      else
+        for (std::uint32_t i = 0; i < helpers; ++i) epoch_.notify_one();
     }
     work(0);
     gate_.fetch_and(~open_bit, std::memory_order_relaxed);
@@ -90,10 +91,13 @@ class Pool {
     ::pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     for (std::uint32_t wanted = burin_rt_num_threads() - 1; workers_ < wanted; ++workers_) {
       pthread_t thread;
-      auto body = [](void* number) -> void* { instance().worker(static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(number))); };
+      auto body = [](void* number) -> void* {
+        instance().worker(static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(number)));
+      };
       auto number = static_cast<std::uintptr_t>(workers_ + 1);
       if (int error = ::pthread_create(&thread, &attributes, body, reinterpret_cast<void*>(number)); error != 0) {
-        warn("only " + std::to_string(workers_ + 1) + " of " + std::to_string(wanted + 1) + " threads could be started");
+        warn("only " + std::to_string(workers_ + 1) + " of " + std::to_string(wanted + 1) +
+             " threads could be started");
         break;
       }
       ::pthread_setname_np(thread, "burin-worker");
