@@ -13,6 +13,9 @@
 
 namespace burin::scalar {
 
+/// Set by an integer division by zero; check mode reads it after each element.
+inline constinit thread_local bool divided_by_zero = false;
+
 /// An integer as Burin means it: arithmetic wraps, division by zero gives 0, quotients round toward zero.
 template <class T> struct Int {
   T value{};
@@ -24,8 +27,11 @@ template <class T> struct Int {
   friend constexpr Int operator-(Int a, Int b) { return Int(static_cast<Wide>(a.value) - static_cast<Wide>(b.value)); }
   friend constexpr Int operator*(Int a, Int b) { return Int(static_cast<Wide>(a.value) * static_cast<Wide>(b.value)); }
   friend constexpr Int operator-(Int a) { return Int() - a; }
-  friend constexpr Int operator/(Int a, Int b) {
-    if (b.value == 0) return Int();
+  friend Int operator/(Int a, Int b) {
+    if (b.value == 0) {
+      divided_by_zero = true;
+      return Int();
+    }
     if (std::is_signed_v<T> && b.value == static_cast<T>(-1)) return -a;  // the least integer wraps to itself
     return Int(static_cast<T>(a.value / b.value));
   }
@@ -151,6 +157,15 @@ template <std::size_t n> struct Walk {
 
 inline void report_nan(const HostTensor& result, const KernelSink& sink);
 
+/// A result element, rounded; in check mode a division by zero on the way is a fault.
+template <class R> Stored<R> finish(Value<R> value, std::int64_t i, const KernelSink& sink) {
+  if (divided_by_zero) {
+    divided_by_zero = false;
+    if (sink.check_mode && sink.fault) sink.fault(sink.self, BURIN_RT_FAULT_DIVISION_BY_ZERO, i, 0);
+  }
+  return store<R>(value);
+}
+
 /// out[i] = f(operands[i]...) with broadcasting; R and Ts are element types, computed with as Value.
 template <class R, class... Ts, class F>
 void map(std::span<const HostTensor> operands, HostTensor& out, const KernelSink& sink, F f) {
@@ -163,12 +178,12 @@ void map(std::span<const HostTensor> operands, HostTensor& out, const KernelSink
     bool linear = (... && (operands[k].type.shape == out.type.shape || operands[k].num_elements() == 1));
     if (linear) {
       std::int64_t step[n] = {(operands[k].num_elements() == 1 ? 0 : 1)...};
-      for (std::int64_t i = 0; i < count; ++i) result[i] = store<R>(Value<R>(f(load<Ts>(std::get<k>(data)[i * step[k]])...)));
+      for (std::int64_t i = 0; i < count; ++i) result[i] = finish<R>(f(load<Ts>(std::get<k>(data)[i * step[k]])...), i, sink);
     } else if (count > 0) {
       Walk<n> walk{sizes, {Strides(Sizes(operands[k].type.shape), sizes)...}};
       int last = sizes.rank - 1;
       for (std::int64_t i = 0; i < count; ++i, walk.next(last))
-        result[i] = store<R>(Value<R>(f(load<Ts>(std::get<k>(data)[walk.offset[k]])...)));
+        result[i] = finish<R>(f(load<Ts>(std::get<k>(data)[walk.offset[k]])...), i, sink);
     }
   }(std::index_sequence_for<Ts...>());
   if constexpr (std::is_same_v<Value<R>, double>)

@@ -108,6 +108,8 @@ void Reader::readVariables(StringRef field, std::vector<Variable> &variables) {
     std::string name = dag->getArgNameStr(i).str();
     if (!def || !def->getDef()->isSubClassOf("OpVariable")) {
       error("'" + name + "' in '" + field + "' has no documentation: write In<...>, Out<...> or Arg<...>");
+      if (def && def->getDef()->isSubClassOf("TypeConstraint"))
+        variables.push_back({name, "?", false}); // so that what follows is not reported as well
       continue;
     }
     const Record *constraint = def->getDef()->getValueAsDef("constraint");
@@ -168,14 +170,19 @@ std::optional<DtypeClass> Reader::dtypeClass(StringRef word) {
 
 void Reader::readDtypes() {
   op.dtypes = required("dtypes");
+  if (op.dtypes.empty())
+    return;
   auto [operands, result] = StringRef(op.dtypes).split("->");
   SmallVector<StringRef> words;
   operands.split(words, ',', -1, /*KeepEmpty=*/false);
   std::vector<DtypeClass> classes;
   for (StringRef word : words)
-    if (!word.trim().empty())
+    if (!word.trim().empty()) {
       if (auto parsed = dtypeClass(word.trim()))
         classes.push_back(*parsed);
+      else
+        return;
+    }
   if (classes.size() == 1)
     classes.resize(op.operands.size(), classes.front());
   if (classes.size() != op.operands.size())
@@ -224,6 +231,8 @@ void Reader::readConstraints() {
 void Reader::readReference() {
   op.reference = required("reference");
   op.shapeRule = required("shapeRule");
+  if (op.reference.empty() || op.shapeRule.empty())
+    return;
   if (op.reference == "regions" || op.shapeRule == "regions") {
     op.regionOp = true;
     if (op.reference != op.shapeRule || op.regions.empty())
@@ -245,6 +254,8 @@ void Reader::readReference() {
 
 void Reader::readLowering() {
   std::string text = required("lowering");
+  if (text.empty())
+    return;
   constexpr StringRef kinds[] = {"linalg", "loops", "library", "region", "host"};
   if (is_contained(kinds, StringRef(text))) {
     op.lowering.kind = text;
@@ -279,6 +290,8 @@ void Reader::readLowering() {
 
 void Reader::readDerivative() {
   std::string text = required("derivative");
+  if (text.empty())
+    return;
   if (text == "custom" || text == "linear") {
     op.derivative.kind = text;
     return;
