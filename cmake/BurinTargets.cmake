@@ -38,6 +38,7 @@ endif()
 # Our own flags, on our own targets only (an interface target, so that a parent project is left alone).
 add_library(burin_options INTERFACE)
 target_include_directories(burin_options INTERFACE "${PROJECT_SOURCE_DIR}" "${CMAKE_BINARY_DIR}/generated")
+target_compile_definitions(burin_options INTERFACE BURIN_VERSION="${PROJECT_VERSION}")
 target_compile_options(burin_options INTERFACE
   -Wall -Wextra $<$<BOOL:${BURIN_WERROR}>:-Werror>
   # Members with defaults may be left out; GCC 12's -Wrestrict misfires on std::string (its PR 105651).

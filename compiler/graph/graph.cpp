@@ -96,11 +96,15 @@ std::uint32_t Graph::intern_line(const SourceLine& line) {
   return line_slots_[s];
 }
 
+std::string_view Graph::keep_text(std::string text) {
+  return *texts_.emplace_back(std::make_shared<const std::string>(std::move(text)));
+}
+
 std::uint32_t Graph::intern_line_copy(const SourceLine& line) {
   auto kept = [&](std::string_view text) -> std::string_view {
     for (const auto& t : texts_)
       if (*t == text) return *t;
-    return *texts_.emplace_back(std::make_shared<const std::string>(text));
+    return keep_text(std::string(text));
   };
   return intern_line({kept(line.file), kept(line.function), line.line, line.column});
 }

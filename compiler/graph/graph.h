@@ -87,6 +87,7 @@ class Graph {
   std::uint32_t intern_line(const SourceLine&);
   /// The same for texts that do not live on: the Graph (and each copy of it) keeps them.
   std::uint32_t intern_line_copy(const SourceLine&);
+  std::string_view keep_text(std::string);  ///< for lines: lives as long as the Graph or a copy of it
 
   // -- reading -------------------------------------------------------------------------------------------------
   const TensorType& type(ValueId v) const { return types_[index(v)]; }
