@@ -5,6 +5,7 @@
 
 #include "runtime/core/environment.h"
 
+#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -86,6 +87,10 @@ struct Shared {
   std::atomic<std::uint32_t> colour{0};
 };
 constinit Shared shared;
+
+// A child forked while another thread holds the lock could never allocate again.
+[[maybe_unused]] const int fork_handlers =
+    ::pthread_atfork([] { shared.mutex.lock(); }, [] { shared.mutex.unlock(); }, [] { shared.mutex.unlock(); });
 
 // Trivial, so that reaching it costs one offset from the thread pointer; Flusher empties it when the thread ends.
 struct Local {

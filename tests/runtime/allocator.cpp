@@ -3,6 +3,10 @@
 
 #include "tests/support/catch.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -105,4 +109,24 @@ TEST_CASE("what one thread frees another may get, and a thread leaves nothing be
   for (auto& t : threads) t.join();
   trim_memory();
   CHECK(memory_stats().live_bytes == before);
+}
+
+TEST_CASE("a child forked while other threads allocate can allocate itself") {
+  std::atomic<bool> stop{false};
+  std::thread busy([&] {
+    while (!stop) deallocate(allocate(1 << 20), 1 << 20);  // shared lists at every turn
+  });
+  for (int i = 0; i < 20; ++i) {
+    pid_t child = ::fork();
+    if (child == 0) {
+      ::alarm(20);  // a deadlock must not outlive the test
+      void* p = allocate(3 << 20);
+      ::_exit(p ? 0 : 1);
+    }
+    int status = -1;
+    CHECK(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
+  }
+  stop = true;
+  busy.join();
 }
