@@ -158,17 +158,22 @@ template <class Init, class Test, class Body> requires (!std::is_same_v<Init, va
 auto while_loop(const Init& init, Test&& test, Body&& body, std::source_location where = std::source_location::current()) {
   using S = std::conditional_t<std::is_arithmetic_v<Init>, Tensor, Init>;
   S state = init;
-  auto leaves = detail::leaves_of(state, "state");
-  detail::Named named(leaves);
-  while_loop([&] { return test(std::as_const(state)); },
-             [&] {
-               S next = body(std::as_const(state));
-               auto from = detail::leaves_of(next);
-               detail::check_same_structure(leaves, from, "while_loop");
-               for (std::size_t i = 0; i < leaves.tensors.size(); ++i) *leaves.tensors[i] = *from.tensors[i];
-             },
-             where);
-  return state;
+  if constexpr (!is_condition<decltype(test(std::as_const(state)))>) {
+    while (test(std::as_const(state))) state = body(std::as_const(state));
+    return state;
+  } else {
+    auto leaves = detail::leaves_of(state, "state");
+    detail::Named named(leaves);
+    while_loop([&] { return test(std::as_const(state)); },
+               [&] {
+                 S next = body(std::as_const(state));
+                 auto from = detail::leaves_of(next);
+                 detail::check_same_structure(leaves, from, "while_loop");
+                 for (std::size_t i = 0; i < leaves.tensors.size(); ++i) *leaves.tensors[i] = *from.tensors[i];
+               },
+               where);
+    return state;
+  }
 }
 
 }  // namespace burin

@@ -1,0 +1,41 @@
+// Runs the generated programs as doubles, as eager tensors and traced at level `graph`, and compares all three exactly.
+// usage: fuzz_control [FUNCTION]
+#include <burin/burin.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <vector>
+
+namespace plain { std::vector<double (*)(double, double)> functions(); }
+namespace traced { std::vector<burin::Tensor (*)(burin::Tensor, burin::Tensor)> functions(); }
+
+using burin::Tensor;
+
+int main(int argc, char** argv) {
+  auto native = plain::functions();
+  auto programs = traced::functions();
+  int wrong = 0, refused = 0, runs = 0;
+  for (std::size_t k = 0; k < programs.size(); ++k) {
+    if (argc > 1 && std::atoi(argv[1]) != static_cast<int>(k)) continue;
+    auto compiled = burin::function(programs[k], {.name = "f" + std::to_string(k), .level = burin::Level::graph});
+    for (double x : {-2.0, 0.0, 1.0, 2.0, 5.0})
+      for (double y : {-1.0, 0.0, 3.0}) {
+        double want = native[k](x, y), eager = 0, got = 0;
+        try {
+          eager = programs[k](Tensor(x), Tensor(y)).item<double>();
+          got = compiled(Tensor(x), Tensor(y)).item<double>();
+        } catch (const std::exception& e) {
+          if (refused++ < 10) std::printf("f%zu(%g, %g) refused: %s\n", k, x, y, e.what());
+          continue;
+        }
+        ++runs;
+        auto same = [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); };
+        if ((!same(eager, want) || !same(got, want)) && wrong++ < 10)
+          std::printf("f%zu(%g, %g): want %g, eager %g, traced %g\n", k, x, y, want, eager, got);
+      }
+    if (argc > 1) std::printf("%s\n", to_string(compiled).c_str());
+  }
+  std::printf("%zu functions, %d runs, %d wrong, %d refused\n", programs.size(), runs, wrong, refused);
+  return wrong + refused != 0;
+}
