@@ -111,13 +111,13 @@ public:
     SmallVector<std::function<void(LaunchBuilder &)>> Runs;
     for (const Nest &N : Plan.Nests) {
       // Partial results are buffers of this nest's functions only.
-      size_t Buffers = Plan.Memory.size();
+      size_t Memories = Plan.Memory.size(), Buffers = Plan.NumInputs + Plan.NumResults;
       if (auto S = splitReduction(N, Plan)) {
         auto First = blockFunction(S->First, Plan.NumSizes + 2), Second = blockFunction(S->Second, Plan.NumSizes + 2);
         Runs.push_back([this, S = std::move(*S), First, Second, Buffers](LaunchBuilder &L) {
           launchSplit(L, S, First, Second, Buffers);
         });
-        Plan.Memory.truncate(Buffers);
+        Plan.Memory.truncate(Memories);
         continue;
       }
       auto F = blockFunction(N, Plan.NumSizes);
@@ -140,11 +140,37 @@ private:
     Schedule S = scheduleNest(N, Plan, Target);
     SmallVector<Type> Elements;
     for (const MemoryDesc &M : Plan.Memory)
-      Elements.push_back(LaneEmitter::memoryType(M.Element));
+      if (!M.constant())
+        Elements.push_back(LaneEmitter::memoryType(M.Element));
     KernelBuilder K(Module, Block, Elements, NumSizes, Target, Loc);
-    emitNest(K, Plan, N, S);
+    SmallVector<Buffer> Memory;
+    unsigned Next = 0;
+    for (auto [I, M] : llvm::enumerate(Plan.Memory))
+      Memory.push_back(M.constant() ? constantBuffer(K.E, static_cast<unsigned>(I)) : K.buffer(Next++));
+    emitNest(K, Plan, Memory, N, S);
     K.finish();
     return {Block, S};
+  }
+
+  /// Elements of a small constant, in read-only memory of the object.
+  Buffer constantBuffer(Emitter &E, unsigned Memory) {
+    Type Element = LaneEmitter::memoryType(Plan.Memory[Memory].Element);
+    DenseElementsAttr Elements = Plan.Memory[Memory].constant();
+    auto Flat = RankedTensorType::get({Elements.getNumElements()}, Element);
+    if (Plan.Memory[Memory].Element.isInteger(1)) {
+      SmallVector<int8_t> Bytes(Elements.getValues<bool>());
+      Elements = DenseElementsAttr::get(Flat, ArrayRef<int8_t>(Bytes));
+    } else if (Plan.Memory[Memory].Element != Element) {
+      Elements = Elements.bitcast(Element);
+    }
+    std::string Symbol = Name + ".c" + std::to_string(Memory);
+    if (!Module.lookupSymbol(Symbol)) {
+      OpBuilder AtEnd(Module.getContext());
+      AtEnd.setInsertionPointToEnd(Module.getBody());
+      LLVM::GlobalOp::create(AtEnd, Loc, LLVM::LLVMArrayType::get(Element, Elements.getNumElements()), /*isConstant=*/true,
+                             LLVM::Linkage::Internal, Symbol, Elements.reshape(Flat), /*alignment=*/64);
+    }
+    return Buffer(LLVM::AddressOfOp::create(E.B, LLVM::LLVMPointerType::get(E.B.getContext()), Symbol), Element);
   }
 
   /// Both stages with tables of their own: the kernel's buffers and the partial results, its sizes and the chunks'.

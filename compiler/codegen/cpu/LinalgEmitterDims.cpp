@@ -1,6 +1,8 @@
 // Arithmetic of sizes, linear forms and addresses, and the merging of dims that are walked as one.
 #include "compiler/codegen/cpu/LinalgEmitterPlan.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 namespace burin::codegen::cpu {
@@ -72,6 +74,11 @@ uint64_t Address::dims() const {
   for (auto &S : Strides)
     M |= uint64_t(1) << S.first;
   return M;
+}
+
+DenseElementsAttr MemoryDesc::constant() const {
+  auto Op = Tensor ? Tensor.getDefiningOp<arith::ConstantOp>() : arith::ConstantOp();
+  return Op ? dyn_cast<DenseElementsAttr>(Op.getValue()) : DenseElementsAttr();
 }
 
 uint64_t Nest::keptMask() const {

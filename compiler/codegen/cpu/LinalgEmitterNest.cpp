@@ -23,8 +23,8 @@ struct Pass {
 
 class NestEmitter {
 public:
-  NestEmitter(KernelBuilder &K, const KernelPlan &Plan, const Nest &N, const Schedule &S)
-      : K(K), E(K.E), L(K.E), Plan(Plan), N(N), S(S), Iv(N.DimExtents.size()) {
+  NestEmitter(KernelBuilder &K, const KernelPlan &Plan, ArrayRef<Buffer> Memory, const Nest &N, const Schedule &S)
+      : K(K), E(K.E), L(K.E), Plan(Plan), Memory(Memory), N(N), S(S), Iv(N.DimExtents.size()) {
     Now.Scalar.resize(N.Nodes.size());
     Now.Splat.resize(N.Nodes.size());
     Now.Bases.resize(N.Nodes.size() + N.Outputs.size());
@@ -205,7 +205,7 @@ private:
   void cover(Base &B, const Address &A, uint64_t Mask) {
     bool First = !B.At.Base;
     if (First)
-      B.At = K.buffer(A.Memory);
+      B.At = Memory[A.Memory];
     Value Index = E.index(0);
     if (First)
       for (const Extent &X : A.Offset)
@@ -274,7 +274,7 @@ private:
       for (auto [O, Stride] : llvm::zip(X.Operands, X.ExtractStrides))
         Offsets = LLVM::AddOp::create(
             E.B, Offsets, LLVM::MulOp::create(E.B, operand(O, Copy, F), lanes(value(Stride))).getResult());
-      return L.loadAt(X.Type, K.buffer(X.At.Memory), Offsets, F.Lanes, F.Mask);
+      return L.loadAt(X.Type, Memory[X.At.Memory], Offsets, F.Lanes, F.Mask);
     }
     case Node::Kind::index: {
       Value Start = E.index(X.Index.Constant), Step = E.index(0);
@@ -605,6 +605,7 @@ private:
   Emitter &E;
   LaneEmitter L;
   const KernelPlan &Plan;
+  ArrayRef<Buffer> Memory;
   const Nest &N;
   const Schedule &S;
   SmallVector<Pass> Passes;
@@ -616,8 +617,8 @@ private:
 
 }  // namespace
 
-void emitNest(KernelBuilder &K, const KernelPlan &Plan, const Nest &N, const Schedule &S) {
-  NestEmitter(K, Plan, N, S).emit();
+void emitNest(KernelBuilder &K, const KernelPlan &Plan, ArrayRef<Buffer> Memory, const Nest &N, const Schedule &S) {
+  NestEmitter(K, Plan, Memory, N, S).emit();
 }
 
 }  // namespace burin::codegen::cpu

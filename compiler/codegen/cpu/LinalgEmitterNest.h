@@ -24,7 +24,7 @@ Value extentValue(Emitter &E, const Extent &X, llvm::function_ref<Value(unsigned
 Value blockCount(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
 Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
 
-/// Writes the body of the block function that `K` opened.
-void emitNest(KernelBuilder &K, const KernelPlan &Plan, const Nest &N, const Schedule &S);
+/// Writes the body of the block function that `K` opened. `Memory`: the plan's, as buffers.
+void emitNest(KernelBuilder &K, const KernelPlan &Plan, llvm::ArrayRef<Buffer> Memory, const Nest &N, const Schedule &S);
 
 }  // namespace burin::codegen::cpu

@@ -54,6 +54,25 @@ public:
     return Arg.getArgNumber() - First;
   }
 
+  /// An offset or size: a number, a size operand or a sum of them.
+  FailureOr<Linear> linear(OpFoldResult At, Operation *For) {
+    if (auto C = getConstantIntValue(At))
+      return Linear::number(*C);
+    Value V = cast<Value>(At);
+    if (auto K = sizeOperand(V)) {
+      Linear L;
+      L.SizeTerms.push_back({*K, 1});
+      return L;
+    }
+    if (auto Sum = V.getDefiningOp<arith::AddIOp>()) {
+      auto X = linear(Sum.getLhs(), For), Y = linear(Sum.getRhs(), For);
+      if (succeeded(X) && succeeded(Y))
+        return X->plus(*Y);
+      return failure();
+    }
+    return For->emitError("kernel: an offset that is not a sum of size operands");
+  }
+
 private:
   FailureOr<Extents> compute(Value Tensor) {
     auto Type = cast<RankedTensorType>(Tensor.getType());
@@ -66,6 +85,18 @@ private:
       return mixed(Op, Type, Empty.getDynamicSizes());
     if (auto Slice = dyn_cast<tensor::ExtractSliceOp>(Op))
       return mixed(Op, Type, Slice.getSizes());
+    if (auto Insert = dyn_cast<tensor::InsertSliceOp>(Op))
+      return of(Insert.getDest());
+    if (auto Reshape = dyn_cast<tensor::ReshapeOp>(Op)) {
+      auto Sizes = Reshape.getShape().getDefiningOp<tensor::FromElementsOp>();
+      if (!Sizes)
+        return Op->emitError("kernel: a reshape whose shape is not tensor.from_elements");
+      SmallVector<Value> Dynamic;
+      for (auto [D, V] : llvm::zip(Type.getShape(), Sizes.getElements()))
+        if (ShapedType::isDynamic(D))
+          Dynamic.push_back(V);
+      return mixed(Op, Type, Dynamic);
+    }
     if (Type.hasStaticShape())
       return fromAttribute({}, Type);
     return Op->emitError("kernel: the shape of this value is not known");
@@ -116,6 +147,16 @@ FailureOr<Linear> linearOf(AffineExpr E, ArrayRef<Linear> Dims) {
   }
 }
 
+/// Values that go to a result, or to a block of it.
+struct Piece {
+  Value Root;
+  unsigned Result = 0;
+  Extents ResultShape;
+  Operation *At = nullptr;          ///< for diagnostics
+  SmallVector<int64_t> Strides;     ///< empty: the whole result
+  Linears Offsets;
+};
+
 // -- one nest --------------------------------------------------------------------------------------------------------
 
 class NestBuilder {
@@ -135,17 +176,19 @@ public:
     return Ds;
   }
 
-  LogicalResult addRoot(Value Root, unsigned ResultIndex, ArrayRef<unsigned> Dims) {
+  LogicalResult addRoot(const Piece &P, ArrayRef<unsigned> Dims) {
     RootDims.assign(Dims.begin(), Dims.end());
-    Linears At;
-    for (unsigned D : Dims)
+    Linears At, To;
+    for (auto [I, D] : llvm::enumerate(Dims)) {
       At.push_back(Linear::dim(D));
-    auto Id = tensorAt(Root, At);
+      To.push_back(P.Strides.empty() ? At[I] : At[I].times(P.Strides[I]).plus(P.Offsets[I]));
+    }
+    auto Id = tensorAt(P.Root, At);
     if (failed(Id))
       return failure();
     Output O;
     O.Value = *Id;
-    auto Address = addressOf(Plan.NumInputs + ResultIndex, At, *Shape.of(Root), Root.getDefiningOp());
+    auto Address = addressOf(Plan.NumInputs + P.Result, To, P.ResultShape, P.At);
     if (failed(Address))
       return failure();
     O.At = *Address;
@@ -297,8 +340,10 @@ private:
     return static_cast<unsigned>(Plan.Memory.size() - 1);
   }
 
-  FailureOr<NodeId> load(Value Tensor, ArrayRef<Linear> At, Operation *For) {
-    auto Sizes = Shape.of(Tensor);
+  FailureOr<NodeId> load(Value Tensor, ArrayRef<Linear> At, Operation *For) { return load(Tensor, Tensor, At, For); }
+  /// The memory of `Tensor` in the shape of `View`.
+  FailureOr<NodeId> load(Value Tensor, Value View, ArrayRef<Linear> At, Operation *For) {
+    auto Sizes = Shape.of(View);
     if (failed(Sizes))
       return failure();
     auto A = addressOf(memoryOf(Tensor), At, *Sizes, For);
@@ -328,6 +373,11 @@ private:
     }
     if (auto Slice = dyn_cast<tensor::ExtractSliceOp>(Op))
       return sliceAt(Slice, At);
+    if (auto Reshape = dyn_cast<tensor::ReshapeOp>(Op)) {
+      if (!isa<BlockArgument>(Reshape.getSource()))
+        return Op->emitError("kernel: only inputs of the kernel are read under another shape");
+      return load(Reshape.getSource(), Tensor, At, Op);
+    }
     auto Generic = dyn_cast<linalg::GenericOp>(Op);
     if (!Generic)
       return Op->emitError("kernel: not an op that the linalg emitter reads");
@@ -357,17 +407,10 @@ private:
       auto Stride = getConstantIntValue(Slice.getMixedStrides()[I]);
       if (!Stride)
         return Slice.emitError("kernel: a slice with a dynamic stride");
-      Linear L = At[I].times(*Stride);
-      if (auto C = getConstantIntValue(Offset)) {
-        L.Constant += *C;
-      } else {
-        auto K = Shape.sizeOperand(cast<Value>(Offset));
-        if (!K)
-          return Slice.emitError("kernel: a slice with an offset that is not a size operand");
-        Linear Size;
-        Size.SizeTerms.push_back({*K, 1});
-        L = L.plus(Size);
-      }
+      auto Start = Shape.linear(Offset, Slice);
+      if (failed(Start))
+        return failure();
+      Linear L = At[I].times(*Stride).plus(*Start);
       Source.push_back(L);
     }
     return tensorAt(Slice.getSource(), Source);
@@ -568,20 +611,20 @@ private:
 // -- the kernel ------------------------------------------------------------------------------------------------------
 
 /// A nest for this result alone; null when it cannot be read (reported).
-std::unique_ptr<NestBuilder> nestFor(KernelPlan &Plan, Shapes &Shape, Value Root, unsigned Index) {
-  auto Sizes = Shape.of(Root);
+std::unique_ptr<NestBuilder> nestFor(KernelPlan &Plan, Shapes &Shape, const Piece &P) {
+  auto Sizes = Shape.of(P.Root);
   if (failed(Sizes))
     return nullptr;
   for (bool Share : {true, false}) {
     auto B = std::make_unique<NestBuilder>(Plan, Shape, Share);
-    if (failed(B->addRoot(Root, Index, B->addDims(*Sizes))))
+    if (failed(B->addRoot(P, B->addDims(*Sizes))))
       return nullptr;
     if (B->N.DimExtents.size() >= MaxDims)
       break;
     if (B->finish())
       return B;
   }
-  emitError(Root.getLoc(), "kernel: reductions over dims that other reductions of the kernel keep");
+  emitError(P.Root.getLoc(), "kernel: reductions over dims that other reductions of the kernel keep");
   return nullptr;
 }
 
@@ -594,6 +637,36 @@ std::optional<SmallVector<unsigned>> placeIn(NestBuilder &Host, NestBuilder &Gue
   if (Host.N.hasReductions() && Sizes == Host.keptExtents() && Same)
     return SmallVector<unsigned>(Host.N.Kept);
   return std::nullopt;
+}
+
+/// What is written to result `R`, in order: blocks put into what stands below them.
+LogicalResult collectPieces(Shapes &Shape, Value Root, unsigned R, SmallVectorImpl<Piece> &Pieces) {
+  auto Insert = Root.getDefiningOp<tensor::InsertSliceOp>();
+  auto Sizes = Shape.of(Root);
+  if (failed(Sizes))
+    return failure();
+  Piece P;
+  P.Root = Root;
+  P.Result = R;
+  P.ResultShape = *Sizes;
+  P.At = Root.getDefiningOp() ? Root.getDefiningOp() : Root.getParentBlock()->getParentOp();
+  if (Insert) {
+    if (!Insert.getDest().getDefiningOp<tensor::EmptyOp>() && failed(collectPieces(Shape, Insert.getDest(), R, Pieces)))
+      return failure();
+    P.Root = Insert.getSource();
+    if (cast<RankedTensorType>(P.Root.getType()).getRank() != Insert.getType().getRank())
+      return Insert.emitError("kernel: a block of lower rank");
+    for (auto [Offset, Stride] : llvm::zip(Insert.getMixedOffsets(), Insert.getMixedStrides())) {
+      auto O = Shape.linear(Offset, Insert);
+      auto S = getConstantIntValue(Stride);
+      if (failed(O) || !S)
+        return Insert.emitError("kernel: a block with a dynamic stride");
+      P.Offsets.push_back(*O);
+      P.Strides.push_back(*S);
+    }
+  }
+  Pieces.push_back(std::move(P));
+  return success();
 }
 
 void findInPlace(KernelPlan &Plan) {
@@ -610,6 +683,11 @@ void findInPlace(KernelPlan &Plan) {
       continue;
     for (const Nest &N : Plan.Nests)
       for (const Output &O : N.Outputs) {
+        unsigned Writers = 0;
+        for (const Nest &Other : Plan.Nests)
+          Writers += llvm::count_if(Other.Outputs, [&](const Output &X) { return X.At.Memory == O.At.Memory; });
+        if (Writers > 1 || !O.At.Offset.empty())
+          continue;
         if (Plan.Memory[O.At.Memory].Element.getIntOrFloatBitWidth() != Plan.Memory[I].Element.getIntOrFloatBitWidth())
           continue;
         bool Own = llvm::all_of(Reads, [&](auto &R) {
@@ -642,29 +720,35 @@ FailureOr<KernelPlan> planKernel(func::FuncOp Kernel) {
   for (Value R : Return.getOperands())
     Plan.Memory.push_back({cast<RankedTensorType>(R.getType()).getElementType(), Value()});
 
-  SmallVector<std::unique_ptr<NestBuilder>> Builders;
-  SmallVector<std::unique_ptr<NestBuilder>> Pending;
-  for (auto [I, Root] : llvm::enumerate(Return.getOperands())) {
-    auto B = nestFor(Plan, Shape, Root, static_cast<unsigned>(I));
+  SmallVector<Piece, 1> Pieces;
+  for (auto [R, Root] : llvm::enumerate(Return.getOperands()))
+    if (failed(collectPieces(Shape, Root, static_cast<unsigned>(R), Pieces)))
+      return failure();
+  SmallVector<std::unique_ptr<NestBuilder>> Builders, Pending;
+  for (const Piece &P : Pieces) {
+    auto B = nestFor(Plan, Shape, P);
     if (!B)
       return failure();
     Pending.push_back(std::move(B));
   }
-  // Results with reductions found nests, widest first; the others join where they fit.
-  SmallVector<unsigned> Order = llvm::to_vector(llvm::seq(0u, Plan.NumResults));
-  llvm::stable_sort(Order, [&](unsigned X, unsigned Y) {
-    auto rank = [&](unsigned I) {
-      return std::pair(!Pending[I]->N.hasReductions(), -static_cast<int>(Pending[I]->firstRootDims().size()));
-    };
-    return rank(X) < rank(Y);
-  });
-  for (unsigned I : Order) {
+  // Blocks are written in their order, each by a nest of its own. Of the others, results with reductions found nests,
+  // widest first, and the rest joins where it fits.
+  bool Blocks = llvm::any_of(Pieces, [](const Piece &P) { return !P.Strides.empty(); });
+  auto Order = llvm::to_vector(llvm::seq<size_t>(0, Pieces.size()));
+  if (!Blocks)
+    llvm::stable_sort(Order, [&](size_t X, size_t Y) {
+      auto rank = [&](size_t I) {
+        return std::pair(!Pending[I]->N.hasReductions(), -static_cast<int>(Pending[I]->firstRootDims().size()));
+      };
+      return rank(X) < rank(Y);
+    });
+  for (size_t I : Order) {
     bool Placed = false;
     for (auto &Host : Builders) {
-      auto Dims = placeIn(*Host, *Pending[I]);
+      auto Dims = Blocks ? std::nullopt : placeIn(*Host, *Pending[I]);
       if (!Dims)
         continue;
-      if (failed(Host->addRoot(Return.getOperand(I), I, *Dims)) || !Host->finish())
+      if (failed(Host->addRoot(Pieces[I], *Dims)) || !Host->finish())
         return Kernel.emitError("kernel: results whose reductions keep different dims");
       Placed = true;
       break;

@@ -48,6 +48,8 @@ using Linears = llvm::SmallVector<Linear, 4>;
 struct MemoryDesc {
   mlir::Type Element;  ///< as the tensor says it: i1 for bool, bf16
   mlir::Value Tensor;  ///< null for results and partial results
+  /// Elements of a small constant; it is no buffer of the kernel.
+  mlir::DenseElementsAttr constant() const;
 };
 
 /// An address in elements: offset + sum of stride[d] * dim d.

@@ -1,0 +1,16 @@
+// From a kernel function of burin ops (what outline-kernels leaves) to one of linalg on tensors, once for all targets.
+// Types lose their encodings and signs: sizes are index arguments, the meaning of integers is in the bodies. Must not
+// know a target; a catalogue op by name only where its lowering is `linalg` and it is not elementwise.
+#pragma once
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
+namespace burin::codegen {
+
+/// Whether every op of the kernel has a form in linalg (others implement LoopLowering or are matmuls).
+bool isLinalgKernel(mlir::func::FuncOp Kernel);
+
+/// Rewrites the function in place; it keeps its name, and `burin.shape` on arguments and results. Failure has been
+/// reported at the op.
+mlir::LogicalResult lowerToLinalg(mlir::func::FuncOp Kernel);
+
+}  // namespace burin::codegen
