@@ -167,7 +167,7 @@ def Burin_FloorOp : Burin_Unary<"floor"> {
   let dtypes = "float";
   let reference = "std::floor(x)";
   let lowering = "float: math::FloorOp(x)";
-  let derivative = "none: it is constant between whole numbers";
+  let derivative = "x: none";  // constant between whole numbers
 }
 
 // -- Comparison and choice -----------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <burin/composites.h>
 #include <burin/control.h>
 #include <burin/function.h>
+#include <burin/grad.h>
 #include <burin/ops.h>
 #include <burin/promotion.h>
 #include <burin/tensor.h>

@@ -1,0 +1,179 @@
+// The tape behind `grad`, and the session that the templates of grad.h drive. Rules live in frontend/rules; the order of
+// work and the accumulation of cotangents live here.
+#include "frontend/transform/gradient.h"
+
+#include <burin/grad.h>
+#include <burin/ops.h>
+
+#include "frontend/rules/rules.h"
+#include "frontend/trace/evaluate.h"
+#include "frontend/trace/recorder.h"
+
+namespace burin::detail {
+namespace {
+
+/// A cotangent may arrive in parts, one for each use of the value.
+class Cotangents {
+ public:
+  void add(const Tensor& value, const Tensor& part) {
+    auto [at, fresh] = parts_.try_emplace(identity(value), part);
+    if (!fresh) at->second = burin::add(at->second, part);
+  }
+  const Tensor* find(const Tensor& value) const {
+    auto at = parts_.find(identity(value));
+    return at == parts_.end() ? nullptr : &at->second;
+  }
+
+ private:
+  std::unordered_map<Identity, Tensor, IdentityHash> parts_;
+};
+
+std::string mnemonic(OpKind kind) { return std::string(op_info(kind).mnemonic); }
+
+Error no_derivative(OpKind kind) {
+  const OpInfo& info = op_info(kind);
+  Error e{ErrorCode::unsupported, mnemonic(kind) + ": it has no derivative", "no-derivative", {}, {}};
+  if (info.num_regions > 0) {
+    e.message = mnemonic(kind) + ": gradients do not pass through a recorded region yet";
+    e.hint = "take the gradient eagerly (outside burin::function), where control flow runs on values";
+  } else if (info.derivative.starts_with("none: ")) {
+    e.message += " (" + std::string(info.derivative.substr(6)) + ")";
+  }
+  return e;
+}
+
+std::vector<Content> contents(std::span<const Tensor> tensors) {
+  std::vector<Content> out;
+  for (const Tensor& t : tensors) out.push_back(HandleAccess::raw(t));
+  return out;
+}
+std::vector<Tensor> handles(std::span<const Content> contents) {
+  std::vector<Tensor> out;
+  out.reserve(contents.size());
+  for (const Content& c : contents) out.push_back(HandleAccess::make(c));
+  return out;
+}
+
+}  // namespace
+
+Tensor fresh_identity(const Tensor& t) {
+  Content c = HandleAccess::read(t);
+  // An op where somebody records or observes, so that the link to the old identity is kept.
+  if (c.node.get()->traced() || tapes_listen()) return dispatch(OpKind::cast, {Arg(t)}, Attributes{Attribute(t.dtype())}, promote_none);
+  return HandleAccess::make(make_eager(c.node.get()->value), c.weak);
+}
+
+GradientNotes::GradientNotes(std::span<const Tensor> sources) {
+  for (const Tensor& s : sources) descendants_.insert(identity(s));
+}
+
+bool GradientNotes::descends(const Tensor& t) const { return descendants_.contains(identity(t)); }
+
+bool GradientNotes::watches(std::span<const Tensor> values) const {
+  for (const Tensor& v : values)
+    if (descends(v)) return true;
+  return false;
+}
+
+void GradientNotes::note(const NotedOp& op) {
+  if (!watches(op.operands) && !watches(op.captures)) return;
+  bool flows = false;
+  for (const Tensor& r : op.results)
+    if (is_floating(r.dtype())) flows = descendants_.insert(identity(r)).second || flows;
+  if (!flows) return;  // integer and bool results carry no cotangent
+  steps_.push_back({op.kind, contents(op.operands), contents(op.results), op.attributes, op.call, op.where});
+}
+
+std::vector<Tensor> GradientNotes::step_cotangents(const Step& step, std::span<const Tensor> operands,
+                                                   std::span<const Tensor> results,
+                                                   std::span<const Tensor> cotangents) const {
+  if (step.call) {
+    // The graph runs again under a tape of its own, on the values that the call had.
+    std::vector<Tensor> inner;
+    for (const Tensor& t : operands) inner.push_back(fresh_identity(t));
+    GradientNotes notes(inner);
+    std::vector<Tensor> again;
+    {
+      TapeScope scope(notes);
+      again = handles(evaluate_graph(*step.call, contents(inner)));
+    }
+    return notes.backward(again, cotangents, inner);
+  }
+  rules::Vjp rule = rules::vjp_of(step.kind);
+  if (!rule) fail(no_derivative(step.kind), step.where);
+  auto wanted = std::make_unique<bool[]>(operands.size());
+  for (std::size_t i = 0; i < operands.size(); ++i)
+    wanted[i] = is_floating(operands[i].dtype()) && descends(operands[i]) && rules::differentiable(step.kind, i);
+  return rule({step.kind, operands, results, step.attributes}, cotangents, {wanted.get(), operands.size()});
+}
+
+std::vector<Tensor> GradientNotes::backward(std::span<const Tensor> results, std::span<const Tensor> cotangents,
+                                            std::span<const Tensor> sources) const {
+  Cotangents known;
+  for (std::size_t i = 0; i < results.size(); ++i)
+    if (is_floating(results[i].dtype())) known.add(results[i], cotangents[i]);
+  for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
+    SourceScope lines(step->where);  // what a gradient computes belongs to the line that it comes from
+    std::vector<Tensor> operands = handles(step->operands), outs = handles(step->results), gs(outs.size());
+    bool reached = false;
+    for (std::size_t i = 0; i < gs.size(); ++i)
+      if (const Tensor* g = known.find(outs[i])) {
+        gs[i] = *g;
+        reached = true;
+      }
+    if (!reached) continue;
+    for (std::size_t i = 0; i < gs.size(); ++i)
+      if (!gs[i].defined()) gs[i] = rules::zeros_like(outs[i]);
+    std::vector<Tensor> parts = step_cotangents(*step, operands, outs, gs);
+    for (std::size_t i = 0; i < parts.size(); ++i)
+      if (parts[i].defined() && descends(operands[i])) known.add(operands[i], parts[i]);
+  }
+  std::vector<Tensor> out;
+  for (const Tensor& s : sources) {
+    const Tensor* g = known.find(s);
+    out.push_back(g ? *g : rules::zeros_like(s));
+  }
+  return out;
+}
+
+// -- the session of grad.h ----------------------------------------------------------------------------------------
+
+struct GradientSession::State {
+  std::vector<Content> sources;
+  std::unique_ptr<GradientNotes> notes;
+  std::unique_ptr<TapeScope> scope;
+};
+
+GradientSession::GradientSession(const Leaves& sources, const std::source_location& where)
+    : state_(std::make_unique<State>()) {
+  for (std::size_t i = 0; i < sources.tensors.size(); ++i) {
+    Tensor& source = *sources.tensors[i];
+    const std::string& name = sources.paths[i];
+    if (!source.defined())
+      fail({ErrorCode::invalid_argument, "grad: '" + name + "' holds nothing", "undefined", {}, "assign it first"}, where);
+    if (!is_floating(source.dtype()))
+      fail({ErrorCode::invalid_argument,
+            "grad: '" + name + "' is " + to_string(source.type()) + "; a gradient needs f32, f64 or bf16", "dtype", {},
+            "cast it, or pass it as a later argument: the gradient is taken of the first one"}, where);
+    source = fresh_identity(source);
+    state_->sources.push_back(HandleAccess::raw(source));
+  }
+  state_->notes = std::make_unique<GradientNotes>(handles(state_->sources));
+  state_->scope = std::make_unique<TapeScope>(*state_->notes);
+}
+
+GradientSession::~GradientSession() = default;
+
+void GradientSession::finish(const Tensor& loss, const Leaves& sources, const std::source_location& where) {
+  state_->scope.reset();
+  if (!loss.defined() || loss.rank() != 0 || !is_floating(loss.dtype()))
+    fail({ErrorCode::invalid_argument,
+          "grad: the function returned " + (loss.defined() ? to_string(loss.type()) : "nothing") +
+              "; a gradient needs a scalar of f32, f64 or bf16",
+          "scalar-loss", {}, loss.defined() && loss.rank() != 0 ? "reduce it, for example with mean(...)" : ""}, where);
+  const Tensor one = cast(Tensor(1.0f), loss.dtype());
+  std::vector<Tensor> gradients = state_->notes->backward(std::span(&loss, 1), std::span(&one, 1), handles(state_->sources));
+  for (std::size_t i = 0; i < gradients.size(); ++i) *sources.tensors[i] = gradients[i];
+}
+
+}  // namespace burin::detail
