@@ -19,7 +19,7 @@ void emitRules(ArrayRef<OpDef> ops, raw_ostream &os) {
     if (op.derivative.kind != "formula")
       continue;
     os << "static std::vector<Tensor> vjp_" << op.mnemonic
-       << "(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool> wanted) {\n"
+       << "(const Primal& p, std::span<const Tensor> cotangents, [[maybe_unused]] std::span<const bool> wanted) {\n"
        << "  [[maybe_unused]] const Tensor& g = cotangents[0];\n  [[maybe_unused]] const Tensor& y = p.results[0];\n";
     for (auto [i, operand] : enumerate(op.operands))
       os << "  [[maybe_unused]] const Tensor& " << operand.name << " = p.operands[" << i << "];\n";
