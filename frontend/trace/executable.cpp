@@ -1,4 +1,4 @@
-// Executables: the referee's.
+// The referee as an executable: level `graph`.
 #include "frontend/trace/executable.h"
 
 #include "compiler/graph/interpret.h"
@@ -31,9 +31,5 @@ class Interpreted final : public Executable {
 }  // namespace
 
 std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph> g) { return std::make_shared<Interpreted>(std::move(g)); }
-
-Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph>, bool, ExecutableStats&) {
-  return Error{ErrorCode::unsupported, "libburin_compiler.so is not part of this build", "no-compiler", "", "call with level graph or eager"};
-}
 
 }  // namespace burin::detail

@@ -82,6 +82,12 @@ TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings)
 
 }  // namespace
 
+Error no_memory(const Graph& g, ValueId v, const TensorType& type) {
+  std::string op = g.is_op_result(v) ? std::string(op_info(g.op(g.defining_op(v)).kind).mnemonic) : g.name;
+  return {ErrorCode::device, op + ": no memory for the result " + burin::to_string(type) + " (" +
+              burin::to_string(type.shape.num_elements() * byte_size(type.dtype)) + " bytes)", "out-of-memory", "", ""};
+}
+
 void charge(std::size_t bytes) { spent.fetch_add(bytes, std::memory_order_relaxed); }
 void refund(std::size_t bytes) { spent.fetch_sub(bytes, std::memory_order_relaxed); }
 
@@ -341,7 +347,7 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
     made[i].type = bindings.empty() ? g.type(g.outputs()[i].value) : known_type(g.type(g.outputs()[i].value), bindings);
     made[i].buffer = Buffer::allocate(made[i].num_bytes());
     if (!made[i].buffer)
-      fail({ErrorCode::device, "out of memory: a result of type " + burin::to_string(made[i].type) + " does not fit", "out-of-memory", "", "use a smaller shape"}, f.where);
+      fail(no_memory(g, g.outputs()[i].value, made[i].type), f.where);
   }
   auto ok = executable_of(f, *e).run({inputs, count}, {made, m}, {sizes, e->key.names.size()});
   if (!ok) fail(std::move(ok.error()), f.where);

@@ -87,6 +87,9 @@ std::uint8_t current_level(const FunctionState&);
 // -- tracer.cpp
 std::shared_ptr<Entry> trace_entry(FunctionState&, Call&, Key, std::vector<std::string> paths, Call::TraceThunk, void* user);
 
+/// The words of the referee for a result that cannot be allocated.
+Error no_memory(const Graph&, ValueId, const TensorType&);
+
 // -- budget over all functions (function.cpp)
 void charge(std::size_t bytes);
 void refund(std::size_t bytes);

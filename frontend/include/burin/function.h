@@ -311,6 +311,34 @@ template <class F> class GenericFunction : public FunctionBase {
   std::shared_ptr<F> f_;
 };
 
+/// A function read from a file: its traces and the tensors that they captured; the callable is not needed.
+/// Thread safety: may be called from several threads.
+class BURIN_API LoadedFunction {
+ public:
+  /// The tensors of the arguments, as the saved function took them, in any trees; gives the results' tensors in order, then
+  /// those of by-reference parameters. Throws InvalidArgument where no saved trace has these types.
+  template <class... A> std::vector<Tensor> operator()(const A&... arguments) const {
+    std::vector<Tensor> leaves;
+    auto add = [&](const auto& x) {
+      detail::Stored<decltype(x)> tree = x;
+      for (auto* t : detail::leaves_of(tree).tensors) leaves.push_back(*t);
+    };
+    (add(arguments), ...);
+    return call(leaves);
+  }
+  std::vector<Tensor> call(std::span<const Tensor> leaves) const;
+  const std::string& name() const;
+  std::vector<std::shared_ptr<const Graph>> graphs() const;
+
+ private:
+  friend BURIN_API LoadedFunction load(const std::string&, Level);
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+/// Reads what FunctionBase::save wrote. Throws InvalidArgument for a file that is missing, truncated or corrupted.
+/// Example: `auto mlp = load("mlp.burin");  Tensor y = mlp(params, x)[0];`
+BURIN_API LoadedFunction load(const std::string& file, Level level = Level::full);
+
 /// Makes a callable of tensors into a function: each call looks up the trace for its signature, traces and compiles where there
 /// is none, and runs it. Any nesting of tensors, aggregates, tuples, arrays, vectors, maps and optionals may be given and
 /// returned. Numbers, bools, enums and strings among the parameters are static: each value is a trace of its own; a number for
