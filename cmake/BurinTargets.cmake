@@ -185,7 +185,7 @@ function(burin_test folder)
   foreach(source IN LISTS sources)
     cmake_path(GET source STEM stem)
     # `-#` (filenames as tags) tags each case with its file: one ctest entry a file, whatever its cases are called.
-    add_test(NAME "${folder}/${stem}" COMMAND ${name} "-#" "[#${stem}]" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
+    add_test(NAME "${folder}/${stem}" COMMAND ${name} -w NoTests "-#" "[#${stem}]" WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}")
     burin_test_labels("${folder}/${stem}" ${folder})
   endforeach()
 endfunction()

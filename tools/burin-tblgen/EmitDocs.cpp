@@ -44,7 +44,8 @@ void emitDocs(ArrayRef<OpDef> ops, raw_ostream &os) {
        << " | " << op.fusion << " | " << (op.effects.empty() ? "–" : join(op.effects, ", ")) << " |\n";
   }
   os << "\nDtype classes: `any`; `numeric` (all but `bool`); `float` " << dtypeSetText(0xe0) << "; `int` and `index` "
-     << dtypeSetText(0x1e) << ". Operands of the classes `any numeric float int` share one dtype.\n";
+     << dtypeSetText(0x1e) << ". Operands of the classes `any numeric float int` share one dtype.\n"
+     << "Batching and precision say what `vmap` and mixed precision are to do; neither exists yet.\n";
   std::string family;
   for (const OpDef &op : ops) {
     if (op.family != family)

@@ -4,6 +4,8 @@
 #include "tools/burin-tblgen/Catalogue.h"
 #include "tools/burin-tblgen/Text.h"
 
+#include "llvm/ADT/StringExtras.h"
+
 using namespace llvm;
 
 namespace burin::tblgen {
@@ -50,15 +52,30 @@ void emitRules(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << "    default: return true;\n  }\n}\n";
 }
 
+namespace {
+
+/// What a line's comment says y is: `[2, 3]` of `Tensor y = ...;  // [2, 3]; also a + b`. Empty where it says nothing.
+std::string shownValue(StringRef line) {
+  auto [code, comment] = line.split("//");
+  comment = comment.split(';').first.trim();
+  bool value = comment.starts_with("[") || (!comment.empty() && isDigit(comment.front()));
+  return code.trim().starts_with("Tensor y = ") && value ? comment.str() : "";
+}
+
+} // namespace
+
 void emitExamples(ArrayRef<OpDef> ops, raw_ostream &os) {
-  os << banner("every op's example, as a test case");
+  os << banner("every op's example, as a test case that checks the value its comment shows");
   for (const OpDef &op : ops) {
-    os << "\nTEST_CASE(\"the example of " << op.mnemonic << " compiles and runs\") {\n";
+    os << "\nTEST_CASE(\"the example of " << op.mnemonic << " compiles, runs and shows what it gives\") {\n";
     SmallVector<StringRef> lines;
     StringRef(op.example).split(lines, '\n');
-    for (StringRef line : lines)
+    std::string shown;
+    for (StringRef line : lines) {
       os << "  " << line.trim() << "\n";
-    os << "  SUCCEED();\n}\n";
+      shown += shownValue(line);
+    }
+    os << (shown.empty() ? "  SUCCEED();\n}\n" : "  check_shown(y, " + quoted(shown) + ");\n}\n");
   }
 }
 

@@ -29,7 +29,7 @@ const TableGen::Emitter::Opt generators[] = {
     {"gen-ops-header", generate<emitOpsHeader>, "frontend/include/burin/ops.h: the public functions"},
     {"gen-ops-source", generate<emitOpsSource>, "frontend/ops.inc: their bodies"},
     {"gen-rules", generate<emitRules>, "frontend/rules/Formulas.inc: derivatives from formulas"},
-    {"gen-examples", generate<emitExamples>, "tests/frontend/examples.inc: every example as a test case"},
+    {"gen-examples", generate<emitExamples>, "tests/frontend/op_examples.inc: every example as a test case"},
     {"gen-docs", generate<emitDocs>, "docs/ops.md"},
 };
 

@@ -1,0 +1,21 @@
+// The NumPy-made cases through the frontend's dispatch, as a user's eager call runs them.
+#include "frontend/trace/dispatch.h"
+#include "frontend/trace/node.h"
+#include "tests/support/goldens.h"
+
+using namespace burin;
+using namespace burin::test;
+
+TEST_CASE("eager ops compute what NumPy computes") {
+  check_goldens([](OpKind kind, std::span<const HostTensor> inputs, const Attributes& attributes) -> Result<std::vector<HostTensor>> {
+    std::vector<Tensor> tensors;
+    for (const HostTensor& input : inputs) tensors.push_back(burin::detail::HandleAccess::make(burin::detail::make_eager(input)));
+    std::vector<Arg> args(tensors.begin(), tensors.end());
+    try {
+      Tensor y = burin::detail::dispatch(kind, args, attributes, burin::detail::promote_none);
+      return std::vector<HostTensor>{burin::detail::HandleAccess::node(y).get()->value};
+    } catch (const BurinError& e) {
+      return e.error;
+    }
+  });
+}
