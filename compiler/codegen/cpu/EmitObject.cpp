@@ -11,6 +11,7 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
@@ -29,7 +30,7 @@ Error internalError(std::string Message) {
 /// One target machine with its passes, used by one thread at a time.
 class Generator {
 public:
-  static Result<std::unique_ptr<Generator>> create(const CpuTarget &Target) {
+  static Result<std::unique_ptr<Generator>> create(const CpuTarget &Target, EmitOptions::Code Shape) {
     std::string Message;
     llvm::Triple Triple(Target.Triple);
     const llvm::Target *Backend = llvm::TargetRegistry::lookupTarget(Triple, Message);
@@ -41,7 +42,16 @@ public:
                                                   llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
     if (!G->Machine)
       return internalError("codegen: no target machine for " + Target.Cpu);
-    if (G->Machine->addPassesToEmitFile(G->Passes, G->Stream, nullptr, llvm::CodeGenFileType::ObjectFile))
+    // Emitted loops carry their pointers already; strength reduction would take a third of code generation to find that
+    // out. It can be left out in no other way than by LLVM's option, which is read while the passes are being set up.
+    static std::mutex Building;
+    std::lock_guard Lock(Building);
+    auto *NoStrengthReduction = static_cast<llvm::cl::opt<bool> *>(llvm::cl::getRegisteredOptions()["disable-lsr"]);
+    bool Before = NoStrengthReduction->getValue();
+    NoStrengthReduction->setValue(Before || Shape == EmitOptions::Code::vector);
+    bool Failed = G->Machine->addPassesToEmitFile(G->Passes, G->Stream, nullptr, llvm::CodeGenFileType::ObjectFile);
+    NoStrengthReduction->setValue(Before);
+    if (Failed)
       return internalError("codegen: the target cannot write object files");
     return G;
   }
@@ -86,28 +96,28 @@ private:
   llvm::legacy::PassManager Passes;
 };
 
-/// The process's idle generators, by target.
+/// The process's idle generators, by target and kind of code.
 class GeneratorPool {
 public:
   GeneratorPool() {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
   }
-  Result<std::unique_ptr<Generator>> lease(const CpuTarget &Target) {
+  Result<std::unique_ptr<Generator>> lease(const CpuTarget &Target, EmitOptions::Code Shape) {
     {
       std::lock_guard Lock(Mutex);
-      auto &Free = Idle[Target.Cpu + ";" + Target.Features];
+      auto &Free = Idle[{Target.Cpu + ";" + Target.Features, Shape}];
       if (!Free.empty()) {
         auto G = std::move(Free.back());
         Free.pop_back();
         return G;
       }
     }
-    return Generator::create(Target);
+    return Generator::create(Target, Shape);
   }
-  void giveBack(const CpuTarget &Target, std::unique_ptr<Generator> G) {
+  void giveBack(const CpuTarget &Target, EmitOptions::Code Shape, std::unique_ptr<Generator> G) {
     std::lock_guard Lock(Mutex);
-    Idle[Target.Cpu + ";" + Target.Features].push_back(std::move(G));
+    Idle[{Target.Cpu + ";" + Target.Features, Shape}].push_back(std::move(G));
   }
   static GeneratorPool &instance() {
     static GeneratorPool *Pool = new GeneratorPool;  // outlives every static that might still compile at exit
@@ -116,7 +126,7 @@ public:
 
 private:
   std::mutex Mutex;
-  std::map<std::string, std::vector<std::unique_ptr<Generator>>> Idle;
+  std::map<std::pair<std::string, EmitOptions::Code>, std::vector<std::unique_ptr<Generator>>> Idle;
 };
 
 /// Objects are mapped by a loader that resolves these and nothing else.
@@ -161,7 +171,7 @@ Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTar
   EmitTimes Unused;
   EmitTimes &T = Times ? *Times : Unused;
   Stopwatch Watch;
-  auto Leased = GeneratorPool::instance().lease(Target);
+  auto Leased = GeneratorPool::instance().lease(Target, Options.Shape);
   if (!Leased)
     return Leased.error();
   Generator &G = **Leased;
@@ -181,7 +191,7 @@ Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTar
   T.Optimise += Watch.lap();
   std::vector<std::uint8_t> Object = G.generate(*M);
   T.Codegen += Watch.lap();
-  GeneratorPool::instance().giveBack(Target, std::move(*Leased));
+  GeneratorPool::instance().giveBack(Target, Options.Shape, std::move(*Leased));
 
   if (auto Checked = checkSymbols(Object); !Checked)
     return Checked.error();

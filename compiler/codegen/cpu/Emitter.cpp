@@ -159,6 +159,9 @@ unsigned Emitter::alignmentOf(const Buffer &M) const {
 Value Emitter::address(const Buffer &M, Value Index) {
   if (auto C = constantOf(Index); C && *C == 0)
     return M.Base;
+  if (auto C = constantOf(Index); C && llvm::isInt<32>(*C))
+    return LLVM::GEPOp::create(B, M.Base.getType(), M.Element, M.Base,
+                               ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(*C)}, LLVM::GEPNoWrapFlags::inbounds);
   return LLVM::GEPOp::create(B, M.Base.getType(), M.Element, M.Base, ArrayRef<LLVM::GEPArg>{Index},
                              LLVM::GEPNoWrapFlags::inbounds);
 }

@@ -1,6 +1,6 @@
 // The blocked matrix product: B is packed into panels [k][NR] that stay in L2, A into a micro-panel that stays in L1,
 // and one register tile of MR x NR accumulators runs over k (Goto and van de Geijn, "Anatomy of High-Performance Matrix
-// Multiplication", 2008). One k loop serves every shape: packing pads k, ragged tiles leave through a small tile in
+// Multiplication", 2008). One k loop serves every shape: ragged tiles leave through a small tile in
 // scratch. So sizes may be operands, there are no masks in the hot path, and there is one body to compile.
 #include "compiler/codegen/cpu/GemmProblem.h"
 
@@ -19,7 +19,6 @@ struct Plan {
   int64_t NC;                ///< columns packed at once
   bool OneKBlock = false;    ///< known when compiling
   bool InterleaveA = false;  ///< A's micro-panel is [k][MRPadded], else [MR][KC + pad]
-  static constexpr int64_t KU = 2;  ///< unrolling of the k loop; packing pads k to it
 
   int64_t paddedMR() const { return roundUp(MR, Lanes); }
   int64_t rowStrideA() const { return roundUp(KC, Lanes) + 16; }  // + 16: rows of a power-of-two KC would collide in L1
@@ -31,11 +30,13 @@ int64_t chooseRows(const MatmulProblem &P, const CpuTarget &T, bool Fma, int64_t
   int64_t Most = std::min<int64_t>(Accumulators / NV, T.NumVectorRegisters >= 32 ? 14 : 6);
   if (!P.M.isStatic())
     return std::min<int64_t>(Most, 8);  // batches are powers of two, or one row: waste less
+  // A tile costs its multiply-adds, and loads that hide behind them less well where two start in each cycle; fewer chains
+  // than the units' latency leave them idle. Measured on Zen 4: 8 x 32 and 14 x 32 run alike, what M wastes decides.
+  double Overhead = T.VectorFmasPerCycle > 1 ? 1.0 : 0.1;
   int64_t M = std::max<int64_t>(P.M.value(), 1), Best = Most;
   double BestCost = 1e30;
   for (int64_t R = Most; R >= 1; --R)
-    // A tile costs its multiply-adds and, overlapped in part, its loads; too few chains do not fill the units.
-    if (double Cost = ceilDiv(M, R) * (std::max<double>(R * NV, 8) + 0.2 * NV); Cost < BestCost * 0.999)
+    if (double Cost = ceilDiv(M, R) * (std::max<double>(R * NV, 8) + Overhead); Cost < BestCost)
       Best = R, BestCost = Cost;
   return Best;
 }
@@ -52,7 +53,7 @@ Plan choosePlan(const MatmulProblem &P, const CpuTarget &T, Type Compute) {
   if (P.K.isStatic()) {
     int64_t K = std::max<int64_t>(P.K.value(), 1);
     int64_t Blocks = P.roundsOnStore() ? 1 : ceilDiv(K, MostK);
-    Q.KC = roundUp(ceilDiv(K, Blocks), Plan::KU);
+    Q.KC = ceilDiv(K, Blocks);
     Q.OneKBlock = Blocks == 1;
   } else if (P.roundsOnStore()) {
     Q.OneKBlock = true;
@@ -103,7 +104,7 @@ public:
   void emit() {
     Tiles = E.ceilDiv(Ops.M, Q.MR);
     Value Columns = E.ceilDiv(Ops.N, Q.NC);
-    KCap = Q.KC > 0 ? E.index(Q.KC) : E.max(roundUpK(Ops.K), E.index(Plan::KU));
+    KCap = Q.KC > 0 ? E.index(Q.KC) : E.max(Ops.K, E.index(1));
     openScratch();
     if (P.Batch.empty())
       return columns(Kernel.begin(), Kernel.end());
@@ -129,8 +130,6 @@ private:
   bool NRagged, MRagged;
   Value Tiles, KCap;
   Buffer PackedA, PackedB, Tile;
-
-  Value roundUpK(Value K) { return E.mul(E.ceilDiv(K, Plan::KU), Plan::KU); }
 
   void openScratch() {
     int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
@@ -160,7 +159,7 @@ private:
       Value Step = E.index(Q.KC);
       if (!P.K.isStatic()) {  // blocks of equal size, known here only; at least one, so that K = 0 stores zeros
         Value Blocks = E.ceilDiv(E.max(Ops.K, E.index(1)), Q.KC);
-        Step = E.max(roundUpK(E.div(E.add(Ops.K, E.add(Blocks, -1)), Blocks)), E.index(Plan::KU));
+        Step = E.max(E.div(E.add(Ops.K, E.add(Blocks, -1)), Blocks), E.index(1));
       }
       E.loop(E.index(0), E.max(Ops.K, E.index(1)), Step, ValueRange{}, [&](Value Pc, ValueRange) {
         kBlock(J, JEnd, T0, T1, Pc, E.min(E.sub(Ops.K, Pc), Step));
@@ -170,7 +169,6 @@ private:
   }
 
   void kBlock(Value J, Value JEnd, Value T0, Value T1, Value Pc, Value Kc) {
-    Value KcPadded = P.K.isStatic() && P.K.value() % Plan::KU == 0 ? Kc : roundUpK(Kc);
     if (P.RhsTransposed)
       packTransposed(Ops.B, Ops.K, J, JEnd, Ops.N, Pc, Kc, PackedB, Q.NR, E.mul(KCap, Q.NR));
     else
@@ -178,23 +176,23 @@ private:
     E.loop(T0, T1, 1, [&](Value T) {
       Value I = E.mul(T, Q.MR);
       if (P.LhsTransposed)
-        packColumnsOfA(I, Pc, Kc, KcPadded);
+        packColumnsOfA(I, Pc, Kc);
       else if (Q.InterleaveA)
         packTransposed(Ops.A, Ops.K, I, E.add(I, Q.paddedMR()), Ops.M, Pc, Kc, PackedA, Q.paddedMR(), Value());
       else
         packRowsOfA(I, Pc, Kc);
       E.loop(J, JEnd, Q.NR, [&](Value Column) {
-        microTile(I, Column, E.mul(E.sub(Column, J), KCap), Pc, Kc, KcPadded);
+        microTile(I, Column, E.mul(E.sub(Column, J), KCap), Pc, Kc);
       });
     });
   }
 
   // -- packing ---------------------------------------------------------------------------------------------------
   // B[Pc.., J..JEnd) -> panels [panel][k][NR]. Rows are the outer loop: B is read in long runs (hardware prefetch, few
-  // TLB misses), the destination is in cache. Columns beyond N and the row that pads k are zero.
+  // TLB misses), the destination is in cache. Columns beyond N are zero.
   void packRowsOfB(Value J, Value JEnd, Value Pc, Value Kc) {
     Value JFull = NRagged ? E.add(J, E.mul(E.div(E.sub(JEnd, J), Q.NR), Q.NR)) : JEnd;
-    auto copy = [&](Value K, int64_t Rows, bool PadRow) {
+    auto copy = [&](Value K, int64_t Rows) {
       auto panel = [&](Value Column, ArrayRef<Value> Masks) {
         Value To = E.add(E.mul(E.sub(Column, J), KCap), E.mul(K, Q.NR));
         for (int64_t R = 0; R < Rows; ++R) {
@@ -203,8 +201,6 @@ private:
             E.storeVector(loadCompute(E, P, Ops.B, E.add(From, V * Q.Lanes), Q.Lanes, Masks.empty() ? Value() : Masks[V]),
                           PackedB, E.add(To, R * Q.NR + V * Q.Lanes));
         }
-        for (int64_t V = 0; PadRow && V < Q.NV; ++V)
-          E.storeVector(E.zero(Vector), PackedB, E.add(To, Rows * Q.NR + V * Q.Lanes));
       };
       E.loop(J, JFull, Q.NR, [&](Value Column) { panel(Column, {}); });
       if (NRagged)
@@ -215,15 +211,15 @@ private:
           panel(JFull, Masks);
         });
     };
-    bool Odd = !P.K.isStatic() || P.K.value() % 2 != 0;
+    bool Odd = !P.K.isStatic() || P.K.value() % 2 != 0 || Q.KC % 2 != 0;
     Value KEven = Odd ? E.mul(E.div(Kc, 2), 2) : Kc;
-    E.loop(E.index(0), KEven, 2, [&](Value K) { copy(K, 2, false); });
+    E.loop(E.index(0), KEven, 2, [&](Value K) { copy(K, 2); });
     if (Odd)
-      E.when(E.less(KEven, Kc), [&] { copy(KEven, 1, true); });
+      E.when(E.less(KEven, Kc), [&] { copy(KEven, 1); });
   }
 
   // Rows of A -> [MR][KC + pad], each contiguous: the micro-tile broadcasts scalars from constant displacements. Rows
-  // beyond M repeat the last one (their results are dropped); k is padded with zeros.
+  // beyond M repeat the last one (their results are dropped).
   void packRowsOfA(Value I, Value Pc, Value Kc) {
     Value KFull = E.mul(E.div(Kc, Q.Lanes), Q.Lanes);
     bool KRagged = !P.K.isStatic() || P.K.value() % Q.Lanes != 0 || Q.KC % Q.Lanes != 0;
@@ -244,7 +240,7 @@ private:
   }
 
   // A as stored [K, M]: row k of the panel is contiguous there.
-  void packColumnsOfA(Value I, Value Pc, Value Kc, Value KcPadded) {
+  void packColumnsOfA(Value I, Value Pc, Value Kc) {
     int64_t Vectors = Q.paddedMR() / Q.Lanes;
     Values Masks;
     for (int64_t V = 0; V < Vectors; ++V)
@@ -255,14 +251,10 @@ private:
         E.storeVector(loadCompute(E, P, Ops.A, E.add(From, V * Q.Lanes), Q.Lanes, Masks[V]), PackedA,
                       E.add(E.mul(K, Q.paddedMR()), V * Q.Lanes));
     });
-    E.loop(Kc, KcPadded, 1, [&](Value K) {
-      for (int64_t V = 0; V < Vectors; ++V)
-        E.storeVector(E.zero(Vector), PackedA, E.add(E.mul(K, Q.paddedMR()), V * Q.Lanes));
-    });
   }
 
   // Rows [First, End) of a matrix with `Stride` elements a row, columns [Pc, Pc + Kc) -> panels [k][Width], `PanelStride`
-  // apart: tiles of Lanes x Lanes. Rows from Limit on repeat row Limit - 1; k is padded with zeros.
+  // apart: tiles of Lanes x Lanes. Rows from Limit on repeat row Limit - 1.
   void packTransposed(const Buffer &From, Value Stride, Value First, Value End, Value Limit, Value Pc, Value Kc,
                       const Buffer &To, int64_t Width, Value PanelStride) {
     Value KFull = E.mul(E.div(Kc, Q.Lanes), Q.Lanes);
@@ -289,34 +281,42 @@ private:
   }
 
   // -- the register tile -----------------------------------------------------------------------------------------
-  Values accumulate(Value B0, Value KcPadded) {
+  Values accumulate(Value B0, Value Kc) {
     int64_t RowStride = Q.InterleaveA ? 1 : Q.rowStrideA(), KStride = Q.InterleaveA ? Q.paddedMR() : 1;
-    Values Zeros(Q.MR * Q.NV, E.zero(Vector));
-    return E.loop(E.index(0), KcPadded, Plan::KU, Zeros, [&](Value K, ValueRange Carried) {
+    // The two pointers are carried, so that every address in the loop is a register and a constant.
+    Values Init(Q.MR * Q.NV, E.zero(Vector));
+    Init.push_back(PackedA.Base);
+    Init.push_back(E.address(PackedB, B0));
+    Values Final = E.loop(E.index(0), Kc, 1, Init, [&](Value, ValueRange Carried) {
       Values Sum(Carried.begin(), Carried.end());
-      Value A = E.mul(K, KStride), B = E.add(B0, E.mul(K, Q.NR));
-      for (int64_t U = 0; U < Plan::KU; ++U) {
-        Values Columns;
+      Buffer A = PackedA, B = PackedB;
+      B.Base = Sum.pop_back_val();
+      A.Base = Sum.pop_back_val();
+      Values Columns;
+      for (int64_t V = 0; V < Q.NV; ++V)
+        Columns.push_back(E.loadVector(Vector, B, E.index(V * Q.Lanes)));
+      for (int64_t R = 0; R < Q.MR; ++R) {
+        Value Element = E.splat(E.load(A, E.index(R * RowStride)), Vector);
         for (int64_t V = 0; V < Q.NV; ++V)
-          Columns.push_back(E.loadVector(Vector, PackedB, E.add(B, U * Q.NR + V * Q.Lanes)));
-        for (int64_t R = 0; R < Q.MR; ++R) {
-          Value Element = E.splat(E.load(PackedA, E.add(A, R * RowStride + U * KStride)), Vector);
-          for (int64_t V = 0; V < Q.NV; ++V)
-            Sum[R * Q.NV + V] = E.multiplyAdd(Element, Columns[V], Sum[R * Q.NV + V]);
-        }
+          Sum[R * Q.NV + V] = E.multiplyAdd(Element, Columns[V], Sum[R * Q.NV + V]);
       }
+      Sum.push_back(E.address(A, E.index(KStride)));
+      Sum.push_back(E.address(B, E.index(Q.NR)));
       return Sum;
     });
+    Final.pop_back_n(2);
+    return Final;
   }
 
-  void microTile(Value I, Value Column, Value B0, Value Pc, Value Kc, Value KcPadded) {
+  void microTile(Value I, Value Column, Value B0, Value Pc, Value Kc) {
     Value C0 = E.add(E.mul(I, Ops.N), Column);
     auto at = [&](int64_t R, int64_t V) { return E.add(E.add(C0, E.mul(Ops.N, R)), V * Q.Lanes); };
-    if (!Q.OneKBlock || Q.MR * Q.NV >= 16)
-      for (int64_t R = 0; R < Q.MR; ++R)
+    if (Q.MR * Q.NV >= 8)
+      E.loop(E.index(0), E.index(Q.MR), 1, [&](Value R) {
         for (int64_t V = 0; V < Q.NV; ++V)
-          E.prefetch(Ops.C, at(R, V));
-    Values Sum = accumulate(B0, KcPadded);
+          E.prefetch(Ops.C, E.add(E.add(C0, E.mul(R, Ops.N)), V * Q.Lanes));
+      });
+    Values Sum = accumulate(B0, Kc);
 
     auto whole = [&] {
       eachVariant(Pc, Kc, [&](bool Add, bool Last) {

@@ -20,6 +20,7 @@ struct CpuTarget {
 
   int VectorBits = 128;
   int NumVectorRegisters = 16;
+  int VectorFmasPerCycle = 2;  ///< full-width ones that one core starts
   bool Fma = false;          ///< fused multiply-add instructions for f32 and f64
   bool MaskedMemory = false; ///< masked loads and stores cost about as much as plain ones
 
