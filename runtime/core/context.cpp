@@ -6,7 +6,6 @@
 #include "runtime/device/cpu/scratch.h"
 #include "runtime/device/cpu/thread_pool.h"
 
-#include <atomic>
 #include <cstddef>
 #include <mutex>
 #include <new>
@@ -42,7 +41,7 @@ void parallel_for(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffer
 
 void* scratch_for(burin_rt_ctx* ctx, int64_t bytes) {
   void* p = scratch(bytes, kernel_depth());
-  if (!p) std::atomic_ref(ctx->status).store(BURIN_RT_OUT_OF_MEMORY, std::memory_order_relaxed);
+  if (!p) ctx->fault_at(ctx, BURIN_RT_FAULT_OUT_OF_MEMORY, -1, 0, bytes);
   return p;
 }
 
@@ -153,7 +152,6 @@ extern "C" burin_rt_ctx* burin_rt_ctx_acquire(uint32_t num_threads) {
   c->abi.profile_begin = profiling ? profile_begin : nullptr;
   c->abi.profile_end = profiling ? profile_end : nullptr;
   c->abi.fault = {};
-  c->abi.status = BURIN_RT_OK;
   return &c->abi;
 }
 

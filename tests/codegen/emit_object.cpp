@@ -115,6 +115,10 @@ TEST_CASE("kernels reach scratch and faults through the context") {
   Kernel(Buffers, nullptr, 5, 9, Runtime.ctx());
   burin_rt_fault Fault = Runtime.ctx()->fault;
   CHECK((Fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE && Fault.op == 7 && Fault.index == 5 && Fault.value == 9));
+  Out = 0;
+  Runtime.ctx()->scratch = [](burin_rt_ctx *, int64_t) -> void * { return nullptr; };
+  Kernel(Buffers, nullptr, 5, 9, Runtime.ctx());
+  CHECK(Out == 0);  // without memory it leaves at once
 }
 
 TEST_CASE("bf16 is rounded to nearest even and keeps NaN and denormals") {

@@ -183,7 +183,7 @@ TEST_CASE("arena requests are separate, aligned, and the first block is kept for
   CHECK(ctx->arena(ctx, 0) != nullptr);
 }
 
-TEST_CASE("each worker has scratch of its own, and exhaustion is a status") {
+TEST_CASE("each worker has scratch of its own, and exhaustion is a fault") {
   auto fill = [](void* const* buffers, const std::int64_t*, std::int64_t begin, std::int64_t end, burin_rt_ctx* ctx) {
     auto* sums = static_cast<std::int64_t*>(buffers[0]);
     for (std::int64_t i = begin; i < end; ++i) {
@@ -198,8 +198,9 @@ TEST_CASE("each worker has scratch of its own, and exhaustion is a status") {
   Context ctx;
   ctx->parallel_for(ctx, fill, buffers, nullptr, 300, 1);
   for (std::size_t i = 0; i < sums.size(); ++i) CHECK(sums[i] == static_cast<std::int64_t>(i) * 1000);
-  CHECK(ctx->status == BURIN_RT_OK);
+  CHECK(ctx->fault.kind == BURIN_RT_FAULT_NONE);
   CHECK(ctx->scratch(ctx, std::int64_t{1} << 55) == nullptr);
-  CHECK(ctx->status == BURIN_RT_OUT_OF_MEMORY);
+  CHECK(ctx->fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY);
+  CHECK(ctx->fault.value == std::int64_t{1} << 55);
   CHECK(ctx->scratch(ctx, 64) != nullptr);
 }

@@ -113,7 +113,19 @@ KernelBuilder::KernelBuilder(ModuleOp Module, StringRef Name, ArrayRef<Type> Ele
 }
 
 Buffer KernelBuilder::scratch(Value Bytes, Type Element) {
-  return Buffer(rt::scratch(E, Ctx, Bytes), Element, BURIN_RT_ALIGNMENT);
+  Value Memory = rt::scratch(E, Ctx, Bytes);
+  Value Null = LLVM::ZeroOp::create(E.B, Memory.getType());
+  Value Exhausted = E.compare(LLVM::ICmpPredicate::eq, Memory, Null);
+  // The runtime has recorded the fault; the kernel has only to leave.
+  Block *Here = E.B.getInsertionBlock();
+  assert(Here->getParentOp() == Func && "scratch is asked for outside of loops");
+  Block *Leave = E.B.createBlock(&Func.getBody(), Func.getBody().end());
+  LLVM::ReturnOp::create(E.B, ValueRange{});
+  Block *Go = E.B.createBlock(&Func.getBody(), Func.getBody().end());
+  E.B.setInsertionPointToEnd(Here);
+  LLVM::CondBrOp::create(E.B, Exhausted, Leave, ValueRange{}, Go, ValueRange{});
+  E.B.setInsertionPointToStart(Go);
+  return Buffer(Memory, Element, BURIN_RT_ALIGNMENT);
 }
 
 LLVM::LLVMFuncOp KernelBuilder::finish() {

@@ -44,7 +44,8 @@ typedef enum burin_rt_fault_kind {
   BURIN_RT_FAULT_ASSERTION = 2,
   BURIN_RT_FAULT_NAN = 3,                /* check mode only */
   BURIN_RT_FAULT_DIVISION_BY_ZERO = 4,   /* check mode only */
-  BURIN_RT_FAULT_TRIP_COUNT = 5          /* a while that exceeds its max_trips */
+  BURIN_RT_FAULT_TRIP_COUNT = 5,         /* a while that exceeds its max_trips */
+  BURIN_RT_FAULT_OUT_OF_MEMORY = 6       /* a kernel found no scratch; op: -1, value: the bytes */
 } burin_rt_fault_kind;
 
 /* The first fault of a call in program order: the least (op, index). `op` is the position of the op in its graph. */
@@ -63,7 +64,8 @@ typedef void (*burin_rt_kernel)(void* const* buffers, const int64_t* sizes, int6
                                 burin_rt_ctx* ctx);
 
 /* Host program ABI, the entry of an image. `buffers`: inputs in signature order, constants, then results;
- * `sizes`: values of the entry's named sizes. Returns a burin_rt_status; a fault is left in ctx->fault. */
+ * `sizes`: values of the entry's named sizes. Returns a burin_rt_status; a fault is left in ctx->fault. The
+ * caller looks there even after OK: a program without faulting ops does not, yet its kernels may lack memory. */
 typedef int32_t (*burin_rt_entry)(void* const* buffers, const int64_t* sizes, burin_rt_ctx* ctx);
 
 struct burin_rt_ctx {
@@ -75,7 +77,7 @@ struct burin_rt_ctx {
   void (*parallel_for)(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffers, const int64_t* sizes,
                        int64_t blocks, int64_t grain);
   /* The calling worker's scratch, at least `bytes`, 64-byte aligned, valid until the kernel returns or asks again: one
-   * request a kernel. Null when memory is exhausted: `status` then says so, and the kernel returns at once. */
+   * request a kernel. Null when memory is exhausted: a fault is recorded, and the kernel returns at once. */
   void* (*scratch)(burin_rt_ctx* ctx, int64_t bytes);
   /* Memory for planned temporaries, at least `bytes`, 64-byte aligned, each request its own, all valid until the call
    * ends: ask once at entry, not in loops. Null when memory is exhausted: the host program returns OUT_OF_MEMORY. */
@@ -89,7 +91,6 @@ struct burin_rt_ctx {
   void (*profile_begin)(burin_rt_ctx* ctx, const char* name);
   void (*profile_end)(burin_rt_ctx* ctx);
   burin_rt_fault fault;
-  int32_t status;    /* burin_rt_status: OUT_OF_MEMORY when a scratch request failed; read after parallel_for */
   void* user;        /* belongs to burin_rt */
 };
 
