@@ -12,14 +12,14 @@ namespace burin::detail {
 Named::Named(const vars& v) {
   auto& r = context();
   for (auto& [name, t] : v.list()) {
-    r.names[t] = name;
+    r.give_name(t, name);
     handles_.push_back(t);
   }
 }
 Named::Named(const Leaves& l) {
   auto& r = context();
   for (std::size_t i = 0; i < l.paths.size(); ++i) {
-    r.names[l.tensors[i]] = l.paths[i];
+    r.give_name(l.tensors[i], l.paths[i]);
     handles_.push_back(l.tensors[i]);
   }
 }

@@ -13,7 +13,7 @@ namespace burin::detail {
 
 namespace {
 
-constexpr std::size_t inline_operands = 8;
+constexpr std::size_t inline_operands = 4;
 
 // Operands on the stack for all but very variadic ops.
 template <class T> class Few {

@@ -17,8 +17,8 @@ namespace detail {
 namespace {
 
 constexpr std::uint8_t no_level = 255;
-constinit thread_local std::uint8_t level_override = no_level;
-constinit thread_local bool no_retrace = false;
+constinit thread_local std::uint8_t level_override __attribute__((tls_model("initial-exec"))) = no_level;
+constinit thread_local bool no_retrace __attribute__((tls_model("initial-exec"))) = false;
 
 // The entries that this thread used last. A hit reads them and writes nothing that another thread sees.
 struct Remembered {
@@ -28,8 +28,22 @@ struct Remembered {
 struct Memory {
   std::array<Remembered, 64> slots;
 };
-thread_local Memory memory;
-Remembered& remembered(const FunctionState& f) { return memory.slots[f.number % memory.slots.size()]; }
+// Reached through a variable without a destructor: no check on each call of whether it has been built.
+constinit thread_local Memory* memory __attribute__((tls_model("initial-exec"))) = nullptr;
+struct MemoryOwner {
+  Memory own;
+  MemoryOwner() { memory = &own; }
+  ~MemoryOwner() { memory = nullptr; }
+};
+Memory& make_memory() {
+  static thread_local MemoryOwner owner;
+  if (!memory) memory = &owner.own;
+  return *memory;
+}
+Remembered& remembered(const FunctionState& f) {
+  Memory& m = memory ? *memory : make_memory();
+  return m.slots[f.number % m.slots.size()];
+}
 
 // All entries of all functions share one budget; a function over it gives up its oldest entries when it next traces.
 constexpr std::size_t budget = std::size_t{1} << 30;

@@ -73,7 +73,7 @@ void index_names(Key& key, KeyField& f) {
 std::string to_string(const KeyField& f) {
   switch (f.kind) {
     case Leaf::Kind::tensor: return to_string(f.tensor) + (f.weak ? " (weak)" : "");
-    case Leaf::Kind::length: return std::to_string(f.bits) + " elements";
+    case Leaf::Kind::length: return std::to_string(f.bits) + (f.bits == 1 ? " element" : " elements");
     case Leaf::Kind::host: break;
   }
   switch (f.host_kind) {
@@ -164,13 +164,21 @@ bool matches(const Key& key, std::span<const Leaf> leaves, std::uint8_t level, D
 
 std::string explain_trace(FunctionState& f, const Entry& made, std::span<const std::shared_ptr<const Entry>> before) {
   if (before.empty()) return "trace of \"" + f.name + "\": the first one";
+  // Fields are compared by path: a container that grew moves those behind it.
+  auto find = [](const Entry& e, const std::string& path) {
+    auto it = std::find(e.paths.begin(), e.paths.end(), path);
+    return it == e.paths.end() ? nullptr : &e.key.fields[static_cast<std::size_t>(it - e.paths.begin())];
+  };
+  auto same = [](const KeyField& p, const KeyField& q) { return p.same_kind(q) && to_string(p) == to_string(q); };
   const Entry* nearest = nullptr;
   std::size_t fewest = ~std::size_t{0};
   for (auto& e : before) {
-    std::size_t differ = e->key.fields.size() != made.key.fields.size() ? 1000 : 0;
-    for (std::size_t i = 0; i < std::min(e->key.fields.size(), made.key.fields.size()); ++i)
-      differ += to_string(e->key.fields[i]) != to_string(made.key.fields[i]) || !e->key.fields[i].same_kind(made.key.fields[i]);
-    differ += e->key.level != made.key.level;
+    std::size_t differ = e->key.level != made.key.level;
+    for (std::size_t i = 0; i < made.paths.size(); ++i) {
+      const KeyField* was = find(*e, made.paths[i]);
+      differ += !was || !same(*was, made.key.fields[i]);
+    }
+    for (auto& path : e->paths) differ += !find(made, path);
     if (differ <= fewest) {  // the latest of equals
       fewest = differ;
       nearest = e.get();
@@ -179,25 +187,32 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
   std::string text = "retrace of \"" + f.name + "\":";
   std::string hint;
   if (nearest->key.level != made.key.level) text += " another level;";
-  if (nearest->key.fields.size() != made.key.fields.size()) text += " the arguments have another structure;";
-  for (std::size_t i = 0; i < std::min(nearest->key.fields.size(), made.key.fields.size()); ++i) {
-    const KeyField &was = nearest->key.fields[i], &is = made.key.fields[i];
-    std::string a = to_string(was), b = to_string(is);
-    if (a == b && was.same_kind(is)) continue;
+  for (std::size_t i = 0; i < made.paths.size(); ++i) {
     const std::string& path = made.paths[i];
+    const KeyField& is = made.key.fields[i];
+    const KeyField* old = find(*nearest, path);
+    if (!old) {
+      text += " " + path + ": new, " + to_string(is) + ";";
+      continue;
+    }
+    const KeyField& was = *old;
+    if (same(was, is)) continue;
+    std::string a = to_string(was), b = to_string(is);
     text += " " + path + ": " + a + " -> " + b + ";";
     if (is.kind == Leaf::Kind::host && was.kind == Leaf::Kind::host) {
-      std::string scalar = is.host_kind == HostValue::Kind::text || is.host_kind == HostValue::Kind::boolean ? "" : "declare it Scalar<" + std::string(is.type) + "> where its value need not be known while tracing";
+      bool number = is.host_kind == HostValue::Kind::integer || is.host_kind == HostValue::Kind::real;
+      std::string scalar = number ? "declare it Scalar<" + std::string(is.type) + "> where its value need not be known while tracing" : "";
       if (fewest == 1) {
         auto it = std::find_if(f.static_retraces.begin(), f.static_retraces.end(), [&](auto& x) { return x.first == path; });
         if (it == f.static_retraces.end()) it = f.static_retraces.insert(it, {path, 0});
-        if (++it->second == 2 && !scalar.empty())
+        if (++it->second == 2 && number)
           rt::warn(f.name + ": the static argument " + path + " caused its second retrace (" + a + " -> " + b + "); " + scalar);
       }
       if (hint.empty()) hint = scalar;
     } else if (is.kind == Leaf::Kind::tensor && was.kind == Leaf::Kind::tensor && hint.empty()) {
-      if (is.tensor.dtype != was.tensor.dtype) hint = "cast the argument to one dtype";
-      else if (is.tensor.shape.rank() == was.tensor.shape.rank() && is.tensor.shape != was.tensor.shape) {
+      if (is.tensor.dtype != was.tensor.dtype) {
+        hint = "cast the argument to one dtype";
+      } else if (is.tensor.shape.rank() == was.tensor.shape.rank() && is.tensor.shape != was.tensor.shape) {
         hint = "name the size in an input signature: spec<" + std::string(name(is.tensor.dtype)) + ">({";
         for (std::size_t d = 0; d < is.tensor.shape.size(); ++d)
           hint += (d ? ", " : "") + (is.tensor.shape[d] == was.tensor.shape[d] ? burin::to_string(is.tensor.shape[d]) : "\"n" + std::to_string(d) + "\"");
@@ -205,6 +220,8 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
       }
     }
   }
+  for (auto& path : nearest->paths)
+    if (!find(made, path)) text += " " + path + ": gone;";
   if (!text.empty() && text.back() == ';') text.pop_back();
   return hint.empty() ? text : text + "\n  hint: " + hint;
 }

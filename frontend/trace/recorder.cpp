@@ -13,7 +13,7 @@ constinit thread_local Recorder* recorder = nullptr;
 
 namespace {
 
-constinit thread_local Recorder* this_thread = nullptr;
+constinit thread_local Recorder* this_thread __attribute__((tls_model("initial-exec"))) = nullptr;
 struct Holder {
   std::unique_ptr<Recorder> own;
   ~Holder() { this_thread = nullptr; recorder = nullptr; }
@@ -72,7 +72,7 @@ void Recorder::died(const Tensor* h, std::uint64_t stamp) noexcept {
   if (inside && !poison && std::uncaught_exceptions() == 0)
     poison = Error{ErrorCode::trace, "a tensor made before the branch or loop is destroyed inside it", "destroyed-inside", "",
                    "let it live until the region ends; reserve() a container that grows"};
-  if (!names.empty()) names.erase(h);
+  if (!names.empty() && (maybe_named & name_bit(h))) names.erase(h);
 }
 
 void Recorder::note_read(const Tensor* h, std::size_t upto) {

@@ -83,6 +83,13 @@ struct Recorder {
   std::source_location scope_storage{};
   const SourceLine* replay_line = nullptr;  ///< of a finished graph's op that is evaluated now
   std::unordered_map<const Tensor*, std::string> names;  ///< paths of handles, for errors only
+  std::uint64_t maybe_named = 0;           ///< a bit for each name's address: most handles that die need no look-up
+  static std::uint64_t name_bit(const Tensor* h) { return std::uint64_t{1} << (reinterpret_cast<std::uintptr_t>(h) / sizeof(Tensor) * 0x9e3779b97f4a7c15u >> 58); }
+  void give_name(const Tensor* h, std::string path) {
+    if (names.empty()) maybe_named = 0;
+    maybe_named |= name_bit(h);
+    names[h] = std::move(path);
+  }
 
   // -- handles
   void born(std::uint64_t& stamp);

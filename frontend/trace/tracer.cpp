@@ -25,7 +25,7 @@ struct Tracer::State {
       s->inputs.push_back(v);
       if (is_state) s->state_inputs.push_back(static_cast<ValueId>(s->inputs.size() - 1));
       HandleAccess::set_raw(t, {make_traced(s->trace, v, k.tensor, {}), k.weak});
-      r.names[&t] = s->entry->paths[i];
+      r.give_name(&t, s->entry->paths[i]);
     }
     void host(const HostValue&, const Path&) override { ++next; }
     void length(std::size_t, const Path&) override { ++next; }

@@ -1,0 +1,58 @@
+// Tensors from and to other memory: views, DLPack; and how tensors print.
+#include "tests/support/catch.h"
+
+#include <burin/burin.h>
+#include "frontend/trace/dlpack.h"
+
+using namespace burin;
+
+TEST_CASE("a view refers to memory without copying and keeps its owner") {
+  auto data = std::make_shared<std::vector<float>>(std::vector<float>{1, 2, 3, 4});
+  std::weak_ptr<std::vector<float>> alive = data;
+  {
+    Tensor t = Tensor::view(std::span<const float>(*data), {2, 2}, data);
+    CHECK(t.data<float>() == data->data());
+    data.reset();
+    CHECK(!alive.expired());
+    CHECK(sum(t).item<float>() == 10);
+  }
+  CHECK(alive.expired());
+}
+
+TEST_CASE("DLPack tensors come in without copying where they are dense, and go out") {
+  float values[] = {1, 2, 3, 4, 5, 6};
+  std::int64_t shape[] = {3, 2}, transposed[] = {1, 3};
+  int released = 0;
+  auto wrap = [&](std::int64_t* strides) {
+    auto* m = new DLManagedTensor{};
+    m->dl_tensor = {values, {kDLCPU, 0}, 2, {kDLFloat, 32, 1}, shape, strides, 0};
+    m->manager_ctx = &released;
+    m->deleter = [](DLManagedTensor* self) { ++*static_cast<int*>(self->manager_ctx); delete self; };
+    return m;
+  };
+  {
+    Tensor t = Tensor::from_dlpack(wrap(nullptr));
+    CHECK(t.data<float>() == values);
+    CHECK(to_string(t.type()) == "f32[3,2]");
+    CHECK(released == 0);
+  }
+  CHECK(released == 1);
+  Tensor s = Tensor::from_dlpack(wrap(transposed));
+  CHECK(released == 2);
+  CHECK(s.to_vector<float>() == std::vector<float>{1, 4, 2, 5, 3, 6});
+  DLManagedTensor* out = s.to_dlpack();
+  CHECK(out->dl_tensor.shape[0] == 3);
+  CHECK(static_cast<float*>(out->dl_tensor.data)[1] == 4);
+  Tensor back = Tensor::from_dlpack(out);
+  CHECK(back.data<float>() == s.data<float>());
+}
+
+TEST_CASE("tensors print as NumPy prints them") {
+  CHECK(to_string(Tensor(1.5f)) == "1.5");
+  CHECK(to_string(Tensor({1.0f, 2.5f, -3.0f})) == "[ 1., 2.5, -3.]");
+  CHECK(to_string(Tensor({{1, 20}, {300, 4}})) == "[[  1,  20],\n [300,   4]]");
+  CHECK(to_string(Tensor({{{1}, {2}}, {{3}, {4}}})) == "[[[1],\n  [2]],\n\n [[3],\n  [4]]]");
+  CHECK(to_string(arange(1001)) == "[   0,    1,    2, ...,  998,  999, 1000]");
+  CHECK(to_string(zeros({0, 3})) == "[]");
+  CHECK(to_string(Tensor()) == "undefined");
+}
