@@ -6,16 +6,22 @@
 using namespace burin;
 using namespace burin::test;
 
-TEST_CASE("eager ops compute what NumPy computes") {
-  check_goldens([](OpKind kind, std::span<const HostTensor> inputs, const Attributes& attributes) -> Result<std::vector<HostTensor>> {
-    std::vector<Tensor> tensors;
-    for (const HostTensor& input : inputs) tensors.push_back(burin::detail::HandleAccess::make(burin::detail::make_eager(input)));
-    std::vector<Arg> args(tensors.begin(), tensors.end());
-    try {
-      Tensor y = burin::detail::dispatch(kind, args, attributes, burin::detail::promote_none);
-      return std::vector<HostTensor>{burin::detail::HandleAccess::node(y).get()->value};
-    } catch (const BurinError& e) {
-      return e.error;
-    }
-  });
+namespace {
+
+Result<std::vector<HostTensor>> run_eagerly(OpKind kind, std::span<const HostTensor> inputs, const Attributes& attributes) {
+  std::vector<Tensor> tensors;
+  for (const HostTensor& input : inputs) tensors.push_back(burin::detail::HandleAccess::make(burin::detail::make_eager(input)));
+  std::vector<Arg> args(tensors.begin(), tensors.end());
+  try {
+    Tensor y = burin::detail::dispatch(kind, args, attributes, burin::detail::promote_none);
+    return std::vector<HostTensor>{burin::detail::HandleAccess::node(y).get()->value};
+  } catch (const BurinError& e) {
+    return e.error;
+  }
 }
+
+}  // namespace
+
+TEST_CASE("eager ops compute what NumPy computes") { check_goldens(run_eagerly); }
+
+TEST_CASE("eager ops refuse what the catalogue forbids, in the same words") { check_refusals(run_eagerly); }

@@ -15,6 +15,8 @@ A file is one op. Its head is written by hand; the lines starting with `=` are w
                                     one case: operands with types (`in 0..4`: drawn from that range; `= 1 2 3`: as given),
                                     then attributes
     tolerance f32 ulp 2             how far a result may be off: `ulp N`, or `rtol A atol B`; without a line: exact
+    refuse x i32[2] -> exp: x is i32[2]; ... [dtype] | hint: ...
+                                    a call that must fail, and the error that it gives: one for each constraint label
 
 Floats are computed in 80-bit precision and rounded once, so the values are the true ones to the last place.
 """

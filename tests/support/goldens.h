@@ -1,5 +1,5 @@
-// The op records: cases with results computed by NumPy (tests/conformance/goldens, made by make_goldens.py), and the one
-// loop that runs them through any executor: referee, eager dispatch, recorded graph, compiled code, ahead-of-time code.
+// The op records (tests/conformance/goldens): cases with results computed by NumPy, calls that must fail, and the loops
+// that run them through any executor: referee, eager dispatch, recorded graph, compiled code, ahead-of-time code.
 //
 //   check_goldens([](OpKind kind, std::span<const HostTensor> inputs, const Attributes& attributes) { ... });
 //
@@ -31,6 +31,19 @@ struct GoldenCase {
   Attributes attributes;
   HostTensor expected;
   Tolerance tolerance;
+};
+
+/// A call that must fail, and the whole error that it gives.
+struct Refusal {
+  OpKind kind;
+  std::string title;
+  std::vector<HostTensor> inputs;  ///< zeros
+  Attributes attributes;
+  std::string text;                ///< as Error::text(), without what the frontend adds
+  std::string label() const {
+    std::string line = text.substr(0, text.find('\n'));
+    return line.substr(line.rfind('[') + 1, line.size() - line.rfind('[') - 2);
+  }
 };
 
 // ---- Comparing ---------------------------------------------------------------------------------------------------
@@ -100,9 +113,13 @@ namespace detail {
 inline HostTensor parse_value(const std::string& text) {
   auto colon = text.find(':');
   auto type = parse_tensor_type(std::string_view(text).substr(0, colon));
-  if (colon == std::string::npos || !type) malformed("no type", text);
+  if (!type) malformed("no type", text);
   HostTensor value{*type, {}};
   value.buffer = Buffer::allocate(value.num_bytes());
+  if (colon == std::string::npos) {
+    std::memset(value.buffer.mutable_data(), 0, static_cast<std::size_t>(value.num_bytes()));
+    return value;
+  }
   std::string_view hex = std::string_view(text).substr(colon + 1);
   if (hex.size() != static_cast<std::size_t>(2 * value.num_bytes())) malformed("wrong length", text);
   auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
@@ -150,64 +167,87 @@ inline Attribute parse_attribute(AttributeKind kind, const std::string& text) {
 
 }  // namespace detail
 
-/// The cases of one file.
-inline std::vector<GoldenCase> load_goldens(const std::filesystem::path& path) {
-  std::ifstream in(path);
+namespace detail {
+
+/// `x f32[3]:...; axes [1]; keepdims false`, operands in catalogue order.
+template <class Case> void parse_fields(const OpInfo& info, const std::string& text, Case& c) {
+  c.kind = info.kind;
+  c.title = info.mnemonic;
+  c.attributes.resize(info.attributes.size());
+  for (const std::string& field : split(text, ';')) {
+    auto part = words(field);
+    bool known = false;
+    for (std::size_t i = 0; i < info.attributes.size(); ++i)
+      if (info.attributes[i].name == part.at(0)) {
+        c.attributes[i] = parse_attribute(info.attributes[i].kind, part.at(1));
+        c.title += " " + part[0] + " " + part[1];
+        known = true;
+      }
+    if (known) continue;
+    c.title += " " + part[0];
+    for (std::size_t i = 1; i < part.size(); ++i) {
+      c.inputs.push_back(parse_value(part[i]));
+      c.title += " " + to_string(c.inputs.back().type);
+    }
+  }
+}
+
+}  // namespace detail
+
+/// One file: what an op computes, and what it refuses.
+struct Goldens {
   std::vector<GoldenCase> cases;
+  std::vector<Refusal> refusals;
+};
+
+inline void load_goldens(const std::filesystem::path& path, Goldens& goldens) {
+  std::ifstream in(path);
   std::vector<std::pair<Dtype, Tolerance>> tolerances;
   const OpInfo* info = nullptr;
   for (std::string line; std::getline(in, line);) {
-    auto words = detail::words(line);
-    if (words.empty()) continue;
-    if (words[0] == "op") info = find_op(words[1]);
-    if (words[0] == "tolerance") {
+    std::string word = line.substr(0, line.find(' ')), rest = line.substr(std::min(line.size(), word.size() + 1));
+    if (word == "op") info = find_op(rest);
+    if (word == "tolerance") {
+      auto parts = detail::words(rest);
       Tolerance t;
-      for (std::size_t i = 2; i + 1 < words.size(); i += 2)
-        (words[i] == "ulp" ? t.ulps : words[i] == "rtol" ? t.rtol : t.atol) = std::stod(words[i + 1]);
-      tolerances.emplace_back(parse_dtype(words[1]).value(), t);
+      for (std::size_t i = 1; i + 1 < parts.size(); i += 2)
+        (parts[i] == "ulp" ? t.ulps : parts[i] == "rtol" ? t.rtol : t.atol) = std::stod(parts[i + 1]);
+      tolerances.emplace_back(parse_dtype(parts.at(0)).value(), t);
     }
-    if (words[0] != "=") continue;
+    if (word != "=" && word != "refuse") continue;
     if (!info) detail::malformed("no such op", path.string());
-    GoldenCase c{info->kind, std::string(info->mnemonic), {}, Attributes(info->attributes.size()), {}, {}};
-    auto arrow = line.find(" -> ");
-    for (const std::string& field : detail::split(line.substr(2, arrow - 2), ';')) {
-      auto part = detail::words(field);
-      bool known = false;
-      for (std::size_t i = 0; i < info->attributes.size(); ++i)
-        if (info->attributes[i].name == part[0]) {
-          c.attributes[i] = detail::parse_attribute(info->attributes[i].kind, part.at(1));
-          c.title += " " + part[0] + " " + part[1];
-          known = true;
-        }
-      // Operands stand in catalogue order.
-      if (!known) {
-        c.title += " " + part[0];
-        for (std::size_t i = 1; i < part.size(); ++i) {
-          c.inputs.push_back(detail::parse_value(part[i]));
-          c.title += " " + to_string(c.inputs.back().type);
-        }
-      }
+    auto arrow = rest.find(" -> ");
+    if (arrow == std::string::npos) detail::malformed("no ->", rest);
+    std::string result = rest.substr(arrow + 4);
+    if (word == "refuse") {
+      Refusal r;
+      detail::parse_fields(*info, rest.substr(0, arrow), r);
+      if (auto hint = result.find(" | hint: "); hint != std::string::npos) result.replace(hint, 3, "\n  ");
+      r.text = result;
+      goldens.refusals.push_back(std::move(r));
+      continue;
     }
-    c.expected = detail::parse_value(line.substr(arrow + 4));
+    GoldenCase c;
+    detail::parse_fields(*info, rest.substr(0, arrow), c);
+    c.expected = detail::parse_value(result);
     for (auto& [dtype, t] : tolerances)
       if (dtype == c.expected.type.dtype) c.tolerance = t;
-    cases.push_back(std::move(c));
+    goldens.cases.push_back(std::move(c));
   }
-  return cases;
 }
 
-/// Every case of every op, in the catalogue's order; an op without a file has none.
-inline const std::vector<GoldenCase>& all_goldens() {
-  static const auto* cases = [] {
-    auto* all = new std::vector<GoldenCase>;
-    for (const OpInfo& info : catalogue()) {
-      auto more = load_goldens("tests/conformance/goldens/" + std::string(info.mnemonic) + ".txt");
-      all->insert(all->end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-    }
-    return all;
+/// Every file, in the catalogue's order; an op without a file has no cases.
+inline const Goldens& goldens() {
+  static const auto* all = [] {
+    auto* g = new Goldens;
+    for (const OpInfo& info : catalogue())
+      load_goldens("tests/conformance/goldens/" + std::string(info.mnemonic) + ".txt", *g);
+    return g;
   }();
-  return *cases;
+  return *all;
 }
+inline const std::vector<GoldenCase>& all_goldens() { return goldens().cases; }
+inline const std::vector<Refusal>& all_refusals() { return goldens().refusals; }
 
 // ---- Running -----------------------------------------------------------------------------------------------------
 
@@ -235,6 +275,23 @@ inline int check_goldens(const Executor& execute, const GoldenOptions& options =
   }
   REQUIRE(ran > 0);
   return ran;
+}
+
+/// Runs the calls that must fail and compares the error's text; what the frontend adds (`while tracing ...`) is left out.
+inline void check_refusals(const Executor& execute) {
+  REQUIRE(!all_refusals().empty());
+  for (const Refusal& r : all_refusals()) {
+    auto results = execute(r.kind, r.inputs, r.attributes);
+    INFO(r.title);
+    if (results) {
+      FAIL_CHECK("no error; expected " << r.text);
+      continue;
+    }
+    Error error = results.error();
+    error.where.clear();
+    CHECK(error.text() == r.text);
+    CHECK(error.code == ErrorCode::invalid_argument);
+  }
 }
 
 }  // namespace burin::test
