@@ -1,0 +1,84 @@
+// What --fuse-kernels puts into one kernel, what it leaves apart, and that it says so.
+// RUN: burin-opt %s --split-input-file --fuse-kernels=explain=false | FileCheck %s
+// RUN: burin-opt %s --split-input-file --fuse-kernels="explain=false single" | FileCheck %s --check-prefix=SINGLE
+// RUN: burin-opt %s --split-input-file --fuse-kernels 2>&1 >/dev/null | FileCheck %s --check-prefix=REMARK
+
+// A chain with a broadcast input and a trailing reduction is one kernel; at level no_fuse it is three.
+// CHECK-LABEL: @chain(
+// CHECK-SAME:    %[[X:.+]]: tensor<4x8xf32>, %[[B:.+]]: tensor<8xf32>)
+// CHECK:         %[[R:.+]] = burin.fusion "add_exp_reduce_sum"(%{{.+}} = %[[X]] : {{.+}}, %{{.+}} = %[[B]] :
+// CHECK:           %[[SUM:.+]] = burin.add
+// CHECK:           %[[EXP:.+]] = burin.exp %[[SUM]]
+// CHECK:           %[[RED:.+]] = burin.reduce_sum %[[EXP]]
+// CHECK:           burin.yield %[[RED]] : tensor<4xf32>
+// CHECK-NOT:     burin.fusion
+// CHECK:         return %[[R]]
+// SINGLE-LABEL: @chain(
+// SINGLE-COUNT-3: burin.fusion "{{add|exp|reduce_sum}}"
+// REMARK: remark: kernel 'add_exp_reduce_sum' holds 3 ops, reads 2 tensors and writes 1
+func.func @chain(%x: tensor<4x8xf32>, %b: tensor<8xf32>) -> tensor<4xf32> {
+  %0 = burin.add %x, %b : (tensor<4x8xf32>, tensor<8xf32>) -> tensor<4x8xf32>
+  %1 = burin.exp %0 : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %2 = burin.reduce_sum %1 {axes = array<i64: 1>, keepdims = false} : (tensor<4x8xf32>) -> tensor<4xf32>
+  return %2 : tensor<4xf32>
+}
+
+// -----
+
+// A value that is also returned becomes a second result of the kernel, not a second kernel.
+// CHECK-LABEL: @two_results(
+// CHECK:         %[[R:.+]]:2 = burin.fusion "exp_add"
+// CHECK:           %[[EXP:.+]] = burin.exp
+// CHECK:           %[[SUM:.+]] = burin.add %[[EXP]]
+// CHECK:           burin.yield %[[EXP]], %[[SUM]]
+// CHECK:         return %[[R]]#0, %[[R]]#1
+func.func @two_results(%x: tensor<4x8xf32>) -> (tensor<4x8xf32>, tensor<4x8xf32>) {
+  %0 = burin.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = burin.add %0, %x : (tensor<4x8xf32>, tensor<4x8xf32>) -> tensor<4x8xf32>
+  return %0, %1 : tensor<4x8xf32>, tensor<4x8xf32>
+}
+
+// -----
+
+// Both reductions of a softmax and what stands between them are one kernel.
+// CHECK-LABEL: @softmax(
+// CHECK:         burin.fusion "reduce_max_sub_exp_reduce_sum_and_1_more"
+// CHECK-NOT:     burin.fusion
+// CHECK:         return
+func.func @softmax(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  %m = burin.reduce_max %x {axes = array<i64: 1>, keepdims = true} : (tensor<4x8xf32>) -> tensor<4x1xf32>
+  %s = burin.sub %x, %m : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+  %e = burin.exp %s : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %t = burin.reduce_sum %e {axes = array<i64: 1>, keepdims = true} : (tensor<4x8xf32>) -> tensor<4x1xf32>
+  %d = burin.div %e, %t : (tensor<4x8xf32>, tensor<4x1xf32>) -> tensor<4x8xf32>
+  return %d : tensor<4x8xf32>
+}
+
+// -----
+
+// Sizes with names fuse as numbers do.
+// CHECK-LABEL: @named(
+// CHECK:         burin.fusion "exp_exp"
+func.func @named(%x: tensor<?x8xf32, #burin.dims<["n", 8]>>) -> tensor<?x8xf32, #burin.dims<["n", 8]>> {
+  %0 = burin.exp %x : (tensor<?x8xf32, #burin.dims<["n", 8]>>) -> tensor<?x8xf32, #burin.dims<["n", 8]>>
+  %1 = burin.exp %0 : (tensor<?x8xf32, #burin.dims<["n", 8]>>) -> tensor<?x8xf32, #burin.dims<["n", 8]>>
+  return %1 : tensor<?x8xf32, #burin.dims<["n", 8]>>
+}
+
+// -----
+
+// Leaves alone: ops over different elements stay apart, and a function without ops stays as it is.
+// CHECK-LABEL: @unrelated(
+// CHECK:         burin.fusion "exp"
+// CHECK:         burin.fusion "exp"
+func.func @unrelated(%x: tensor<4x8xf32>, %y: tensor<3xf32>) -> (tensor<4x8xf32>, tensor<3xf32>) {
+  %0 = burin.exp %x : (tensor<4x8xf32>) -> tensor<4x8xf32>
+  %1 = burin.exp %y : (tensor<3xf32>) -> tensor<3xf32>
+  return %0, %1 : tensor<4x8xf32>, tensor<3xf32>
+}
+
+// CHECK-LABEL: @nothing(
+// CHECK-NEXT:    return
+func.func @nothing(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
+  return %x : tensor<4x8xf32>
+}
