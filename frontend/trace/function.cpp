@@ -214,7 +214,7 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
       fail({ErrorCode::trace, "a trace is needed inside a NoRetraceScope", "no-retrace", "", why}, f.where);
     }
     entry = trace_entry(f, call, std::move(key), std::move(paths.list), trace, user);
-    if (!entry->captures_traced && !context().trace && !tapes_listen()) make_executable(f, *entry);
+    if (!entry->captures_traced && !context().trace) make_executable(f, *entry);
   } catch (...) {
     leave();
     throw;
@@ -236,6 +236,22 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
   }
   f.made.notify_all();
   return entry;
+}
+
+// Tells tapes of a call that ran eagerly: one op, whose graph they may evaluate.
+void note_call(const Entry& e, std::span<const Leaf> given, std::span<const NodeRef> results, const std::source_location& where) {
+  std::vector<Tensor> operands, made;
+  Untracked untracked;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (!given[i].tensor) continue;
+    Content c = HandleAccess::raw(*given[i].tensor);
+    Dtype wanted = e.key.fields[i].tensor.dtype;
+    operands.push_back(HandleAccess::make(type_of(c.node).dtype == wanted ? c.node : adapt(c, wanted).node));
+  }
+  for (auto& c : e.captures) operands.push_back(HandleAccess::make(c));
+  for (auto& n : results) made.push_back(HandleAccess::make(n));
+  static const Attributes none;
+  tell_tapes({OpKind{}, operands, none, made, {}, e.graph, where});
 }
 
 // An entry traced inside another trace has no executable yet; the first call outside makes it.
@@ -294,7 +310,7 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
   const Graph& g = *e->graph;
   NodeRef* out = CallAccess::results(*this, g.outputs().size());
 
-  if (r.trace || (r.tapes && tapes_listen())) {
+  if (r.trace) {
     std::vector<Content> inputs;
     for (std::size_t i = 0; i < given.size(); ++i) {
       if (!given[i].tensor) continue;
@@ -304,7 +320,7 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
       inputs.push_back(strong(std::move(c)));
     }
     for (auto& c : e->captures) inputs.push_back({c, false});
-    if (tapes_listen() || !r.trace) {
+    if (tapes_listen()) {  // each op is noted
       auto results = evaluate_graph(g, inputs);
       for (std::size_t i = 0; i < results.size(); ++i) out[i] = std::move(results[i].node);
       return;
@@ -366,6 +382,7 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
   auto ok = executable_of(f, *e).run({inputs, count}, {made, m}, {sizes, e->key.names.size()});
   if (!ok) fail(std::move(ok.error()), f.where);
   for (std::size_t i = 0; i < m; ++i) out[i] = make_eager(std::move(made[i]), f.where);
+  if (r.tapes && tapes_listen()) note_call(*e, given, {out, m}, f.where);
 }
 
 void Call::take(std::size_t i, Tensor& into) { HandleAccess::set_raw(into, {std::move(results()[i]), false}); }

@@ -2,6 +2,7 @@
 #include "frontend/trace/print.h"
 
 #include "frontend/trace/recorder.h"
+#include "runtime/core/print.h"
 
 #include <charconv>
 #include <cmath>
@@ -95,12 +96,11 @@ class Printer {
 
 std::string format(const HostTensor& t) { return Printer(t).run(); }
 
+// The runtime's sink and format, so that a print is the same eagerly and compiled.
 void print_value(std::string_view label, const HostTensor& t) {
-  std::string s(label);
-  if (!s.empty()) s += ": ";
-  s += format(t) + "\n";
-  std::fwrite(s.data(), 1, s.size(), stdout);
-  std::fflush(stdout);
+  std::int64_t sizes[max_rank];
+  for (std::size_t i = 0; i < t.type.shape.size(); ++i) sizes[i] = t.type.shape[i].value();
+  rt::print_value(label.data(), static_cast<std::int64_t>(label.size()), static_cast<std::int32_t>(t.type.dtype), t.type.shape.rank(), sizes, t.buffer.data());
 }
 
 }  // namespace detail

@@ -1,6 +1,8 @@
 // Tracing a callable into an entry: inputs for the leaves of its arguments, outputs for the tree that it returns.
 #include "frontend/trace/function_state.h"
 
+#include "runtime/core/warning.h"
+
 #include <algorithm>
 #include <exception>
 
@@ -107,6 +109,20 @@ class Recording {
   std::size_t depth_ = 0;
 };
 
+// What is legal but rarely meant.
+void warn_of_size(const FunctionState& f, const Trace& t) {
+  constexpr std::int64_t large = std::int64_t{64} << 20;
+  constexpr std::size_t many = 100'000;
+  for (auto& c : t.captures) {
+    const HostTensor& v = c.node.get()->value;
+    if (!v.type.shape.is_static() || v.num_bytes() < large) continue;
+    std::string made = c.node.get()->where.line() ? " made at " + place(c.node.get()->where) : "";
+    rt::warn(f.name + ": captures " + to_string(v.type) + made + " (" + std::to_string(v.num_bytes() >> 20) + " MiB), bound for as long as the trace is kept; pass it as an argument where it changes");
+  }
+  if (t.graph.num_ops() > many)
+    rt::warn(f.name + ": the trace has " + std::to_string(t.graph.num_ops()) + " ops; a host loop over tensors is unrolled, while_loop is not");
+}
+
 }  // namespace
 
 std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::vector<std::string> paths, Call::TraceThunk thunk, void* user) {
@@ -132,6 +148,7 @@ std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::v
         fail({ErrorCode::trace, r.describe(slot.handle, slot.result) + " is assigned to a tensor outside \"" + f.name + "\"", "assigned-outside", "",
               "return it, or make the outer tensor a by-reference parameter"}, f.where);
   }
+  warn_of_size(f, s.trace);
   Untracked untracked;
   for (auto& c : s.trace.captures) entry->captures.push_back(c.node);
   entry->captures_traced = s.trace.captures_traced;

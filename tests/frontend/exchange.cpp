@@ -56,3 +56,16 @@ TEST_CASE("tensors print as NumPy prints them") {
   CHECK(to_string(zeros({0, 3})) == "[]");
   CHECK(to_string(Tensor()) == "undefined");
 }
+
+TEST_CASE("print writes the same eagerly and in a graph") {
+  static std::string text;
+  text.clear();
+  burin_rt_set_print_sink([](void*, const char* label, std::int64_t n, std::int32_t dtype, std::int32_t rank, const std::int64_t* shape, const void*) {
+    text += std::string(label, static_cast<std::size_t>(n)) + " " + std::string(name(static_cast<Dtype>(dtype))) + " " + std::to_string(rank) + " " + std::to_string(shape[0]) + "; ";
+  }, nullptr);
+  auto f = [](const Tensor& x) { print(x, "x"); Tensor y = x * 2; print(y < 3, "small"); return y; };
+  f(Tensor({1.0f, 2.0f}));
+  function(f, {.level = Level::graph})(Tensor({1.0f, 2.0f}));
+  burin_rt_set_print_sink(nullptr, nullptr);
+  CHECK(text == "x f32 1 2; small bool 1 2; x f32 1 2; small bool 1 2; ");
+}

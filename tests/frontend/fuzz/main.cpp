@@ -2,6 +2,8 @@
 // usage: fuzz_control [FUNCTION]
 #include <burin/burin.h>
 
+#include "compiler/graph/graph.h"
+
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -34,6 +36,8 @@ int main(int argc, char** argv) {
         if ((!same(eager, want) || !same(got, want)) && wrong++ < 10)
           std::printf("f%zu(%g, %g): want %g, eager %g, traced %g\n", k, x, y, want, eager, got);
       }
+    for (auto& g : compiled.graphs())
+      if (auto ok = verify(*g); !ok && refused++ < 10) std::printf("f%zu: the graph does not verify: %s\n", k, ok.error().text().c_str());
     if (argc > 1) std::printf("%s\n", to_string(compiled).c_str());
   }
   std::printf("%zu functions, %d runs, %d wrong, %d refused\n", programs.size(), runs, wrong, refused);
