@@ -51,7 +51,7 @@ def Burin_ArgminOp : Burin_Op<"argmin"> {
   let dtypes = "numeric -> i64";
   let shapeRule = "shape_rules::argmin";
   let reference = "kernel: reference::argmin";
-  let lowering = "loops";
+  let lowering = "linalg";
   let derivative = "none: its result is a position";
   let batching = "custom";
   let effects = "none";

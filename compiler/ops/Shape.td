@@ -65,7 +65,7 @@ def Burin_ConcatenateOp : Burin_ShapeOp<"concatenate"> {
                       C<"shape-mismatch", "all sizes but those along the axis are the same">];
   let shapeRule = "shape_rules::concatenate";
   let reference = "kernel: reference::concatenate";
-  let lowering = "loops";
+  let lowering = "linalg";
   let fusion = "barrier";
   let defaults = "axis = 0";
 }
@@ -101,7 +101,7 @@ def Burin_PadOp : Burin_ShapeOp<"pad"> {
                       C<"negative-size", "no entry is negative">];
   let shapeRule = "shape_rules::pad";
   let reference = "kernel: reference::pad";
-  let lowering = "loops";
+  let lowering = "linalg";
   let fusion = "barrier";
   let defaults = "interior = {}";
 }

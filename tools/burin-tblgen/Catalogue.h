@@ -97,6 +97,7 @@ void emitOpKinds(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitOpTables(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitReferenceKernels(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitScalarBodies(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitLoopLowerings(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitOpsHeader(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitOpsSource(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitRules(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);

@@ -65,4 +65,11 @@ void emitScalarBodies(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << "};\n";
 }
 
+void emitLoopLowerings(ArrayRef<OpDef> ops, raw_ostream &os) {
+  os << banner("ops whose lowering is `loops`, each a function `lower_<mnemonic>`");
+  for (const OpDef &op : ops)
+    if (op.lowering.kind == "loops")
+      os << "BURIN_LOOP_LOWERING(" << op.enumerator << ", lower_" << op.mnemonic << ")\n";
+}
+
 } // namespace burin::tblgen

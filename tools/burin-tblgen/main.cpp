@@ -26,6 +26,7 @@ const TableGen::Emitter::Opt generators[] = {
     {"gen-op-tables", generate<emitOpTables>, "runtime/ops/OpTables.inc: the OpInfo table"},
     {"gen-reference", generate<emitReferenceKernels>, "runtime/ops/ElementwiseKernels.inc: the referee's elementwise loops"},
     {"gen-scalar-bodies", generate<emitScalarBodies>, "compiler/ops/ElementwiseBodies.inc: MLIR builder code"},
+    {"gen-loop-lowerings", generate<emitLoopLowerings>, "compiler/codegen/LoopLowerings.inc: ops written as loops"},
     {"gen-ops-header", generate<emitOpsHeader>, "frontend/include/burin/ops.h: the public functions"},
     {"gen-ops-source", generate<emitOpsSource>, "frontend/ops.inc: their bodies"},
     {"gen-rules", generate<emitRules>, "frontend/rules/Formulas.inc: derivatives from formulas"},

@@ -30,10 +30,12 @@ public:
   /// All lanes combined into one scalar, as a tree.
   Value combineLanes(mlir::Operation *Combine, Value V, int64_t Lanes);
 
+  /// The nearest bf16 value, as an f32.
+  Value roundToBf16(Value F32);
+
 private:
   Value toRegister(Value V, Type Scalar);
   Value toMemory(Value V, Type Scalar);
-  Value roundToBf16(Value F32);
   Value intConstant(int64_t V, Type Like);
   Value bitcast(Value V, Type Element);
   Value maximum(Value X, Value Y, bool Max);

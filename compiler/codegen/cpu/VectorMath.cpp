@@ -34,6 +34,8 @@ public:
   Value sar(Value X, int64_t N) { return LLVM::AShrOp::create(E.B, X, i(N)); }
   Value less(Value X, Value Y) { return LLVM::FCmpOp::create(E.B, LLVM::FCmpPredicate::olt, X, Y); }
   Value equal(Value X, Value Y) { return LLVM::FCmpOp::create(E.B, LLVM::FCmpPredicate::oeq, X, Y); }
+  Value abs(Value X) { return LLVM::FAbsOp::create(E.B, X); }
+  Value copySign(Value X, Value Sign) { return LLVM::CopySignOp::create(E.B, X, Sign); }
   Value select(Value C, Value X, Value Y) { return LLVM::SelectOp::create(E.B, C, X, Y); }
   Value bits(Value X) { return LLVM::BitcastOp::create(E.B, like(IntElement), X); }
   Value fromBits(Value X) { return LLVM::BitcastOp::create(E.B, like(Element), X); }
@@ -74,6 +76,10 @@ constexpr double LogF32[] = {7.0376836292e-2,  -1.1514610310e-1, 1.1676998740e-1
 constexpr double LogF64[] = {1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01,
                              2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01,
                              6.666666666666735130e-01};
+// tanh for |x| < 0.625: Cephes' tanhf.c, and tanh.c's P and Q.
+constexpr double TanhF32[] = {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1};
+constexpr double TanhP[] = {-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3};
+constexpr double TanhQ[] = {1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3};
 // ln 2 in two parts; products of the first with every exponent are exact.
 constexpr double Ln2HighF32 = 0.693359375, Ln2LowF32 = -2.12194440e-4;
 constexpr double Ln2HighF64 = 6.93147180369123816490e-01, Ln2LowF64 = 1.90821492927058770002e-10;
@@ -136,11 +142,36 @@ Value emitLog(Emitter &E, Value X) {
   return M.select(Defined, Y, M.c(std::numeric_limits<double>::quiet_NaN()));
 }
 
+Value emitTanh(Emitter &E, Value X) {
+  Floats M(E, X);
+  Value Z = M.mul(X, X);
+  Value Ratio = M.Double ? M.div(M.polynomial(Z, TanhP), M.polynomial(Z, TanhQ)) : M.polynomial(Z, TanhF32);
+  Value Near = M.fma(M.mul(X, Z), Ratio, X);
+  // 1 - 2 / (e^2|x| + 1), with x's sign; 1 where e^2|x| overflows.
+  Value Size = M.abs(X);
+  Value Power = emitExp(E, M.add(Size, Size));
+  Value Far = M.sub(M.c(1.0), M.div(M.c(2.0), M.add(Power, M.c(1.0))));
+  return M.select(M.less(Size, M.c(0.625)), Near, M.copySign(Far, X));
+}
+
+Value emitFloor(Emitter &E, Value X) {
+  // Numbers from 2^mantissa on are whole; adding that to smaller ones and taking it away rounds them.
+  Floats M(E, X);
+  Value Magic = M.c(M.Double ? 0x1p52 : 0x1p23), Size = M.abs(X);
+  Value Near = M.copySign(M.sub(M.add(Size, Magic), Magic), X);
+  Value Down = M.copySign(M.sub(Near, M.select(M.less(X, Near), M.c(1.0), M.c(0.0))), X);
+  return M.select(M.less(Size, Magic), Down, X);
+}
+
 Value expandMath(Emitter &E, Operation *Op, ArrayRef<Value> Operands) {
   if (isa<math::ExpOp>(Op))
     return emitExp(E, Operands[0]);
   if (isa<math::LogOp>(Op))
     return emitLog(E, Operands[0]);
+  if (isa<math::TanhOp>(Op))
+    return emitTanh(E, Operands[0]);
+  if (isa<math::FloorOp>(Op))
+    return emitFloor(E, Operands[0]);
   return {};
 }
 

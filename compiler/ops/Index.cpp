@@ -1,0 +1,97 @@
+// Loops of the ops whose positions are data.
+#include "compiler/codegen/LoopLowering.h"
+
+namespace burin::codegen {
+using namespace mlir;
+
+namespace {
+
+/// x as [outer, size, inner] around the axis; n indices.
+struct AxisView {
+  Extent Outer, Size, Inner, Indices;
+  explicit AxisView(const LoopKernel &K) {
+    auto Axis = static_cast<size_t>(K.integer("axis"));
+    Outer = K.product(0, 0, Axis);
+    Size = K.shape(0)[Axis];
+    Inner = K.product(0, Axis + 1, K.shape(0).size());
+    Indices = K.elements(1);
+  }
+};
+
+}  // namespace
+
+/// One block an index (and outer position): a row is copied.
+void lower_gather(LoopKernel &K) {
+  AxisView V(K);
+  K.parallel([=](LoopSizes &S) { return S.value(V.Outer.times(V.Indices)); },
+             [=](LoopSizes &S) { return S.E.add(S.value(V.Inner), 8); },
+             [=](LoopBlock &B, Value Block) {
+               Emitter &E = B.E;
+               Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
+               Value J = V.Outer.is(1) ? Block : E.rem(Block, N), O = V.Outer.is(1) ? E.index(0) : E.div(Block, N);
+               Value At = B.checked(B.index(1, J), Size, J);
+               Value From = E.mul(E.add(E.mul(O, Size), At), Inner), To = E.mul(Block, Inner);
+               if (V.Inner.is(1))
+                 E.store(E.load(B.buffer(0), From), B.buffer(2), To);
+               else
+                 B.copy(B.buffer(2), To, B.buffer(0), From, Inner);
+             });
+}
+
+/// The tensor is copied; then blocks are outer positions and stretches of rows, and each takes all indices in order, so
+/// that sums do not depend on threads. bf16 sums stay f32 in the worker's memory until all updates are in.
+void lower_scatter_add(LoopKernel &K) {
+  constexpr int64_t Stretch = 1024;
+  AxisView V(K);
+  bool Wide = K.dtype(0) == Dtype::bf16;
+  auto stretches = [=](LoopSizes &S) { return S.E.ceilDiv(S.value(V.Inner), Stretch); };
+  K.parallel([=](LoopSizes &S) { return S.E.mul(S.value(V.Outer), stretches(S)); },
+             [=](LoopSizes &S) {
+               Value Row = S.E.min(S.value(V.Inner), S.E.index(Stretch));
+               return S.E.mul(Row, S.E.add(S.value(V.Size), S.value(V.Indices)));
+             },
+             [=, &K](LoopBlock &B, Value Block) {
+    Emitter &E = B.E;
+    Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
+    Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
+    Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
+    Type Scalar = K.element(0), Sum = Wide ? Type(E.B.getF32Type()) : Scalar;
+    int Bits = static_cast<int>(Sum.getIntOrFloatBitWidth());
+    Value One = E.index(1);
+    // Sums: the result itself, or rows of Stretch f32 in scratch.
+    Buffer Sums = B.buffer(3);
+    if (Wide)
+      Sums = B.scratch(E.mul(Size, Stretch * 4), Sum);
+    auto sumAt = [&](Value Position) {
+      return Wide ? E.mul(Position, Stretch) : E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First);
+    };
+    auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
+    E.loop(E.index(0), Size, 1, [&](Value Position) {
+      Value From = place(Position), To = sumAt(Position);
+      B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
+        B.Lanes.store(Sum, B.Lanes.load(Scalar, B.buffer(0), E.add(From, I), One, Lanes, Mask), Sums, E.add(To, I), One, Mask);
+      });
+    });
+    E.loop(E.index(0), N, 1, [&](Value J) {
+      Value To = sumAt(B.checked(B.index(1, J), Size, J));
+      Value From = E.add(E.mul(E.add(E.mul(O, N), J), Inner), First);
+      B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
+        Value X = B.Lanes.load(Sum, Sums, E.add(To, I), One, Lanes, Mask);
+        Value Y = B.Lanes.load(Scalar, B.buffer(2), E.add(From, I), One, Lanes, Mask);
+        bool Float = isa<FloatType>(getElementTypeOrSelf(X.getType()));
+        Value Added = Float ? LLVM::FAddOp::create(E.B, X, Y).getResult() : LLVM::AddOp::create(E.B, X, Y).getResult();
+        B.Lanes.store(Sum, Added, Sums, E.add(To, I), One, Mask);
+      });
+    });
+    if (Wide)
+      E.loop(E.index(0), Size, 1, [&](Value Position) {
+        Value From = sumAt(Position), To = place(Position);
+        B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
+          Value X = B.Lanes.load(Sum, Sums, E.add(From, I), One, Lanes, Mask);
+          B.Lanes.store(Scalar, B.Lanes.roundToBf16(X), B.buffer(3), E.add(To, I), One, Mask);
+        });
+      });
+  });
+}
+
+}  // namespace burin::codegen
