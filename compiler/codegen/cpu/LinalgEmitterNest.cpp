@@ -502,7 +502,7 @@ private:
       return All;
     // A mask makes single vectors and the rest one loop; with a known count the mask is for the last vector alone.
     bool CanMask = K.E.Target.MaskedMemory && S.Lanes > 1;
-    if (U > 1 && (Count || !CanMask)) {
+    if (U > 1 && (Count || !CanMask || WholeLanes)) {
       Value Next = part(End, Hi, S.Lanes, WholeLanes);
       if (!none(End, Next))
         run(End, Next, Form{1, S.Lanes, {}}, false);
