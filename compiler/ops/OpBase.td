@@ -129,9 +129,9 @@ class Burin_Op<string mnemonic, list<Trait> traits = []>
   // numeric float int` (operands of such classes share one dtype T), or `index bool` or a dtype (each by itself).
   // Result: `T` (the default), a dtype, `attribute` (the attribute of kind dtype or constant), `none`.
   string dtypes = ?;
-  string shapeRule = ?;            // C++ function in runtime/ops/shape_rules.h: `shape_rules::broadcast`; `regions`
+  string shapeRule = ?;            // C++ function in runtime/ops: `shape_rules::broadcast`; `regions`
   // Elementwise: a C++ expression over the operands' names, as double, wrapping integers or bool (runtime/ops/scalar.h).
-  // Else `kernel: reference::function` (runtime/ops/reference.h) or `regions`.
+  // Else `kernel: reference::function` (a function of runtime/ops) or `regions`.
   string reference = ?;
   // Elementwise: `float: e; int: e; signed: e; unsigned: e; bool: e; any: e` where e is C++ over the operands' names as
   // mlir::Values, `arith::AddFOp(a, b)` standing for the builder call, or a function of compiler/ops/ScalarOps.h

@@ -48,6 +48,20 @@ Value number(const ScalarContext &s, Value like, double value) {
   return integer(s.builder, s.loc, like.getType(), static_cast<int64_t>(value));
 }
 
+Value log1p(const ScalarContext &s, Value x) {
+  // Goldberg, What every computer scientist should know about floating-point arithmetic (1991), theorem 4: the error of
+  // w = 1 + x cancels in log(w) * x / (w - 1).
+  Value one = number(s, x, 1);
+  Value w = arith::AddFOp::create(s.builder, s.loc, one, x);
+  Value d = arith::SubFOp::create(s.builder, s.loc, w, one);
+  Value tiny = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, d, zero(s, x));
+  // Where x is infinite its quotient by itself is not 1, and the correction is not needed.
+  Value huge = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, d, x);
+  Value correction = arith::SelectOp::create(s.builder, s.loc, huge, one, arith::DivFOp::create(s.builder, s.loc, x, d));
+  Value product = arith::MulFOp::create(s.builder, s.loc, math::LogOp::create(s.builder, s.loc, w), correction);
+  return arith::SelectOp::create(s.builder, s.loc, tiny, x, product);
+}
+
 Value divideSigned(const ScalarContext &s, Value a, Value b) {
   // The hardware traps on both x / 0 and least / -1, so neither may reach it.
   OpBuilder &builder = s.builder;

@@ -33,6 +33,8 @@ mlir::Value zero(const ScalarContext &s, mlir::Value like);
 mlir::Value allOnes(const ScalarContext &s, mlir::Value like);
 /// A number in the type of `like`: `scalar::number(s, x, 0.5)`.
 mlir::Value number(const ScalarContext &s, mlir::Value like, double value);
+/// log(1 + x), accurate where x is small.
+mlir::Value log1p(const ScalarContext &s, mlir::Value x);
 mlir::Value divideSigned(const ScalarContext &s, mlir::Value a, mlir::Value b);
 mlir::Value divideUnsigned(const ScalarContext &s, mlir::Value a, mlir::Value b);
 } // namespace scalar

@@ -123,6 +123,17 @@ struct Sizes {
   std::int64_t count() const { return product(0, rank); }
 };
 
+/// A shape as [outer, size, inner] around an axis.
+struct AxisView {
+  std::int64_t outer, size, inner;
+  AxisView(const Shape& shape, std::int64_t axis) {
+    Sizes sizes(shape);
+    outer = sizes.product(0, static_cast<int>(axis));
+    size = sizes[static_cast<int>(axis)];
+    inner = sizes.product(static_cast<int>(axis) + 1, sizes.rank);
+  }
+};
+
 /// Element strides of an operand of shape `in` seen under the shape `out`: 0 along axes that it is broadcast over.
 struct Strides {
   std::int64_t s[max_rank];

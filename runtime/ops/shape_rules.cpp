@@ -1,5 +1,5 @@
-// Shape rules of the elementwise, create, reduce and contract families, and what all rules are made of.
-// Texts follow DESIGN §11: op, what is wrong, the types met, what was expected; the label is the catalogue's.
+// What shape rules are made of, and the rule of elementwise ops; a family's rules stand with its kernels (reduce.cpp, ...).
+// Error texts have one form: op, what is wrong, the types met, what was expected; the label is the catalogue's.
 #include "runtime/ops/shape_rules.h"
 
 #include <algorithm>
@@ -66,9 +66,6 @@ std::optional<Shape> with_axis_replaced(const ShapeQuery& q, std::int64_t axis, 
 
 Types one(const ShapeQuery& q, const Shape& shape) { return std::vector<TensorType>{{q.dtype, shape}}; }
 
-namespace {
-
-/// Broadcasts all operands' shapes from axis 0 to `rank - tail` (aligned at `tail` axes from the end).
 std::optional<Shape> broadcast_shapes(const ShapeQuery& q, int tail) {
   int rank = 0;
   for (const TensorType& t : q.operands) rank = std::max(rank, t.shape.rank() - tail);
@@ -86,6 +83,24 @@ std::optional<Shape> broadcast_shapes(const ShapeQuery& q, int tail) {
   }
   return out;
 }
+
+Result<Shape> sizes_attribute(const ShapeQuery& q, std::size_t i) {
+  const auto& sizes = attribute<std::vector<Dim>>(q, i);
+  if (auto bad = first_negative(q, sizes))
+    return violation(q, "negative-size", "shape has the size " + to_string(sizes[*bad]) + "; expected 0 or more");
+  return Shape(sizes);
+}
+
+bool not_empty(const ShapeQuery& q, std::int64_t axis) {
+  return require(q, Guard{Guard::Kind::at_least, q.operands[0].shape[static_cast<std::size_t>(axis)], 1});
+}
+
+Error empty_axis(const ShapeQuery& q, std::int64_t axis) {
+  return violation(q, "empty-axis", "nothing to take along axis " + std::to_string(axis) + ": " + operand_text(q) +
+                                        "; expected a size of 1 or more there");
+}
+
+namespace {
 
 /// A remedy where one operand has rank 1 and would fit another axis of the other: `reshape(b, {4, 1})`.
 std::string reshape_hint(const ShapeQuery& q) {
@@ -108,59 +123,6 @@ Types broadcast(const ShapeQuery& q) {
     return violation(q, "shape-mismatch", "shapes do not broadcast: " + operand_text(q) +
                      "; expected each size, from the last axis on, to be equal or 1", reshape_hint(q));
   return one(q, *shape);
-}
-
-/// For ops without results.
-Types nothing(const ShapeQuery&) { return std::vector<TensorType>{}; }
-
-Types constant(const ShapeQuery& q) {
-  return std::vector<TensorType>{attribute<std::shared_ptr<const Constant>>(q, 0)->value.type};
-}
-
-Types reduce(const ShapeQuery& q) {
-  const TensorType& x = q.operands[0];
-  const auto& axes = attribute<std::vector<std::int64_t>>(q, 0);
-  bool keepdims = attribute<bool>(q, 1);
-  std::uint32_t reduced = 0;
-  for (std::int64_t axis : axes) {
-    if (!has_axis(q, axis)) return bad_axis(q, axis);
-    if (reduced & (1u << axis))
-      return violation(q, "repeated-axis", "axis " + std::to_string(axis) + " is given twice: x is " + to_string(x) +
-                                               "; expected each axis once");
-    reduced |= 1u << axis;
-  }
-  Shape out;
-  for (int i = 0; i < x.shape.rank(); ++i) {
-    if (!(reduced & (1u << i))) out.push_back(x.shape[static_cast<std::size_t>(i)]);
-    else if (keepdims) out.push_back(1);
-  }
-  return one(q, out);
-}
-
-Types matmul(const ShapeQuery& q) {
-  const TensorType &lhs = q.operands[0], &rhs = q.operands[1];
-  int m = lhs.shape.rank(), n = rhs.shape.rank();
-  if (m < 2 || n < 2) {
-    std::string hint = n == 1 && m >= 1 ? "did you mean reshape(rhs, {" + to_string(rhs.shape[0]) + ", 1})?"
-                       : m == 1         ? "did you mean reshape(lhs, {1, " + to_string(lhs.shape[0]) + "})?"
-                                        : "";
-    return violation(q, "rank", "operands are not matrices: " + operand_text(q) + "; expected rank 2 or more for both", hint);
-  }
-  auto at = [](const TensorType& t, int from_end) { return t.shape[static_cast<std::size_t>(t.shape.rank() - from_end)]; };
-  if (!same_size(q, at(lhs, 1), at(rhs, 2))) {
-    std::string hint = n == 2 && at(lhs, 1) == at(rhs, 1)   ? "did you mean transpose(rhs)?"
-                       : m == 2 && at(lhs, 2) == at(rhs, 2) ? "did you mean transpose(lhs)?"
-                                                  : "";
-    return violation(q, "shape-mismatch", "inner dimensions differ: " + operand_text(q) + "; expected rhs dim " +
-                     std::to_string(n - 2) + " to be " + to_string(at(lhs, 1)), hint);
-  }
-  auto batch = broadcast_shapes(q, 2);
-  if (!batch)
-    return violation(q, "shape-mismatch", "leading axes do not broadcast: " + operand_text(q) +
-                     "; expected each size before the last two to be equal or 1");
-  batch->push_back(at(lhs, 2));
-  batch->push_back(at(rhs, 1));
-  return one(q, *batch);
 }
 
 }  // namespace burin::shape_rules

@@ -31,6 +31,13 @@ inline bool has_axis(const ShapeQuery& q, std::int64_t axis) { return axis >= 0 
 std::optional<std::size_t> first_negative(const ShapeQuery&, std::span<const Dim> sizes);
 /// The shape of operand 0 with `axis` replaced by the sizes in `inner`, or nullopt beyond max_rank.
 std::optional<Shape> with_axis_replaced(const ShapeQuery&, std::int64_t axis, std::span<const Dim> inner);
+/// All operands' shapes without their last `tail` axes, broadcast.
+std::optional<Shape> broadcast_shapes(const ShapeQuery&, int tail);
+/// Attribute `i` as a shape of sizes that are 0 or more, or the error.
+Result<Shape> sizes_attribute(const ShapeQuery&, std::size_t i);
+/// Operand 0 has something along `axis`, now or by a guard; and the error where it has not.
+bool not_empty(const ShapeQuery&, std::int64_t axis);
+Error empty_axis(const ShapeQuery&, std::int64_t axis);
 /// One result of the query's dtype.
 Types one(const ShapeQuery&, const Shape&);
 

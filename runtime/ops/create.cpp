@@ -1,5 +1,29 @@
-// The referee's kernels for ops that make, convert or show a tensor.
+// constant iota cast print: ops that make, convert or show a tensor. Shape rules, then the referee's kernels.
 #include "runtime/ops/scalar.h"
+#include "runtime/ops/shape_rules.h"
+
+namespace burin::shape_rules {
+
+Types constant(const ShapeQuery& q) {
+  return std::vector<TensorType>{attribute<std::shared_ptr<const Constant>>(q, 0)->value.type};
+}
+
+Types iota(const ShapeQuery& q) {
+  auto shape = sizes_attribute(q, 0);
+  if (!shape) return shape.error();
+  std::int64_t axis = attribute<std::int64_t>(q, 1);
+  if (axis < 0 || axis >= shape->rank())
+    return violation(q, "axis", "axis " + std::to_string(axis) + " is out of range: shape is " + to_string(*shape) + "; expected " +
+                                    (shape->rank() == 0 ? "one size or more" : "0 to " + std::to_string(shape->rank() - 1)));
+  if (q.dtype == Dtype::boolean)
+    return violation(q, "dtype", "dtype is bool, which cannot count; expected f32|f64|bf16|i32|i64|u8|u32");
+  return one(q, *shape);
+}
+
+/// For ops without results.
+Types nothing(const ShapeQuery&) { return std::vector<TensorType>{}; }
+
+}  // namespace burin::shape_rules
 
 namespace burin::reference {
 

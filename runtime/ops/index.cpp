@@ -1,11 +1,44 @@
-// The referee's kernels for ops whose positions are data. An index out of range is a fault; the nearest position stands in.
+// gather scatter_add: shape rules, then the referee's kernels. An index out of range is a fault; the nearest position stands
+// in.
 #include "runtime/ops/scalar.h"
+#include "runtime/ops/shape_rules.h"
 
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
+namespace burin::shape_rules {
+
+Types gather(const ShapeQuery& q) {
+  std::int64_t axis = attribute<std::int64_t>(q, 0);
+  if (!has_axis(q, axis)) return bad_axis(q, axis);
+  const Shape& indices = q.operands[1].shape;
+  if (indices.num_elements() != Dim(0) && !not_empty(q, axis)) return empty_axis(q, axis);
+  auto shape = with_axis_replaced(q, axis, indices);
+  if (!shape)
+    return violation(q, "rank", "the result would have rank " + std::to_string(q.operands[0].shape.rank() - 1 + indices.rank()) + ": " +
+                                    operand_text(q) + "; expected 8 or less");
+  return one(q, *shape);
+}
+
+Types scatter_add(const ShapeQuery& q) {
+  std::int64_t axis = attribute<std::int64_t>(q, 0);
+  if (!has_axis(q, axis)) return bad_axis(q, axis);
+  const Shape &indices = q.operands[1].shape, &updates = q.operands[2].shape;
+  auto expected = with_axis_replaced(q, axis, indices);
+  bool same = expected && expected->rank() == updates.rank();
+  for (std::size_t i = 0; same && i < updates.size(); ++i) same = same_size(q, (*expected)[i], updates[i]);
+  if (!same)
+    return violation(q, "shape-mismatch", "updates do not fit: " + operand_text(q) + "; expected updates of shape " +
+                                              (expected ? to_string(*expected) : "of rank 8 or less"));
+  if (indices.num_elements() != Dim(0) && !not_empty(q, axis)) return empty_axis(q, axis);
+  return one(q, q.operands[0].shape);
+}
+
+}  // namespace burin::shape_rules
+
 namespace burin::reference {
+
 namespace {
 
 using Operands = std::span<const HostTensor>;
@@ -25,21 +58,10 @@ std::vector<std::int64_t> positions(const HostTensor& indices, std::int64_t size
   return result;
 }
 
-/// x as [outer, size, inner] around an axis.
-struct AxisView {
-  std::int64_t outer, size, inner;
-  AxisView(const TensorType& x, std::int64_t axis) {
-    scalar::Sizes sizes(x.shape);
-    outer = sizes.product(0, static_cast<int>(axis));
-    size = sizes[static_cast<int>(axis)];
-    inner = sizes.product(static_cast<int>(axis) + 1, sizes.rank);
-  }
-};
-
 }  // namespace
 
 void gather(Operands operands, Results results, const Attributes& attributes, const KernelSink& sink) {
-  AxisView x(operands[0].type, std::get<std::int64_t>(attributes[0]));
+  scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
   auto at = operands[1].num_elements() == 0 ? std::vector<std::int64_t>() : positions(operands[1], x.size, sink);
   auto row = static_cast<std::size_t>(x.inner * byte_size(operands[0].type.dtype));
   auto* from = static_cast<const std::byte*>(operands[0].buffer.data());
@@ -52,7 +74,7 @@ void gather(Operands operands, Results results, const Attributes& attributes, co
 }
 
 void scatter_add(Operands operands, Results results, const Attributes& attributes, const KernelSink& sink) {
-  AxisView x(operands[0].type, std::get<std::int64_t>(attributes[0]));
+  scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
   auto at = operands[1].num_elements() == 0 ? std::vector<std::int64_t>() : positions(operands[1], x.size, sink);
   scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* from = static_cast<const scalar::Stored<T>*>(operands[0].buffer.data());
@@ -70,23 +92,6 @@ void scatter_add(Operands operands, Results results, const Attributes& attribute
     for (scalar::Value<T> sum : sums) *to++ = scalar::store<T>(sum);
   });
   if (sink.check_mode) scalar::report_nan(results[0], sink);
-}
-
-void argmin(Operands operands, Results results, const Attributes& attributes, const KernelSink&) {
-  AxisView x(operands[0].type, std::get<std::int64_t>(attributes[0]));
-  auto* out = static_cast<std::int64_t*>(results[0].buffer.mutable_data());
-  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
-    auto* in = static_cast<const scalar::Stored<T>*>(operands[0].buffer.data());
-    for (std::int64_t o = 0; o < x.outer; ++o)
-      for (std::int64_t i = 0; i < x.inner; ++i) {
-        auto value = [&](std::int64_t k) { return scalar::load<T>(in[(o * x.size + k) * x.inner + i]); };
-        std::int64_t best = 0;
-        auto is_nan = [](auto v) { return !(v == v); };
-        for (std::int64_t k = 1; k < x.size && !is_nan(value(best)); ++k)
-          if (value(k) < value(best) || is_nan(value(k))) best = k;
-        *out++ = best;
-      }
-  });
 }
 
 }  // namespace burin::reference

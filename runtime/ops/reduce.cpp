@@ -1,10 +1,44 @@
-// The referee's reductions: elements in row-major order, accumulated in f64 or wrapping integers, rounded once.
+// reduce_sum reduce_max argmin: shape rules, then the referee's kernels: elements in row-major order, accumulated in f64 or
+// wrapping integers, rounded once.
 #include "runtime/ops/scalar.h"
+#include "runtime/ops/shape_rules.h"
 
 #include <algorithm>
 #include <vector>
 
+namespace burin::shape_rules {
+
+Types reduce(const ShapeQuery& q) {
+  const TensorType& x = q.operands[0];
+  const auto& axes = attribute<std::vector<std::int64_t>>(q, 0);
+  bool keepdims = attribute<bool>(q, 1);
+  std::uint32_t reduced = 0;
+  for (std::int64_t axis : axes) {
+    if (!has_axis(q, axis)) return bad_axis(q, axis);
+    if (reduced & (1u << axis))
+      return violation(q, "repeated-axis", "axis " + std::to_string(axis) + " is given twice: x is " + to_string(x) +
+                                               "; expected each axis once");
+    reduced |= 1u << axis;
+  }
+  Shape out;
+  for (int i = 0; i < x.shape.rank(); ++i) {
+    if (!(reduced & (1u << i))) out.push_back(x.shape[static_cast<std::size_t>(i)]);
+    else if (keepdims) out.push_back(1);
+  }
+  return one(q, out);
+}
+
+Types argmin(const ShapeQuery& q) {
+  std::int64_t axis = attribute<std::int64_t>(q, 0);
+  if (!has_axis(q, axis)) return bad_axis(q, axis);
+  if (!not_empty(q, axis)) return empty_axis(q, axis);
+  return one(q, *with_axis_replaced(q, axis, {}));
+}
+
+}  // namespace burin::shape_rules
+
 namespace burin::reference {
+
 namespace {
 
 /// result = combine over `axes` of x, from `init`; any element type whose Value combine takes.
@@ -48,6 +82,23 @@ void reduce_max(std::span<const HostTensor> operands, std::span<HostTensor> resu
                    [](auto best, auto x) { return scalar::maximum(best, x); });
   });
   if (sink.check_mode) scalar::report_nan(results[0], sink);
+}
+
+void argmin(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes, const KernelSink&) {
+  scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
+  auto* out = static_cast<std::int64_t*>(results[0].buffer.mutable_data());
+  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+    auto* in = static_cast<const scalar::Stored<T>*>(operands[0].buffer.data());
+    for (std::int64_t o = 0; o < x.outer; ++o)
+      for (std::int64_t i = 0; i < x.inner; ++i) {
+        auto value = [&](std::int64_t k) { return scalar::load<T>(in[(o * x.size + k) * x.inner + i]); };
+        std::int64_t best = 0;
+        auto is_nan = [](auto v) { return !(v == v); };
+        for (std::int64_t k = 1; k < x.size && !is_nan(value(best)); ++k)
+          if (value(k) < value(best) || is_nan(value(k))) best = k;
+        *out++ = best;
+      }
+  });
 }
 
 }  // namespace burin::reference

@@ -1,7 +1,23 @@
-// The referee's random bits: Philox 4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3, SC 2011, §3.3).
+// random_bits: shape rule, then the referee: Philox 4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3,
+// SC 2011, section 3.3).
 #include "runtime/ops/scalar.h"
+#include "runtime/ops/shape_rules.h"
+
+namespace burin::shape_rules {
+
+Types random_bits(const ShapeQuery& q) {
+  const Shape &key = q.operands[0].shape, &counter = q.operands[1].shape;
+  if (key.rank() != 1 || counter.rank() != 1 || !same_size(q, key[0], 2) || !same_size(q, counter[0], 4))
+    return violation(q, "shape-mismatch", operand_text(q) + "; expected u32[2] and u32[4]");
+  auto shape = sizes_attribute(q, 0);
+  if (!shape) return shape.error();
+  return one(q, *shape);
+}
+
+}  // namespace burin::shape_rules
 
 namespace burin::reference {
+
 namespace {
 
 using Words = std::array<std::uint32_t, 4>;
