@@ -153,7 +153,8 @@ template <std::size_t I, class First, class... More> constexpr auto pick(First* 
   else return pick<I - 1>(more...);
 }
 template <auto Pointer> consteval std::string_view pointer_name() {
-  std::string_view s = __PRETTY_FUNCTION__;
+  std::string_view s = __PRETTY_FUNCTION__;  // `... [with auto Pointer = (& fake<P>.Fake<P>::value.P::w1); std::string_view = ...]`
+  s = s.substr(0, s.find(';'));
   s = s.substr(0, s.find_last_not_of(")]") + 1);
   return s.substr(s.find_last_of(":.>") + 1);
 }
