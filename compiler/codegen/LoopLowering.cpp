@@ -94,8 +94,6 @@ Value LoopBlock::checked(Value Index, Value Size, Value At) {
   return E.max(E.min(Index, E.sub(Size, E.index(1))), E.index(0));
 }
 
-Buffer LoopBlock::scratch(Value Bytes, Type Element) { return builder(Builder).scratch(Bytes, Element); }
-
 // -- the kernel ------------------------------------------------------------------------------------------------------
 
 LoopKernel::LoopKernel(func::FuncOp Kernel, const cpu::CpuTarget &Target)
@@ -128,13 +126,15 @@ Extent LoopKernel::product(unsigned I, size_t From, size_t To) const {
   return P;
 }
 
-void LoopKernel::parallel(Count Blocks, Count Work, Body Each) {
+void LoopKernel::parallel(Count Blocks, Count Work, Body Each, Count Scratch) {
   std::string Block = Name + ".p" + std::to_string(Phases.size());
   SmallVector<Type> Elements;
   for (unsigned I = 0; I < Dtypes.size(); ++I)
     Elements.push_back(LaneEmitter::memoryType(element(I)));
   cpu::KernelBuilder B(Module, Block, Elements, NumSizes, Target, Op->getLoc());
   LoopBlock Inside(*this, &B);
+  if (Scratch)
+    Inside.Memory = B.scratch(Scratch(Inside), B.E.B.getI8Type());
   B.E.loop(B.begin(), B.end(), 1, [&](Value I) { Each(Inside, I); });
   B.finish();
   Phases.push_back({Block, std::move(Blocks), std::move(Work)});

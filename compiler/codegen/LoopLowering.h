@@ -45,8 +45,8 @@ public:
   Value index(unsigned Input, Value At);
   /// Reports that element `At` of an index tensor is not within [0, Size); gives the nearest that is.
   Value checked(Value Index, Value Size, Value At);
-  /// `Bytes` of the worker's memory; once a block function.
-  Buffer scratch(Value Bytes, mlir::Type Element);
+  /// The worker's memory that the phase asked for.
+  Buffer scratch(mlir::Type Element) const { return Buffer(Memory.Base, Element, Memory.Alignment); }
 
 private:
   friend class LoopKernel;
@@ -54,6 +54,7 @@ private:
   class LoopKernel &Kernel;
   void *Builder;  // the KernelBuilder of the block function
   llvm::SmallVector<Buffer> Buffers;
+  Buffer Memory;
 };
 
 class LoopKernel {
@@ -73,8 +74,8 @@ public:
   Extent elements(unsigned I) const { return product(I, 0, Shapes[I].size()); }
   const cpu::CpuTarget &target() const { return Target; }
 
-  /// A parallel loop over `Blocks` blocks, each of about `Work` element steps.
-  void parallel(Count Blocks, Count Work, Body Each);
+  /// A parallel loop over `Blocks` blocks, each of about `Work` element steps; each worker has `Scratch` bytes.
+  void parallel(Count Blocks, Count Work, Body Each, Count Scratch = {});
 
 private:
   friend class LoopBlock;

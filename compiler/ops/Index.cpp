@@ -61,7 +61,7 @@ void lower_scatter_add(LoopKernel &K) {
     // Sums: the result itself, or rows of Stretch f32 in scratch.
     Buffer Sums = B.buffer(3);
     if (Wide)
-      Sums = B.scratch(E.mul(Size, Stretch * 4), Sum);
+      Sums = B.scratch(Sum);
     auto sumAt = [&](Value Position) {
       return Wide ? E.mul(Position, Stretch) : E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First);
     };
@@ -91,7 +91,7 @@ void lower_scatter_add(LoopKernel &K) {
           B.Lanes.store(Scalar, B.Lanes.roundToBf16(X), B.buffer(3), E.add(To, I), One, Mask);
         });
       });
-  });
+  }, Wide ? [=](LoopSizes &S) { return S.E.mul(S.value(V.Size), Stretch * 4); } : LoopKernel::Count());
 }
 
 }  // namespace burin::codegen

@@ -38,7 +38,7 @@ void lower_random_bits(LoopKernel &K) {
     }
     Value Low = LLVM::OrOp::create(E.B, word(1, 0), LLVM::ShlOp::create(E.B, word(1, 1), E.index(32)));
     Value C2 = E.splat(word(1, 2), Lanes), C3 = E.splat(word(1, 3), Lanes);
-    Buffer Rest = B.scratch(E.index(Lanes * 16), I32);
+    Buffer Rest = B.scratch(I32);
 
     Value First = E.mul(Block, Stretch), Last = E.min(E.add(First, Stretch), counters(B)), Size = B.value(All);
     E.loop(First, Last, Lanes, [&](Value At) {
@@ -69,7 +69,7 @@ void lower_random_bits(LoopKernel &K) {
              },
              [&] { E.storeVector(Words, B.buffer(2), To); });
     });
-  });
+  }, [=](LoopSizes &S) { return S.E.index(Lanes * 16); });
 }
 
 }  // namespace burin::codegen
