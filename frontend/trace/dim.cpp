@@ -4,7 +4,8 @@
 
 namespace burin {
 
-Dim::operator std::int64_t() const {
+// Declared below the frontend, which knows no BURIN_API; exported by this library all the same.
+__attribute__((visibility("default"))) Dim::operator std::int64_t() const {
   if (auto n = constant_value(*this)) return *n;
   Error e;
   if (is_overflow()) {
