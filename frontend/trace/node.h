@@ -25,7 +25,7 @@ inline const TensorType& type_of(const NodeRef& n) { return n.get()->value.type;
 
 /// A new node; nodes are recycled per thread.
 Node* make_node();
-NodeRef make_eager(HostTensor value, const std::source_location& where = {});
+BURIN_API NodeRef make_eager(HostTensor value, const std::source_location& where = {});
 
 /// What a handle holds: a value or nothing, and whether it is weakly typed.
 struct Content {
