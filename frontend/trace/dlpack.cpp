@@ -45,7 +45,10 @@ void copy_strided(const DLTensor& t, int axis, const std::uint8_t* from, std::in
     to += size;
     return;
   }
-  for (std::int64_t i = 0; i < t.shape[axis]; ++i) copy_strided(t, axis + 1, from + i * t.strides[axis] * size, size, to);
+  std::int64_t stride = size;  // in bytes
+  if (t.strides) stride = t.strides[axis] * size;
+  else for (int a = axis + 1; a < t.ndim; ++a) stride *= t.shape[a];
+  for (std::int64_t i = 0; i < t.shape[axis]; ++i) copy_strided(t, axis + 1, from + i * stride, size, to);
 }
 
 }  // namespace
@@ -64,7 +67,8 @@ Tensor Tensor::from_dlpack(DLManagedTensor* managed) {
   TensorType type{*dtype, Shape::of({t.shape, static_cast<std::size_t>(t.ndim)})};
   std::int64_t bytes = type.shape.num_elements().value() * byte_size(*dtype);
   const auto* data = static_cast<const std::uint8_t*>(t.data) + t.byte_offset;
-  if (dense(t)) return detail::HandleAccess::make(detail::make_eager({type, Buffer::adopt(data, bytes, [owner] {})}));
+  bool aligned = reinterpret_cast<std::uintptr_t>(data) % static_cast<std::size_t>(byte_size(*dtype)) == 0;
+  if (dense(t) && aligned) return detail::HandleAccess::make(detail::make_eager({type, Buffer::adopt(data, bytes, [owner] {})}));
   HostTensor copy{type, Buffer::allocate(bytes)};
   if (!copy.buffer) detail::fail({ErrorCode::device, "out of memory: " + to_string(type) + " does not fit", "out-of-memory", "", ""}, {});
   auto* to = static_cast<std::uint8_t*>(copy.buffer.mutable_data());

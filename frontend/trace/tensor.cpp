@@ -143,6 +143,7 @@ Tensor Tensor::view_of(const void* values, Dtype dtype, std::size_t count, const
   checked(values, dtype, count, shape);
   TensorType type{dtype, shape};
   auto bytes = static_cast<std::int64_t>(count) * byte_size(dtype);
+  if (reinterpret_cast<std::uintptr_t>(values) % static_cast<std::size_t>(byte_size(dtype)) != 0) return Tensor(values, dtype, shape);  // code needs aligned elements
   HostTensor t{type, Buffer::adopt(values, bytes, [owner = std::move(owner)] {})};
   return HandleAccess::make(detail::make_eager(std::move(t)));  // large: a capture, not a constant, in a trace
 }
