@@ -138,6 +138,9 @@ LaunchBuilder::LaunchBuilder(ModuleOp Module, StringRef Name, unsigned NumSizes,
     : E(emitterIn(Module, Target, Loc)) {
   Type Pointer = LLVM::LLVMPointerType::get(Module.getContext());
   Func = openFunction(E, Name, {Pointer, Pointer, Pointer});
+  // A few scalar ops a launch: compiling them carefully costs more than they ever will (a fourth of a small module).
+  Func.setOptimizeNone(true);
+  Func.setNoInline(true);
   BufferTable = Func.getArgument(0);
   SizeTable = Func.getArgument(1);
   Ctx = Func.getArgument(2);
