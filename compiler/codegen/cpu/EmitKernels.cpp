@@ -114,7 +114,9 @@ LogicalResult emitKernel(func::FuncOp Kernel, const CpuTarget &Target) {
       emitReordered(Module, Name, Name + ".ordered", Order, NumSizes, Target);
     return success();
   }
-  if (failed(lowerToLinalg(Kernel)))
+  // The pipeline lowers to linalg before it plans memory; a kernel may come either way.
+  bool Lowered = llvm::none_of(Kernel.getBody().front(), [](Operation &Op) { return ir::catalogueInfo(&Op) != nullptr; });
+  if (!Lowered && failed(lowerToLinalg(Kernel)))
     return failure();
   return emitLinalgKernel(Kernel, Target);
 }

@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t PointwiseChunk = 4096;         // elements in a block: a few microseconds of work, a multiple of any step
 constexpr double GrainCost = 8e5;                // 8 us in 1/100 ns: below it, waking a thread costs more than it brings
 constexpr int64_t WholeRow = 16384;              // rows up to this long are not cut into chunks
+constexpr int64_t MostUnrolledOps = 1024;        // vector ops in the innermost code, for compile time
 }  // namespace
 
 Value extentValue(Emitter &E, const Extent &X, function_ref<Value(unsigned)> Size) {
@@ -20,6 +21,29 @@ Value extentValue(Emitter &E, const Extent &X, function_ref<Value(unsigned)> Siz
     for (unsigned K : X.Sizes)
       V = E.mul(V, Size(K));
   return V;
+}
+
+/// The most values that are alive at once in the innermost code, were it written in the order of the nodes.
+static int64_t mostAlive(const Nest &N, ArrayRef<bool> Live) {
+  SmallVector<size_t> LastUse(N.Nodes.size(), 0);
+  for (size_t I = 0; I < N.Nodes.size(); ++I)
+    if (Live[I])
+      for (NodeId O : N.Nodes[I].Operands)
+        LastUse[O] = I;
+  for (const Output &O : N.Outputs)
+    LastUse[O.Value] = N.Nodes.size();
+  int64_t Alive = 0, Most = 0;
+  SmallVector<int> Ends(N.Nodes.size() + 1, 0);
+  for (size_t I = 0; I < N.Nodes.size(); ++I) {
+    if (!Live[I] || N.Nodes[I].Kind == Node::Kind::constant)
+      continue;
+    Alive += 1 - Ends[I];
+    ++Ends[LastUse[I]];
+    // exp and the like need a few registers while they are computed.
+    bool Long = N.Nodes[I].Kind == Node::Kind::compute && isa<math::ExpOp, math::LogOp, math::TanhOp>(N.Nodes[I].Op);
+    Most = std::max(Most, Alive + (Long ? 4 : 1));
+  }
+  return Most;
 }
 
 Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Target) {
@@ -44,7 +68,7 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
     if (X.Kind == Node::Kind::load)
       Cost += 5;
     if (X.Kind == Node::Kind::compute || X.Kind == Node::Kind::reduction) {
-      bool Long = isa<math::ExpOp, math::LogOp>(X.Op);
+      bool Long = isa<math::ExpOp, math::LogOp, math::TanhOp>(X.Op);
       NumOps += Long ? 16 : 1;
       Cost += Long ? 30 : isa<arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(X.Op) ? 100 : 2;
     }
@@ -74,9 +98,11 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
   S.Outer.assign(N.Kept.begin(), N.Kept.end() - (S.KeptVector ? 1 : 0));
 
   S.Lanes = Target.lanes(static_cast<int>(Widest));
-  S.Unroll = NumOps <= 3 ? 4 : NumOps <= 16 ? 2 : 1;
-  if (FirstReduction)
-    S.Unroll = NumOps <= 2 ? 8 : NumOps <= 8 ? 4 : NumOps <= 40 ? 2 : 1;
+  // Copies of a chain hide the latency of its ops, as long as they fit into registers. Reductions want a few accumulators.
+  int64_t Alive = mostAlive(N, Live);
+  S.Unroll = FirstReduction && NumOps <= 2 ? 8 : 4;
+  while (S.Unroll > 1 && (Alive * S.Unroll > Target.NumVectorRegisters - 4 || NumOps * S.Unroll > MostUnrolledOps))
+    S.Unroll /= 2;
   unsigned LaneDim = S.KeptVector ? *S.KeptVector : Inner.empty() ? ~0u : Inner.back();
   if (LaneDim == ~0u) {
     S.Lanes = S.Unroll = 1;
