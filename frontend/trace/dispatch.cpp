@@ -27,7 +27,7 @@ template <class T> class Few {
 
  private:
   std::size_t size_;
-  std::array<T, inline_operands> few_{};
+  std::array<T, inline_operands> few_;
   std::vector<T> more_;
 };
 
@@ -122,7 +122,27 @@ void check_usable(const Content& c, const Tensor* handle, const std::source_loca
           "undefined", "", "give it a value before the branch or loop"}, where);
 }
 
-std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Attributes attributes, PromotionMask mask) {
+namespace {
+
+// The results of an op, without an allocation for one.
+struct Results {
+  NodeRef first;
+  std::vector<NodeRef> rest;
+  std::size_t count = 0;
+  void add(NodeRef n) {
+    if (count++ == 0) first = std::move(n);
+    else rest.push_back(std::move(n));
+  }
+  std::vector<Tensor> handles() const {
+    std::vector<Tensor> list;
+    list.reserve(count);
+    if (count) list.push_back(HandleAccess::make(first));
+    for (auto& n : rest) list.push_back(HandleAccess::make(n));
+    return list;
+  }
+};
+
+Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes attributes, PromotionMask mask) {
   Recorder& r = context();
   std::source_location where = line_of(operands, r);
   const std::size_t n = operands.size();
@@ -152,7 +172,7 @@ std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Att
       contents[i].node.get()->literal = r.trace != nullptr;
     }
 
-  std::vector<Tensor> results;
+  Results results;
   Trace* t = r.trace;
   Attributes noted;
   bool listen = r.tapes && tapes_listen();
@@ -165,8 +185,7 @@ std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Att
     }
     auto made = eager_device().run(kind, values.span(), attributes);
     if (!made) fail(std::move(made.error()), where);
-    results.reserve(made->size());
-    for (auto& m : *made) results.push_back(HandleAccess::make(make_eager(std::move(m), where)));
+    for (auto& m : *made) results.add(make_eager(std::move(m), where));
   } else {
     Few<TensorType> types(n);
     Few<ValueId> ids(n);
@@ -179,22 +198,27 @@ std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Att
     if (!inferred) fail(std::move(inferred.error()), where);
     for (auto& g : guards) t->graph.add_guard(g);
     OpId op = t->graph.append(t->current, kind, ids.span(), std::move(attributes), *inferred, r.line_in(*t, where));
-    results.reserve(inferred->size());
     for (std::uint32_t i = 0; i < inferred->size(); ++i)
-      results.push_back(HandleAccess::make(make_traced(*t, t->graph.result(t->graph.op(op), i), (*inferred)[i], where)));
+      results.add(make_traced(*t, t->graph.result(t->graph.op(op), i), (*inferred)[i], where));
   }
   if (listen) {
-    std::vector<Tensor> seen;
     Untracked untracked;
+    std::vector<Tensor> seen, made = results.handles();
     for (std::size_t i = 0; i < n; ++i) seen.push_back(HandleAccess::make(contents[i].node));
-    tell_tapes({kind, seen, noted, results, {}, {}, where});
+    tell_tapes({kind, seen, noted, made, {}, {}, where});
     seen.clear();
+    made.clear();
   }
   return results;
 }
 
+}  // namespace
+
+std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Attributes attributes, PromotionMask mask) {
+  return carry_out(kind, operands, std::move(attributes), mask).handles();
+}
 Tensor dispatch(OpKind kind, std::span<const Arg> operands, Attributes attributes, PromotionMask mask) {
-  return std::move(dispatch_all(kind, operands, std::move(attributes), mask)[0]);
+  return HandleAccess::make(std::move(carry_out(kind, operands, std::move(attributes), mask).first));
 }
 
 std::int64_t axis_of(const Arg& operand, Axis axis) {

@@ -1,5 +1,5 @@
 // Tensor: an immutable value behind a handle. While a trace or a region is open on the thread, the handle behaves as a
-// variable, so that regions find what they carry (references in docs/architecture.md); otherwise its special members
+// variable, so that regions find what they carry (docs/control-flow.md); otherwise its special members
 // cost one thread-local test. Must stay free of the recorder, the Graph and heavy standard headers.
 #pragma once
 #include <burin/arg.h>
