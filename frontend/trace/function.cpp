@@ -145,12 +145,14 @@ namespace {
 void make_executable(FunctionState& f, Entry& e) {
   if (e.key.level == static_cast<std::uint8_t>(Level::graph)) {
     e.executable = interpreted(e.graph);
+    e.ready.store(e.executable.get(), std::memory_order_release);
     return;
   }
   ExecutableStats made;
   auto x = compiled(e.graph, e.key.level == static_cast<std::uint8_t>(Level::full), made);
   if (!x) fail(std::move(x.error()), f.where);
   e.executable = std::move(*x);
+  e.ready.store(e.executable.get(), std::memory_order_release);
   std::lock_guard lock(f.mutex);
   f.stats.compiles += made.compiled;
   f.stats.memory_hits += made.memory_hit;
@@ -256,12 +258,11 @@ void note_call(const Entry& e, std::span<const Leaf> given, std::span<const Node
 
 // An entry traced inside another trace has no executable yet; the first call outside makes it.
 const Executable& executable_of(FunctionState& f, const Entry& e) {
-  if (!e.executable) {
-    static std::mutex making;
-    std::lock_guard lock(making);
-    if (!e.executable) make_executable(f, const_cast<Entry&>(e));
-  }
-  return *e.executable;
+  if (auto* ready = e.ready.load(std::memory_order_acquire)) return *ready;
+  static std::mutex making;
+  std::lock_guard lock(making);
+  if (!e.ready.load(std::memory_order_relaxed)) make_executable(f, const_cast<Entry&>(e));
+  return *e.ready.load(std::memory_order_relaxed);
 }
 
 }  // namespace

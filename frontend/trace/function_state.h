@@ -44,7 +44,8 @@ struct Entry {
   std::size_t num_results = 0;
   std::vector<std::size_t> state_outputs;   ///< by state leaf: which output it is given
   std::shared_ptr<void> prototype;     ///< the returned tree, its tensors emptied
-  std::shared_ptr<Executable> executable;
+  std::shared_ptr<Executable> executable;             ///< null where the entry has served traces only
+  mutable std::atomic<const Executable*> ready{nullptr};  ///< the same, for calls
   std::size_t bytes = 0;
   std::string story;                   ///< why it was traced
 };

@@ -179,3 +179,29 @@ TEST_CASE("a saved function gives the same when loaded") {
   std::remove(file.c_str());
   CHECK_THROWS_AS(load(file), InvalidArgument);
 }
+
+TEST_CASE("a function first called inside another is called from threads afterwards") {
+  auto inner = function([](const Tensor& t) { return t * 2; }, graph_level);
+  auto outer = function([&](const Tensor& t) { return inner(t) + 1; }, graph_level);
+  CHECK(outer(x).to_vector<float>() == std::vector<float>{3, 5});
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 3; ++i) threads.emplace_back([&] { right += inner(x).to_vector<float>() == std::vector<float>{2, 4}; });
+  for (auto& t : threads) t.join();
+  CHECK(right == 3);
+  CHECK(inner.stats().traces == 1);
+}
+
+TEST_CASE("more traces than allowed are an error with the last reason") {
+  auto f = function([](const Tensor& t, int n) { return t + n; }, {.name = "f", .level = Level::graph, .max_traces = 2});
+  f(x, 1);
+  f(x, 2);
+  try {
+    f(x, 3);
+    FAIL();
+  } catch (const TraceError& e) {
+    CHECK(e.error.message == "\"f\" needs another trace; max_traces is 2");
+    CHECK(e.error.hint.find("arg1: 1 -> 2") != std::string::npos);
+  }
+  CHECK(f(x, 1).to_vector<float>()[0] == 2);
+}
