@@ -75,6 +75,8 @@ bool FusionPlan::isCopied(Operation *op) const {
   if (isConstant(op) && isa<BlobAttr>(op->getAttr("value"))) return false;
   bool free = op->getNumOperands() == 0 || isBroadcast(op);
   return free && llvm::all_of(op->getUsers(), [&](Operation *user) {
+    // A reshape reads what is in memory under another shape: iota and broadcasts have to be there.
+    if (!isConstant(op) && catalogueInfo(user) && infoOf(user).mnemonic == "reshape") return false;
     return user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
   });
 }

@@ -209,7 +209,7 @@ TEST_CASE("Reductions and positions of the least equal the referee") {
 
 TEST_CASE("Views, joins and pads equal the referee") {
   for (const std::string &target : runnableTargets())
-    for (Dtype dtype : {Dtype::boolean, Dtype::bf16, Dtype::f32, Dtype::i64}) {
+    for (Dtype dtype : {Dtype::boolean, Dtype::u8, Dtype::bf16, Dtype::f32, Dtype::i64}) {
       INFO(target << ": " << name(dtype));
       auto x = random_tensor(dtype, Ints{3, 5, 7}, 4);
       CHECK_OP(OpKind::transpose, {x}, {Ints{2, 0, 1}}, target);
@@ -223,6 +223,7 @@ TEST_CASE("Views, joins and pads equal the referee") {
       CHECK_OP(OpKind::pad, {x, random_tensor(dtype, Ints{}, 5)}, {Dims{0, 2, 0}, Dims{0, 0, 17}, Ints{}}, target);
       CHECK_OP(OpKind::concatenate, {x, random_tensor(dtype, Ints{3, 2, 7}, 6), random_tensor(dtype, Ints{3, 0, 7}, 7)}, {std::int64_t{1}}, target);
       CHECK_OP(OpKind::concatenate, {x, random_tensor(dtype, Ints{3, 5, 18}, 6)}, {std::int64_t{2}}, target);
+      CHECK_OP(OpKind::constant, {}, {make_constant(random_tensor(dtype, Ints{3, 7}, 8))}, target);
       if (dtype != Dtype::boolean) CHECK_OP(OpKind::iota, {}, {Dims{4, 21}, std::int64_t{1}, dtype}, target);
     }
 }

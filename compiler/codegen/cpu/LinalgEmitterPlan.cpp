@@ -374,7 +374,10 @@ private:
     if (auto Slice = dyn_cast<tensor::ExtractSliceOp>(Op))
       return sliceAt(Slice, At);
     if (auto Reshape = dyn_cast<tensor::ReshapeOp>(Op)) {
-      if (!isa<BlockArgument>(Reshape.getSource()))
+      Value Source = Reshape.getSource();
+      if (auto C = Source.getDefiningOp<arith::ConstantOp>(); C && cast<DenseElementsAttr>(C.getValue()).isSplat())
+        return constant(cast<DenseElementsAttr>(C.getValue()).getSplatValue<TypedAttr>());
+      if (!isa<BlockArgument>(Source) && !Source.getDefiningOp<arith::ConstantOp>())
         return Op->emitError("kernel: only inputs of the kernel are read under another shape");
       return load(Reshape.getSource(), Tensor, At, Op);
     }
