@@ -6,7 +6,8 @@
 #
 # Each row: tool (MLIR = mlir-tblgen, BURIN = our burin-tblgen), its flags, the output below ${BURIN_GENERATED_DIR}.
 # That folder is an include root, so an output is included by the path written here. Makes the target NAME; every
-# burin library waits for all of them through `burin_generated`. The .td's own includes are tracked by depfiles.
+# burin library waits for all of them through `burin_generated`. The .td's own includes are tracked by depfiles; an output
+# that comes out the same keeps its time, so that one op's change does not rebuild everything.
 set(BURIN_GENERATED_DIR "${CMAKE_BINARY_DIR}/generated")
 file(MAKE_DIRECTORY "${BURIN_GENERATED_DIR}")
 add_custom_target(burin_generated)
@@ -35,7 +36,7 @@ function(burin_tablegen name)
     file(MAKE_DIRECTORY "${folder}")
     add_custom_command(
       OUTPUT "${output}"
-      COMMAND ${program} ${flags} ${includes} "${arg_SOURCE}" -d "${output}.d" -o "${output}"
+      COMMAND ${program} --write-if-changed ${flags} ${includes} "${arg_SOURCE}" -d "${output}.d" -o "${output}"
       MAIN_DEPENDENCY "${arg_SOURCE}"
       DEPENDS ${program}
       DEPFILE "${output}.d"

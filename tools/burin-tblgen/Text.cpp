@@ -35,6 +35,8 @@ std::string join(ArrayRef<std::string> parts, StringRef separator) {
 
 std::string wrapped(StringRef text, StringRef prefix, unsigned width) {
   std::string result, line = prefix.str();
+  if (prefix.contains('@'))
+    prefix = "///   ";
   SmallVector<StringRef> words;
   text.split(words, ' ', -1, /*KeepEmpty=*/false);
   bool first = true;
