@@ -390,6 +390,8 @@ private:
     Value Unknown;  // the sum of the sizes before that are not numbers
     for (Value V : Op->getOperands()) {
       Shape S = toTensorType(V.getType())->shape;
+      if (llvm::is_contained(S, Dim(0)))
+        continue;  // nothing to place; a slice that starts behind the end is no valid one
       SmallVector<OpFoldResult> Offsets(S.size(), B.getIndexAttr(0)), Sizes, Strides(S.size(), B.getIndexAttr(1));
       for (Dim D : S)
         Sizes.push_back(mixedSize(D));
@@ -415,6 +417,10 @@ private:
     auto Rank = static_cast<unsigned>(From.rank());
     AffineMap Scalar = AffineMap::get(Rank, 0, {}, B.getContext());
     Value Filled = copy(Loc, empty(Loc, Result), Values.lookup(Op->getOperand(1)), Scalar);
+    if (llvm::is_contained(From, Dim(0))) {
+      Values[Result] = Filled;
+      return success();
+    }
     SmallVector<OpFoldResult> Offsets, Sizes, Strides;
     for (unsigned I = 0; I < Rank; ++I) {
       Offsets.push_back(mixedSize(Low.dim(I)));

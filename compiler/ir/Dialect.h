@@ -42,6 +42,11 @@ struct OrderResource : mlir::SideEffects::Resource::Base<OrderResource> {
 /// Position of the op in its Graph, on ops that may fault: an i32 attribute.
 inline constexpr llvm::StringLiteral opAttrName = "burin.op";
 
+// What @main keeps of the signature.
+inline constexpr llvm::StringLiteral sizesAttrName = "burin.sizes";         // func: names of the entry's sizes, in order
+inline constexpr llvm::StringLiteral inputKindAttrName = "burin.input";     // argument: argument, capture, state, donated
+inline constexpr llvm::StringLiteral stateOutputAttrName = "burin.state";   // result: index of the input it overwrites
+
 }  // namespace burin::ir
 
 #include "compiler/ir/BurinDialect.h.inc"

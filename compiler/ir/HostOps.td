@@ -50,6 +50,12 @@ def BurinHost_CopyOp : BurinHost_Op<"copy"> {
   let assemblyFormat = "$from `to` $to `bytes` $bytes attr-dict";
 }
 
+def BurinHost_ExchangeOp : BurinHost_Op<"exchange"> {
+  let summary = "Exchanges the bytes of two ranges that do not overlap.";
+  let arguments = (ins BurinHost_BufferType:$a, BurinHost_BufferType:$b, Dim<"bytes">:$bytes);
+  let assemblyFormat = "$a `with` $b `bytes` $bytes attr-dict";
+}
+
 def BurinHost_LoadOp : BurinHost_Op<"load"> {
   let summary = "Reads a bool[] as a host scalar.";
   let arguments = (ins BurinHost_BufferType:$from);

@@ -38,6 +38,7 @@ def Burin_ReshapeOp : Burin_ShapeOp<"reshape"> {
                       C<"negative-size", "no other size is negative">];
   let shapeRule = "shape_rules::reshape";
   let reference = "kernel: reference::reshape";
+  let lowering = "host";  // the same memory under another shape
 }
 
 def Burin_TransposeOp : Burin_ShapeOp<"transpose"> {

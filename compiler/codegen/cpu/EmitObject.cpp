@@ -134,7 +134,7 @@ bool mayBeExternal(llvm::StringRef Name) {
   return Name == "memcpy" || Name == "memmove" || Name == "memset" || Name == "memcmp";
 }
 
-Result<void> checkSymbols(const std::vector<std::uint8_t> &Object) {
+Result<void> checkSymbols(const std::vector<std::uint8_t> &Object, const std::vector<std::string> &Externals) {
   llvm::StringRef Bytes(reinterpret_cast<const char *>(Object.data()), Object.size());
   auto File = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(Bytes, "kernels"));
   if (!File)
@@ -147,7 +147,8 @@ Result<void> checkSymbols(const std::vector<std::uint8_t> &Object) {
       llvm::consumeError(Name.takeError());
       return internalError("codegen: unreadable symbol in the object");
     }
-    if ((*Flags & llvm::object::SymbolRef::SF_Undefined) && !Name->empty() && !mayBeExternal(*Name))
+    if ((*Flags & llvm::object::SymbolRef::SF_Undefined) && !Name->empty() && !mayBeExternal(*Name) &&
+        llvm::find(Externals, *Name) == Externals.end())
       return internalError("codegen: the object needs the symbol " + Name->str() + ", which the loader does not give");
   }
   return {};
@@ -193,7 +194,7 @@ Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTar
   T.Codegen += Watch.lap();
   GeneratorPool::instance().giveBack(Target, Options.Shape, std::move(*Leased));
 
-  if (auto Checked = checkSymbols(Object); !Checked)
+  if (auto Checked = checkSymbols(Object, Options.Externals); !Checked)
     return Checked.error();
   T.Check += Watch.lap();
   return Object;

@@ -15,6 +15,8 @@ struct EmitOptions {
   /// `vector`: code already has its final shape (the Emitter's); only redundancy is removed. `scalar`: loops over
   /// scalars that LLVM is to vectorise (the full optimiser: several times the compile time).
   enum class Code { vector, scalar } Shape = Code::vector;
+  /// Symbols that the object may leave to its linker; none for images.
+  std::vector<std::string> Externals = {};
 };
 
 /// What a call spent, for figures and the inspector; milliseconds.

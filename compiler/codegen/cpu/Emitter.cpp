@@ -152,9 +152,12 @@ Value Emitter::roundToBf16(Value X) {
 
 // -- memory --------------------------------------------------------------------------------------------------------
 
-unsigned Emitter::alignmentOf(const Buffer &M) const {
-  return M.Alignment ? M.Alignment : std::max(1u, M.Element.getIntOrFloatBitWidth() / 8);
+/// Bytes that an element is aligned to; tables of pointers are memory like any other.
+static unsigned elementAlignment(Type T) {
+  return isa<LLVM::LLVMPointerType>(T) ? 8 : std::max(1u, T.getIntOrFloatBitWidth() / 8);
 }
+
+unsigned Emitter::alignmentOf(const Buffer &M) const { return M.Alignment ? M.Alignment : elementAlignment(M.Element); }
 
 Value Emitter::address(const Buffer &M, Value Index) {
   if (auto C = constantOf(Index); C && *C == 0)
@@ -167,10 +170,10 @@ Value Emitter::address(const Buffer &M, Value Index) {
 }
 
 Value Emitter::load(const Buffer &M, Value Index) {
-  return LLVM::LoadOp::create(B, M.Element, address(M, Index), std::max(1u, M.Element.getIntOrFloatBitWidth() / 8));
+  return LLVM::LoadOp::create(B, M.Element, address(M, Index), elementAlignment(M.Element));
 }
 void Emitter::store(Value V, const Buffer &M, Value Index) {
-  LLVM::StoreOp::create(B, V, address(M, Index), std::max(1u, M.Element.getIntOrFloatBitWidth() / 8));
+  LLVM::StoreOp::create(B, V, address(M, Index), elementAlignment(M.Element));
 }
 
 Value Emitter::loadVector(VectorType T, const Buffer &M, Value Index, Value Mask) {

@@ -13,7 +13,7 @@ static_assert(BURIN_RT_ABI_VERSION == 1);
 static_assert(sizeof(void *) == 8 && offsetof(burin_rt_ctx, num_threads) == 4 &&
               offsetof(burin_rt_ctx, parallel_for) == 8 && offsetof(burin_rt_ctx, scratch) == 16 &&
               offsetof(burin_rt_ctx, arena) == 24 && offsetof(burin_rt_ctx, fault_at) == 32 &&
-              offsetof(burin_rt_ctx, fault) == 64 && offsetof(burin_rt_fault, kind) == 0);
+              offsetof(burin_rt_ctx, print) == 40 && offsetof(burin_rt_ctx, fault) == 64 && offsetof(burin_rt_fault, kind) == 0);
 
 namespace rt {
 namespace {
@@ -63,6 +63,11 @@ void parallelFor(Emitter &E, Value Ctx, StringRef Kernel, Value Buffers, Value S
   Value Function = LLVM::AddressOfOp::create(E.B, pointer(E), Kernel);
   call(E, Ctx, offsetof(burin_rt_ctx, parallel_for), LLVM::LLVMVoidType::get(E.B.getContext()),
        {Function, Buffers, Sizes, Blocks, Grain});
+}
+
+void print(Emitter &E, Value Ctx, Value Label, int64_t LabelSize, int32_t Dtype, int32_t Rank, Value Shape, Value Data) {
+  call(E, Ctx, offsetof(burin_rt_ctx, print), LLVM::LLVMVoidType::get(E.B.getContext()),
+       {Label, E.index(LabelSize), constant32(E, Dtype), constant32(E, Rank), Shape, Data});
 }
 
 Value faulted(Emitter &E, Value Ctx) {

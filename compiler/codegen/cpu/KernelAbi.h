@@ -20,6 +20,8 @@ Value arena(Emitter &E, Value Ctx, Value Bytes);
 void faultAt(Emitter &E, Value Ctx, int32_t Kind, int32_t Op, Value Index, Value Faulty);
 /// `Buffers` and `Sizes` point to arrays as the kernel expects them.
 void parallelFor(Emitter &E, Value Ctx, llvm::StringRef Kernel, Value Buffers, Value Sizes, Value Blocks, Value Grain);
+/// Prints a tensor: `Label` and `Shape` are pointers, `Dtype` is a burin_rt_dtype.
+void print(Emitter &E, Value Ctx, Value Label, int64_t LabelSize, int32_t Dtype, int32_t Rank, Value Shape, Value Data);
 /// Non-zero if a fault has been recorded: i1.
 Value faulted(Emitter &E, Value Ctx);
 }  // namespace rt

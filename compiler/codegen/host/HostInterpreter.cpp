@@ -1,0 +1,98 @@
+// Walks a host program and does what it says.
+#include "compiler/codegen/host/HostInterpreter.h"
+
+#include "compiler/ir/Types.h"
+#include "passes/Passes.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <cstring>
+
+using namespace mlir;
+
+namespace burin::codegen::host {
+namespace {
+using namespace burin::ir;
+namespace ops = burin::ir::host;
+
+class Walker {
+ public:
+  Walker(func::FuncOp entry, std::span<void *const> buffers, std::span<const std::int64_t> sizes, const HostMachine &machine)
+      : Machine(machine) {
+    for (auto [argument, buffer] : llvm::zip(entry.getArguments(), buffers)) Buffers[argument] = buffer;
+    if (auto names = entry->getAttrOfType<ArrayAttr>(sizesAttrName))
+      for (auto [name, size] : llvm::zip(names.getAsRange<StringAttr>(), sizes)) Names.push_back({name.str(), size});
+    for (auto &[name, size] : Names) Bindings.push_back({name, size});
+    Arena = Buffer::allocate(std::max<std::int64_t>(1, size(entry->getAttrOfType<DimsAttr>(passes::arenaAttrName), 0)));
+  }
+
+  HostStatus run(mlir::Block &block) {
+    for (Operation &op : block.without_terminator())
+      if (HostStatus status = step(op); status != HostStatus::done) return status;
+    return HostStatus::done;
+  }
+  bool ready() const { return static_cast<bool>(Arena); }
+
+ private:
+  std::int64_t size(DimsAttr dims, unsigned i) const { return substitute(dims.dim(i), Bindings).value(); }
+  std::vector<std::int64_t> sizes(DimsAttr dims) const {
+    std::vector<std::int64_t> result;
+    for (unsigned i = 0; i < dims.size(); ++i) result.push_back(size(dims, i));
+    return result;
+  }
+  char *at(Value buffer) { return static_cast<char *>(Buffers.lookup(buffer)); }
+
+  HostStatus step(Operation &op) {
+    if (auto slot = dyn_cast<ops::SlotOp>(op)) {
+      Buffers[slot.getBuffer()] = static_cast<char *>(Arena.mutable_data()) + size(slot.getOffset(), 0);
+    } else if (auto bytes = dyn_cast<ops::BytesOp>(op)) {
+      Kept.push_back(toHostTensor(cast<DenseElementsAttr>(bytes.getValue())));
+      Buffers[bytes.getBuffer()] = Kept.back().buffer.mutable_data();
+    } else if (auto launch = dyn_cast<ops::LaunchOp>(op)) {
+      std::vector<void *> buffers;
+      for (Value operand : launch->getOperands()) buffers.push_back(at(operand));
+      if (failed(Machine.launch(launch.getKernel(), buffers, sizes(launch.getSizes())))) return HostStatus::failed;
+    } else if (auto copy = dyn_cast<ops::CopyOp>(op)) {
+      std::memmove(at(copy.getTo()), at(copy.getFrom()), static_cast<std::size_t>(size(copy.getBytes(), 0)));
+    } else if (auto exchange = dyn_cast<ops::ExchangeOp>(op)) {
+      std::swap_ranges(at(exchange.getA()), at(exchange.getA()) + size(exchange.getBytes(), 0), at(exchange.getB()));
+    } else if (auto load = dyn_cast<ops::LoadOp>(op)) {
+      Scalars[load.getValue()] = *at(load.getFrom()) != 0;
+    } else if (auto print = dyn_cast<ops::PrintOp>(op)) {
+      if (Machine.print) Machine.print(print.getLabel(), *toDtype(print.getDtype()), sizes(print.getShape()), at(print.getFrom()));
+    } else if (isa<ops::CheckFaultsOp>(op)) {
+      if (Machine.faulted && Machine.faulted()) return HostStatus::faulted;
+    } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
+      return run(Scalars.lookup(branch.getCondition()) ? *branch.thenBlock() : *branch.elseBlock());
+    } else if (auto loop = dyn_cast<scf::WhileOp>(op)) {
+      mlir::Block &test = loop.getBefore().front();
+      for (;;) {
+        if (HostStatus status = run(test); status != HostStatus::done) return status;
+        if (!Scalars.lookup(cast<scf::ConditionOp>(test.getTerminator()).getCondition())) return HostStatus::done;
+        if (HostStatus status = run(loop.getAfter().front()); status != HostStatus::done) return status;
+      }
+    } else {
+      op.emitOpError("is no op of a host program");
+      return HostStatus::failed;
+    }
+    return HostStatus::done;
+  }
+
+  const HostMachine &Machine;
+  llvm::DenseMap<Value, void *> Buffers;
+  llvm::DenseMap<Value, bool> Scalars;
+  std::vector<std::pair<std::string, std::int64_t>> Names;
+  std::vector<DimBinding> Bindings;
+  std::vector<HostTensor> Kept;
+  Buffer Arena;
+};
+
+}  // namespace
+
+HostStatus interpretHostProgram(func::FuncOp entry, std::span<void *const> buffers, std::span<const std::int64_t> sizes,
+                                const HostMachine &machine) {
+  Walker walker(entry, buffers, sizes, machine);
+  return walker.ready() ? walker.run(entry.getBody().front()) : HostStatus::failed;
+}
+
+}  // namespace burin::codegen::host

@@ -1,0 +1,296 @@
+// The host program to the LLVM dialect.
+#include "compiler/codegen/host/HostToLlvm.h"
+
+#include "compiler/codegen/cpu/KernelAbi.h"
+#include "compiler/ir/Types.h"
+#include "passes/Passes.h"
+#include "runtime/ops/dim_expression.h"
+
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
+#include <cstddef>
+
+using namespace mlir;
+
+namespace burin::codegen::host {
+namespace {
+using namespace burin::ir;
+namespace ops = burin::ir::host;
+using cpu::Emitter;
+
+/// Rounds down for dividends below zero too; a divisor of zero gives zero.
+Value floorDiv(Emitter &e, Value x, Value y) {
+  Value zero = e.index(0), one = e.index(1);
+  Value valid = LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::sgt, y, zero);
+  Value divisor = e.select(valid, y, one);
+  Value quotient = LLVM::SDivOp::create(e.B, x, divisor);
+  Value rest = LLVM::SRemOp::create(e.B, x, divisor);
+  Value low = LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::slt, rest, zero);
+  return e.select(valid, e.select(low, e.sub(quotient, one), quotient), zero);
+}
+
+std::vector<std::string> sizeNames(func::FuncOp entry) {
+  std::vector<std::string> names;
+  if (auto sizes = entry->getAttrOfType<ArrayAttr>(sizesAttrName))
+    for (auto name : sizes.getAsRange<StringAttr>()) names.push_back(name.str());
+  return names;
+}
+
+class HostLowering {
+ public:
+  HostLowering(func::FuncOp entry, ModuleOp module, const cpu::CpuTarget &target)
+      : Entry(entry), Module(module), Target(target), Builder(module.getContext()),
+        Pointer(LLVM::LLVMPointerType::get(module.getContext())), SizesOf(sizeNames(entry)) {}
+
+  LogicalResult run() {
+    mlir::Block &block = Entry.getBody().front();
+    for (auto [i, argument] : llvm::enumerate(block.getArguments())) Inputs[argument] = static_cast<unsigned>(i);
+    // Cut in parts; a part ends at a check, which decides whether the next one runs.
+    SmallVector<std::string> parts;
+    SmallVector<bool> checked;
+    SmallVector<Operation *> part;
+    auto close = [&](bool check) {
+      if (part.empty() && !check) return;
+      parts.push_back(part.empty() ? "" : writePart(part, parts.size()));
+      checked.push_back(check);
+      part.clear();
+    };
+    unsigned size = 0;
+    for (Operation &op : block.without_terminator()) {
+      if (isa<ops::CheckFaultsOp>(op)) {
+        close(true);
+        size = 0;
+        continue;
+      }
+      unsigned count = 0;
+      op.walk([&](Operation *) { ++count; });
+      if (size + count > maxOpsPerFunction) {
+        close(false);
+        size = 0;
+      }
+      size += count;
+      if (!isa<ops::SlotOp, ops::BytesOp>(op)) part.push_back(&op);
+    }
+    close(false);
+    if (failed(Status)) return failure();
+    writeEntry(parts, checked);
+    return Status;
+  }
+
+ private:
+  // -- functions ---------------------------------------------------------------------------------------------------
+  LLVM::LLVMFuncOp openFunction(StringRef name, mlir::Type result, unsigned pointers) {
+    Builder.setInsertionPointToEnd(Module.getBody());
+    auto type = LLVM::LLVMFunctionType::get(result, SmallVector<mlir::Type>(pointers, Pointer));
+    auto function = LLVM::LLVMFuncOp::create(Builder, Entry.getLoc(), name, type);
+    function.setNoUnwind(true);
+    Builder.setInsertionPointToStart(function.addEntryBlock(Builder));
+    return function;
+  }
+
+  /// `void burin_entry.N(buffers, sizes, ctx, arena)`
+  std::string writePart(ArrayRef<Operation *> part, std::size_t number) {
+    std::string name = (passes::entryName + "." + Twine(number)).str();
+    auto function = openFunction(name, LLVM::LLVMVoidType::get(Module.getContext()), 4);
+    function.setLinkage(LLVM::Linkage::Internal);
+    Emitter e(Builder, Entry.getLoc(), Target);
+    Table = function.getArgument(0);
+    Sizes = function.getArgument(1);
+    Ctx = function.getArgument(2);
+    Arena = function.getArgument(3);
+    unsigned maxBuffers = 0, maxSizes = 0;
+    for (Operation *op : part)
+      op->walk([&](Operation *inner) {
+        if (auto launch = dyn_cast<ops::LaunchOp>(inner)) {
+          maxBuffers = std::max(maxBuffers, launch->getNumOperands());
+          maxSizes = std::max(maxSizes, launch.getSizes().size());
+        } else if (auto print = dyn_cast<ops::PrintOp>(inner)) {
+          maxSizes = std::max(maxSizes, print.getShape().size());
+        }
+      });
+    LaunchBuffers = LLVM::AllocaOp::create(e.B, Pointer, Pointer, e.index(std::max(maxBuffers, 1u)), 8);
+    LaunchSizes = LLVM::AllocaOp::create(e.B, Pointer, e.B.getI64Type(), e.index(std::max(maxSizes, 1u)), 8);
+    for (Operation *op : part) write(e, op);
+    LLVM::ReturnOp::create(e.B, ValueRange{});
+    return name;
+  }
+
+  void writeEntry(ArrayRef<std::string> parts, ArrayRef<bool> checked) {
+    auto function = openFunction(passes::entryName, Builder.getI32Type(), 3);
+    Emitter e(Builder, Entry.getLoc(), Target);
+    Table = function.getArgument(0);
+    Sizes = function.getArgument(1);
+    Ctx = function.getArgument(2);
+    auto status = [&](burin_rt_status s) -> Value {
+      return LLVM::ConstantOp::create(e.B, e.B.getI32Type(), static_cast<int32_t>(s));
+    };
+    // Leaves with `s` where the condition holds; the emitter goes on behind.
+    auto leaveIf = [&](Value condition, burin_rt_status s) {
+      mlir::Block *here = e.B.getInsertionBlock();
+      mlir::Block *leave = e.B.createBlock(&function.getBody());
+      LLVM::ReturnOp::create(e.B, status(s));
+      mlir::Block *next = e.B.createBlock(&function.getBody());
+      e.B.setInsertionPointToEnd(here);
+      LLVM::CondBrOp::create(e.B, condition, leave, next);
+      e.B.setInsertionPointToStart(next);
+    };
+    Dim bytes = Entry->getAttrOfType<DimsAttr>(passes::arenaAttrName).dim(0);
+    if (bytes == Dim(0)) {
+      Arena = LLVM::ZeroOp::create(e.B, Pointer);
+    } else {
+      Arena = cpu::rt::arena(e, Ctx, size(e, bytes));
+      Value none = LLVM::ZeroOp::create(e.B, Pointer);
+      leaveIf(LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::eq, Arena, none), BURIN_RT_OUT_OF_MEMORY);
+    }
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Module.getContext()), SmallVector<mlir::Type>(4, Pointer));
+    for (auto [part, check] : llvm::zip(parts, checked)) {
+      if (!part.empty())
+        LLVM::CallOp::create(e.B, type, part, ValueRange{Table, Sizes, Ctx, Arena}).setNoUnwind(true);
+      if (check) leaveIf(cpu::rt::faulted(e, Ctx), BURIN_RT_FAULT);
+    }
+    LLVM::ReturnOp::create(e.B, status(BURIN_RT_OK));
+  }
+
+  // -- sizes and buffers ---------------------------------------------------------------------------------------------
+  Value size(Emitter &e, Dim dim) {
+    if (Value value = SizesOf.value(e, Sizes, dim)) return value;
+    Status = Entry.emitError("size '") << to_string(dim) << "' does not follow from the entry's sizes";
+    return e.index(0);
+  }
+
+  Value buffer(Emitter &e, Value value) {
+    if (auto it = Inputs.find(value); it != Inputs.end())
+      return e.load(cpu::Buffer(Table, Pointer, 8), e.index(it->second));
+    Operation *def = value.getDefiningOp();
+    if (auto slot = dyn_cast<ops::SlotOp>(def))
+      return e.address(cpu::Buffer(Arena, e.B.getI8Type()), size(e, slot.getOffset().dim(0)));
+    auto elements = cast<DenseElementsAttr>(cast<ops::BytesOp>(def).getValue());
+    HostTensor data = toHostTensor(elements);
+    return global(e, StringRef(data.data<char>(), static_cast<std::size_t>(data.num_bytes())));
+  }
+
+  /// Read-only bytes of the object.
+  Value global(Emitter &e, StringRef bytes) {
+    auto &symbol = Globals[bytes];
+    if (symbol.empty()) {
+      symbol = "burin_bytes." + std::to_string(Globals.size() - 1);
+      OpBuilder::InsertionGuard guard(e.B);
+      e.B.setInsertionPointToStart(Module.getBody());
+      std::string data = bytes.empty() ? std::string(1, '\0') : bytes.str();
+      auto type = LLVM::LLVMArrayType::get(e.B.getI8Type(), static_cast<unsigned>(data.size()));
+      LLVM::GlobalOp::create(e.B, type, /*isConstant=*/true, LLVM::Linkage::Internal, symbol, e.B.getStringAttr(data),
+                             /*alignment=*/64);
+    }
+    return LLVM::AddressOfOp::create(e.B, Pointer, symbol);
+  }
+
+  // -- ops -------------------------------------------------------------------------------------------------------------
+  void write(Emitter &e, Operation *op) {
+    e.B.setLoc(op->getLoc());
+    if (auto launch = dyn_cast<ops::LaunchOp>(op)) return writeLaunch(e, launch);
+    if (auto copy = dyn_cast<ops::CopyOp>(op)) {
+      LLVM::MemmoveOp::create(e.B, buffer(e, copy.getTo()), buffer(e, copy.getFrom()), size(e, copy.getBytes().dim(0)), false);
+      return;
+    }
+    if (auto exchange = dyn_cast<ops::ExchangeOp>(op)) return writeExchange(e, exchange);
+    if (auto load = dyn_cast<ops::LoadOp>(op)) {
+      Value byte = e.load(cpu::Buffer(buffer(e, load.getFrom()), e.B.getI8Type()), e.index(0));
+      Value zero = LLVM::ConstantOp::create(e.B, e.B.getI8Type(), 0);
+      Scalars[load.getResult()] = LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::ne, byte, zero);
+      return;
+    }
+    if (auto print = dyn_cast<ops::PrintOp>(op)) return writePrint(e, print);
+    if (auto branch = dyn_cast<scf::IfOp>(op)) {
+      auto region = [&](Region &r) {
+        for (Operation &inner : r.front().without_terminator()) write(e, &inner);
+      };
+      e.when(Scalars.lookup(branch.getCondition()), [&] { region(branch.getThenRegion()); }, [&] { region(branch.getElseRegion()); });
+      return;
+    }
+    if (auto loop = dyn_cast<scf::WhileOp>(op)) {
+      e.whileLoop({}, [&](ValueRange) -> cpu::Values {
+            mlir::Block &test = loop.getBefore().front();
+            for (Operation &inner : test.without_terminator()) write(e, &inner);
+            return {Scalars.lookup(cast<scf::ConditionOp>(test.getTerminator()).getCondition())};
+          }, [&](ValueRange) -> cpu::Values {
+            for (Operation &inner : loop.getAfter().front().without_terminator()) write(e, &inner);
+            return {};
+          });
+      return;
+    }
+    Status = op->emitOpError("is no op of a host program");
+  }
+
+  void writeLaunch(Emitter &e, ops::LaunchOp launch) {
+    for (auto [i, operand] : llvm::enumerate(launch->getOperands()))
+      e.store(buffer(e, operand), cpu::Buffer(LaunchBuffers, Pointer, 8), e.index(static_cast<int64_t>(i)));
+    for (unsigned i = 0; i < launch.getSizes().size(); ++i)
+      e.store(size(e, launch.getSizes().dim(i)), cpu::Buffer(LaunchSizes, e.B.getI64Type()), e.index(i));
+    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Module.getContext()), SmallVector<mlir::Type>(3, Pointer));
+    LLVM::CallOp::create(e.B, type, launch.getKernel(), ValueRange{LaunchBuffers, LaunchSizes, Ctx}).setNoUnwind(true);
+  }
+
+  void writeExchange(Emitter &e, ops::ExchangeOp exchange) {
+    Value bytes = size(e, exchange.getBytes().dim(0));
+    Value aside = cpu::rt::scratch(e, Ctx, bytes), a = buffer(e, exchange.getA()), b = buffer(e, exchange.getB());
+    LLVM::MemcpyOp::create(e.B, aside, a, bytes, false);
+    LLVM::MemmoveOp::create(e.B, a, b, bytes, false);
+    LLVM::MemcpyOp::create(e.B, b, aside, bytes, false);
+  }
+
+  void writePrint(Emitter &e, ops::PrintOp print) {
+    for (unsigned i = 0; i < print.getShape().size(); ++i)
+      e.store(size(e, print.getShape().dim(i)), cpu::Buffer(LaunchSizes, e.B.getI64Type()), e.index(i));
+    cpu::rt::print(e, Ctx, global(e, print.getLabel()), static_cast<int64_t>(print.getLabel().size()),
+                   static_cast<int32_t>(*toDtype(print.getDtype())), static_cast<int32_t>(print.getShape().size()),
+                   LaunchSizes, buffer(e, print.getFrom()));
+  }
+
+  func::FuncOp Entry;
+  ModuleOp Module;
+  const cpu::CpuTarget &Target;
+  OpBuilder Builder;
+  mlir::Type Pointer;
+  SizeExpressions SizesOf;
+  llvm::DenseMap<Value, unsigned> Inputs;
+  llvm::DenseMap<Value, Value> Scalars;
+  llvm::StringMap<std::string> Globals;
+  Value Table, Sizes, Ctx, Arena, LaunchBuffers, LaunchSizes;
+  LogicalResult Status = success();
+};
+
+}  // namespace
+
+Value SizeExpressions::value(Emitter &e, Value table, Dim dim) const {
+  if (dim.is_known()) return e.index(dim.value());
+  Value sum = e.index(0);
+  for (const dims::Term &term : dims::polynomial(dim)) {
+    Value product = e.index(term.coefficient);
+    for (dims::AtomId id : term.atoms) {
+      const dims::Atom &atom = dims::atom(id);
+      Value factor;
+      if (atom.kind == dims::AtomKind::name) {
+        auto it = llvm::find(Names, atom.text);
+        if (it == Names.end()) return {};
+        factor = e.load(cpu::Buffer(table, e.B.getI64Type()), e.index(it - Names.begin()));
+      } else {
+        factor = value(e, table, atom.arguments[0]);
+        for (Dim next : ArrayRef(atom.arguments).drop_front()) {
+          Value other = value(e, table, next);
+          if (!factor || !other) return {};
+          factor = atom.kind == dims::AtomKind::max ? e.max(factor, other) : floorDiv(e, factor, other);
+        }
+      }
+      if (!factor) return {};
+      product = e.mul(product, factor);
+    }
+    sum = e.add(sum, product);
+  }
+  return sum;
+}
+
+LogicalResult lowerHostProgram(func::FuncOp entry, ModuleOp module, const cpu::CpuTarget &target) {
+  return HostLowering(entry, module, target).run();
+}
+
+}  // namespace burin::codegen::host
