@@ -37,7 +37,26 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
       function.walk([&](mlir::Block *block) {
         if (!isa<FusionOp>(block->getParentOp())) blocks.push_back(block);
       });
-    for (mlir::Block *block : blocks) fuse(*block);
+    for (mlir::Block *block : blocks) {
+      dropEmpty(*block);
+      fuse(*block);
+    }
+  }
+
+  /// A tensor without elements needs no kernel: it is a constant of no bytes.
+  void dropEmpty(mlir::Block &block) {
+    for (Operation &op : llvm::make_early_inc_range(block.without_terminator())) {
+      const OpInfo *info = catalogueInfo(&op);
+      if (!info || info->num_regions || info->effects || op.getNumResults() != 1 || isa<ConstantOp>(op)) continue;
+      HostTensor none{*toTensorType(op.getResult(0).getType()), {}};
+      if (!none.type.shape.is_static() || none.num_elements() != 0) continue;
+      none.buffer = Buffer::allocate(0);
+      OpBuilder b(&op);
+      NamedAttribute value = b.getNamedAttr("value", toElements(&getContext(), none));
+      Operation *constant = ConstantOp::create(b, op.getLoc(), op.getResultTypes(), ValueRange{}, ArrayRef(value));
+      op.replaceAllUsesWith(constant->getResults());
+      op.erase();
+    }
   }
 
   void fuse(mlir::Block &block) {
@@ -72,16 +91,17 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
   void makeFusion(const FusionGroup &group, const FusionPlan &plan, Operation *before) {
     llvm::SetVector<Operation *> ops;
     for (Operation *op : group.ops) withCopies(op, plan, ops);
-    llvm::SetVector<Value> inputs;
-    SmallVector<Value> results;
+    SmallVector<Value> inputs, results;
     SmallVector<Location> locations;
     for (Operation *op : ops) {
       locations.push_back(op->getLoc());
+      // A kernel of one op has the op's operands, all of them in order; emitters for single ops count on that.
       for (Value operand : op->getOperands())
-        if (!operand.getDefiningOp() || !ops.contains(operand.getDefiningOp())) inputs.insert(operand);
+        if (!operand.getDefiningOp() || !ops.contains(operand.getDefiningOp()))
+          if (ops.size() == 1 || !llvm::is_contained(inputs, operand)) inputs.push_back(operand);
       if (!plan.copied(op))
         for (Value result : op->getResults())
-          if (plan.escapes(result, group)) results.push_back(result);
+          if (ops.size() == 1 || plan.escapes(result, group)) results.push_back(result);
     }
     OpBuilder b(before);
     // One op keeps its own line; more are a fused location of all.
@@ -89,7 +109,7 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     OperationState state(loc, FusionOp::getOperationName());
     std::string name = nameOf(group.ops);
     state.addAttribute("name", b.getStringAttr(name));
-    state.addOperands(inputs.getArrayRef());
+    state.addOperands(inputs);
     for (Value result : results) state.addTypes(result.getType());
     state.addRegion();
     Operation *fusion = b.create(state);
@@ -97,6 +117,7 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     IRMapping map;
     for (Value input : inputs) map.map(input, body->addArgument(input.getType(), input.getLoc()));
     for (Operation *op : ops) b.clone(*op, map);
+    if (ops.size() == 1) body->front().setOperands(body->getArguments());
     SmallVector<Value> yields;
     for (Value result : results) yields.push_back(map.lookup(result));
     YieldOp::create(b, loc, yields);

@@ -81,27 +81,6 @@ SizeOperands sizeOperands(FusionOp fusion) {
   return sizes;
 }
 
-/// (input, result) pairs that may share memory: all ops compute each element by itself, and the input has the elements
-/// of the result, of the same width, one for one.
-SmallVector<int64_t> inplacePairs(FusionOp fusion) {
-  for (Operation &op : fusion.getBody().front()) {
-    const OpInfo *info = catalogueInfo(&op);
-    if (!info) continue;
-    bool constant = op.getNumOperands() == 0 && !op.getAttrs().empty() && op.getAttr("value");
-    if (!constant && (info->fusion != FusionRole::map || info->effects)) return {};
-  }
-  SmallVector<int64_t> pairs;
-  for (auto [i, input] : llvm::enumerate(fusion.getInputs())) {
-    auto in = toTensorType(input.getType());
-    for (auto [r, result] : llvm::enumerate(fusion.getResults())) {
-      auto out = toTensorType(result.getType());
-      if (in && out && in->shape == out->shape && byte_size(in->dtype) == byte_size(out->dtype))
-        pairs.append({static_cast<int64_t>(i), static_cast<int64_t>(r)});
-    }
-  }
-  return pairs;
-}
-
 struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
   void runOnOperation() override {
     ModuleOp module = getOperation();
@@ -130,8 +109,6 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
     auto kernel = func::FuncOp::create(b, fusion.getLoc(), name, type);
     kernel->setAttr(kernelAttrName, b.getUnitAttr());
     kernel->setAttr(kernelSizesAttrName, DimsAttr::get(&getContext(), sizes.sizes()));
-    if (auto pairs = inplacePairs(fusion); !pairs.empty())
-      kernel->setAttr(inplaceAttrName, b.getDenseI64ArrayAttr(pairs));
     auto shape = [&](mlir::Type tensor) {
       SmallVector<int64_t> codes;
       TensorType known = *toTensorType(tensor);

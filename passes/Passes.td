@@ -6,6 +6,17 @@
 
 include "mlir/Pass/PassBase.td"
 
+def Prune : Pass<"prune", "::mlir::ModuleOp"> {
+  let summary = "Removes what does not change the result: constants are folded, equal ops merged, unused ones dropped";
+  let description = [{
+    Small constants are folded by the referee, so a folded value is what eager execution gives. Identities are those that
+    hold for every value under our numerics (`x - 0`, `x * 1`, not `x + 0` for floats: -0 + 0 is 0). Branches with a known
+    condition are inlined; results, carried values and inputs of regions that nobody uses are dropped. Ops with effects
+    stay, and stay in order.
+
+    Before: `%1 = burin.mul %x, %one; %2 = burin.exp %x` with `%2` unused. After: uses of `%1` use `%x`.
+  }];
+}
 
 def FuseKernels : Pass<"fuse-kernels", "::mlir::ModuleOp"> {
   let summary = "Groups ops into `burin.fusion` regions: one region is one kernel";
@@ -26,12 +37,21 @@ def OutlineKernels : Pass<"outline-kernels", "::mlir::ModuleOp"> {
   let summary = "Moves each fusion to a function of the module `@kernels`; equal ones share a function";
   let description = [{
     A kernel function takes the fusion's inputs, then one index for every size that is no number; `burin.shape` of an
-    argument or result says which (`-k-1` is size operand k). `burin.inplace` lists the (input, result) pairs that may be
-    one buffer.
+    argument or result says which (`-k-1` is size operand k).
 
     Before: `burin.fusion "add"`. After: `burin.launch @add_0(%a, %b) sizes #burin.dims<["n"]>`.
   }];
 }
+def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Gives every tensor a place and turns @main into the host program";
+  let description = [{
+    Results are computed where the caller wants them; other values live in one arena at offsets chosen by liveness, in
+    regions too. A kernel writes over an input that is not read again where its `burin.inplace` allows it. Writes to state
+    come after its last read and after the check for faults.
 
+    Before: `@main` on tensors. After: `@burin_entry` on `!burin_host.buffer`s.
+  }];
+  let dependentDialects = ["::burin::ir::host::BurinHostDialect", "::mlir::scf::SCFDialect"];
+}
 
 #endif

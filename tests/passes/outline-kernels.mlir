@@ -9,7 +9,7 @@
 // CHECK:       module @kernels
 // CHECK:         func.func @add_exp_0(%{{.+}}: tensor<?x8xf32, {{.+}}> {burin.shape = array<i64: -1, 8>}, %{{.+}}: index)
 // CHECK-SAME:      -> (tensor<?x8xf32, {{.+}}> {burin.shape = array<i64: -1, 8>})
-// CHECK-SAME:      burin.inplace = array<i64: 0, 0>, burin.kernel, burin.kernel_sizes = #burin.dims<["n"]>
+// CHECK-SAME:      burin.kernel, burin.kernel_sizes = #burin.dims<["n"]>
 func.func @named(%x: tensor<?x8xf32, #burin.dims<["n", 8]>>) -> tensor<?x8xf32, #burin.dims<["n", 8]>> {
   %0 = burin.add %x, %x : (tensor<?x8xf32, #burin.dims<["n", 8]>>, tensor<?x8xf32, #burin.dims<["n", 8]>>) -> tensor<?x8xf32, #burin.dims<["n", 8]>>
   %1 = burin.exp %0 : (tensor<?x8xf32, #burin.dims<["n", 8]>>) -> tensor<?x8xf32, #burin.dims<["n", 8]>>

@@ -1,0 +1,320 @@
+// Where each tensor of @main lives: one storage a value, merged where a value can be computed where it is wanted, then
+// offsets in one arena by liveness. Time counts ops in program order; a loop's ops lie between its start and its end.
+#include "passes/MemoryPlan.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#include <algorithm>
+
+using namespace mlir;
+
+namespace burin::passes {
+using namespace burin::ir;
+
+static bool isWhile(Operation *op) { return isa<WhileOp>(op); }
+static Dim roundUp64(Dim bytes) { return ceildiv(bytes, 64) * Dim(64); }
+
+MemoryPlan::MemoryPlan(func::FuncOp main, ModuleOp kernels) : Kernels(kernels) {
+  mlir::Block &entry = main.getBody().front();
+  for (auto [i, argument] : llvm::enumerate(entry.getArguments()))
+    All[static_cast<std::size_t>(make(argument, Storage::Kind::input, 0, 0))].index = static_cast<unsigned>(i);
+  scan(entry, 0);
+  for (auto [i, value] : llvm::enumerate(entry.getTerminator()->getOperands()))
+    read(value, Now, entry.getTerminator(), static_cast<unsigned>(i));
+  placeOutputs(main);
+  // Later ops first: a result that is placed pulls what it is made of to the same place.
+  for (Operation *op : llvm::reverse(Order)) {
+    if (isa<IfOp>(op)) mergeBranches(*op);
+    if (isWhile(op)) mergeLoop(*op);
+  }
+  for (Operation *op : llvm::reverse(Order))
+    if (isa<LaunchOp>(op)) mergeInPlace(*op);
+  assignOffsets();
+}
+
+int MemoryPlan::find(int s) const {
+  while (All[static_cast<std::size_t>(s)].merged >= 0) s = All[static_cast<std::size_t>(s)].merged;
+  return s;
+}
+
+int MemoryPlan::make(Value value, Storage::Kind kind, int time, int depth) {
+  int s = static_cast<int>(All.size());
+  Storage &storage = All.emplace_back();
+  storage.kind = kind;
+  storage.bytes = byteCount(*toTensorType(value.getType()));
+  storage.start = storage.end = time;
+  storage.depth = depth;
+  Of[value] = s;
+  return s;
+}
+
+const Storage &MemoryPlan::carriedStorage(Operation *loop, unsigned k) const {
+  return All[static_cast<std::size_t>(find(Carried.find(loop)->second[k]))];
+}
+
+// -- Liveness ------------------------------------------------------------------------------------------------------
+
+void MemoryPlan::read(Value value, int time, Operation *op, unsigned operand) {
+  Storage &s = All[static_cast<std::size_t>(Of.lookup(value))];
+  s.reads.push_back({time, op, operand});
+  s.end = std::max(s.end, time);
+}
+
+void MemoryPlan::scan(mlir::Block &block, int depth) {
+  for (Operation &op : block.without_terminator()) scanOp(op, depth);
+}
+
+void MemoryPlan::scanOp(Operation &op, int depth) {
+  int time = ++Now;
+  Order.push_back(&op);
+  Times[&op] = {time, time};
+  if (isa<IfOp>(op)) return scanIf(op, depth);
+  if (isWhile(&op)) return scanWhile(op, depth);
+  if (auto constant = dyn_cast<ConstantOp>(op)) {
+    bool blob = isa<BlobAttr>(constant.getValue());
+    int s = make(op.getResult(0), blob ? Storage::Kind::blob : Storage::Kind::elements, 0, 0);
+    Storage &storage = All[static_cast<std::size_t>(s)];
+    storage.elements = constant.getValue();
+    if (blob) {
+      auto it = llvm::find(Blobs, constant.getValue());
+      storage.index = static_cast<unsigned>(it - Blobs.begin());
+      if (it == Blobs.end()) Blobs.push_back(constant.getValue());
+    }
+    return;
+  }
+  if (isa<ReshapeOp>(op)) {  // the same bytes
+    Of[op.getResult(0)] = Of.lookup(op.getOperand(0));
+    return;
+  }
+  for (auto [i, operand] : llvm::enumerate(op.getOperands())) read(operand, time, &op, static_cast<unsigned>(i));
+  if (auto launch = dyn_cast<LaunchOp>(op)) {
+    if (launch.getMayFault()) LastFault = time;
+    Operation *kernel = SymbolTable::lookupSymbolIn(Kernels, launch.getKernelAttr().getAttr());
+    if (kernel && !InPlacePairs.contains(kernel))
+      if (auto pairs = kernel->getAttrOfType<DenseI64ArrayAttr>(inplaceAttrName))
+        for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(pairs.size()); i += 2)
+          InPlacePairs[kernel].insert({pairs[static_cast<int64_t>(i)], pairs[static_cast<int64_t>(i + 1)]});
+  }
+  for (Value result : op.getResults()) All[static_cast<std::size_t>(make(result, Storage::Kind::slot, time, depth))].writer = &op;
+}
+
+void MemoryPlan::scanIf(Operation &op, int depth) {
+  read(op.getOperand(0), Now, &op, 0);
+  int start = Now;
+  for (Region &region : op.getRegions()) {
+    scan(region.front(), depth + 1);
+    ++Now;
+    Operation *yield = region.front().getTerminator();
+    Times[yield] = {Now, Now};
+    for (auto [i, value] : llvm::enumerate(yield->getOperands())) read(value, Now, yield, static_cast<unsigned>(i));
+  }
+  Times[&op].second = ++Now;
+  for (Value result : op.getResults()) {
+    Storage &s = All[static_cast<std::size_t>(make(result, Storage::Kind::slot, start, depth))];
+    s.end = Now;
+  }
+}
+
+void MemoryPlan::scanWhile(Operation &op, int depth) {
+  int start = Now;
+  std::size_t before = All.size();
+  for (auto [i, operand] : llvm::enumerate(op.getOperands())) read(operand, start, &op, static_cast<unsigned>(i));
+  SmallVector<int> carried;
+  mlir::Block &test = op.getRegion(0).front(), &body = op.getRegion(1).front();
+  for (Value argument : test.getArguments()) {
+    int s = make(argument, Storage::Kind::slot, start, depth);
+    All[static_cast<std::size_t>(s)].carried = true;
+    carried.push_back(s);
+  }
+  scan(test, depth + 1);
+  Operation *handed = test.getTerminator();
+  ++Now;
+  Times[handed] = {Now, Now};
+  for (auto [i, value] : llvm::enumerate(handed->getOperands())) read(value, Now, handed, static_cast<unsigned>(i));
+  for (auto [argument, value] : llvm::zip(body.getArguments(), handed->getOperands().drop_front()))
+    Of[argument] = Of.lookup(value);
+  scan(body, depth + 1);
+  Operation *yield = body.getTerminator();
+  ++Now;
+  Times[yield] = {Now, Now};
+  for (auto [i, value] : llvm::enumerate(yield->getOperands())) read(value, Now, yield, static_cast<unsigned>(i));
+  int end = ++Now;
+  Times[&op].second = end;
+  for (int s : carried) All[static_cast<std::size_t>(s)].end = end;
+  for (auto [result, value] : llvm::zip(op.getResults(), handed->getOperands().drop_front())) {
+    Of[result] = Of.lookup(value);
+    Storage &s = All[static_cast<std::size_t>(Of[result])];
+    s.end = std::max(s.end, end);
+  }
+  // What was made outside and is read inside has to last for all trips.
+  for (std::size_t s = 0; s < before; ++s)
+    if (All[s].end > start) All[s].end = std::max(All[s].end, end);
+  Carried[&op] = carried;
+}
+
+// -- Merging -------------------------------------------------------------------------------------------------------
+
+void MemoryPlan::merge(int into, int from) {
+  into = find(into);
+  from = find(from);
+  if (into == from) return;
+  Storage &a = All[static_cast<std::size_t>(into)], &b = All[static_cast<std::size_t>(from)];
+  a.start = std::min(a.start, b.start);
+  a.end = std::max(a.end, b.end);
+  a.reads.append(b.reads);
+  a.carried |= b.carried;
+  if (b.start <= a.start) a.writer = b.writer;
+  b.merged = into;
+}
+
+/// State may be overwritten by `s` where it is computed: nothing reads the state or faults later.
+bool MemoryPlan::canWriteState(int id, unsigned input) const {
+  const Storage &s = All[static_cast<std::size_t>(id)];
+  if (!s.writer || s.depth > 0 || s.carried || LastFault >= s.start) return false;
+  for (const Storage &other : All) {
+    if (other.kind != Storage::Kind::input || other.index != input || other.merged >= 0) continue;
+    for (const Storage::Read &r : other.reads) {
+      if (r.time > s.start) return false;
+      if (r.time < s.start) continue;
+      if (!isa<LaunchOp>(r.op)) return false;
+      for (Value result : r.op->getResults())
+        if (find(Of.lookup(result)) == id && !overwritable(r.op, r.operand, cast<OpResult>(result).getResultNumber()))
+          return false;
+    }
+  }
+  return true;
+}
+
+void MemoryPlan::placeOutputs(func::FuncOp main) {
+  Operation *terminator = main.getBody().front().getTerminator();
+  for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
+    int id = find(Of.lookup(value));
+    Storage &s = All[static_cast<std::size_t>(id)];
+    auto state = main.getResultAttrOfType<IntegerAttr>(static_cast<unsigned>(i), stateOutputAttrName);
+    bool direct = s.kind == Storage::Kind::slot && (!state || canWriteState(id, static_cast<unsigned>(state.getInt())));
+    CopiedOut.push_back(!direct);
+    if (!direct) continue;
+    s.kind = Storage::Kind::output;
+    s.index = static_cast<unsigned>(i);
+    if (state && (!CheckBefore || Times.lookup(s.writer).first < Times.lookup(CheckBefore).first)) CheckBefore = s.writer;
+  }
+}
+
+/// A branch computes its results where the `if` wants them.
+void MemoryPlan::mergeBranches(Operation &op) {
+  for (Region &region : op.getRegions()) {
+    Operation *yield = region.front().getTerminator();
+    for (auto [result, value] : llvm::zip(op.getResults(), yield->getOperands())) {
+      int from = find(Of.lookup(value)), into = find(Of.lookup(result));
+      const Storage &s = All[static_cast<std::size_t>(from)];
+      bool inside = s.start > Times[&op].first;
+      if (s.kind == Storage::Kind::slot && !s.carried && inside && from != into &&
+          llvm::count_if(yield->getOperands(), [&](Value v) { return find(Of.lookup(v)) == from; }) == 1)
+        merge(into, from);
+    }
+  }
+}
+
+/// A loop's carried values take over what they start from, and are computed in place where the old ones are read no more.
+void MemoryPlan::mergeLoop(Operation &op) {
+  ArrayRef<int> carried = Carried.find(&op)->second;
+  auto [start, end] = Times[&op];
+  Operation *yield = op.getRegion(1).front().getTerminator();
+  int last = Times[yield].first;
+  for (auto [k, c] : llvm::enumerate(carried)) {
+    int into = find(c), from = find(Of.lookup(yield->getOperand(static_cast<unsigned>(k))));
+    const Storage &to = All[static_cast<std::size_t>(into)], &s = All[static_cast<std::size_t>(from)];
+    if (from == into || s.kind != Storage::Kind::slot || s.carried || !s.writer || s.start <= start) continue;
+    if (s.end > last) continue;  // also what the loop hands on
+    if (llvm::count_if(yield->getOperands(), [&](Value v) { return find(Of.lookup(v)) == from; }) != 1) continue;
+    bool inBody = op.getRegion(1).front().findAncestorOpInBlock(*s.writer) != nullptr;
+    bool free = inBody && llvm::all_of(to.reads, [&, &s = s](const Storage::Read &r) {
+      if (r.time <= start || r.time >= end || r.time < s.start) return true;
+      if (r.time > s.start) return false;  // the old value is still wanted, in the body or as another's next one
+      for (Value result : s.writer->getResults())
+        if (find(Of.lookup(result)) == from)
+          return isa<LaunchOp>(r.op) && overwritable(r.op, r.operand, cast<OpResult>(result).getResultNumber());
+      return false;
+    });
+    if (free && s.writer->getParentRegion() == &op.getRegion(1)) merge(into, from);
+  }
+  for (auto [k, c] : llvm::enumerate(carried)) {
+    int into = find(c), from = find(Of.lookup(op.getOperand(static_cast<unsigned>(k))));
+    const Storage &s = All[static_cast<std::size_t>(from)];
+    if (from != into && s.kind == Storage::Kind::slot && !s.carried && s.end == start &&
+        All[static_cast<std::size_t>(into)].depth == s.depth &&
+        llvm::count_if(op.getOperands(), [&](Value v) { return find(Of.lookup(v)) == from; }) == 1)
+      merge(into, from);
+  }
+}
+
+bool MemoryPlan::overwritable(Operation *launch, unsigned operand, unsigned result) const {
+  Operation *kernel = SymbolTable::lookupSymbolIn(Kernels, cast<LaunchOp>(launch).getKernelAttr().getAttr());
+  auto it = InPlacePairs.find(kernel);
+  return it != InPlacePairs.end() && it->second.contains({operand, result});
+}
+
+/// A kernel overwrites an input that nobody reads afterwards.
+void MemoryPlan::mergeInPlace(Operation &op) {
+  int time = Times[&op].first;
+  llvm::DenseSet<int> taken;
+  for (OpResult result : op.getResults())
+    for (OpOperand &operand : op.getOpOperands()) {
+      int into = find(Of.lookup(result)), from = find(Of.lookup(operand.get()));
+      const Storage &to = All[static_cast<std::size_t>(into)], &s = All[static_cast<std::size_t>(from)];
+      if (into == from || taken.contains(from) || taken.contains(into)) continue;
+      if (s.kind != Storage::Kind::slot || s.carried || s.end != time || to.start != time || to.bytes != s.bytes) continue;
+      if (to.kind == Storage::Kind::output && CheckBefore) continue;  // writes to state keep their time
+      if (to.carried || llvm::count_if(op.getOperands(), [&](Value v) { return find(Of.lookup(v)) == from; }) != 1) continue;
+      if (!overwritable(&op, operand.getOperandNumber(), result.getResultNumber())) continue;
+      merge(into, from);
+      taken.insert(find(into));
+      ++NumInPlace;
+      break;
+    }
+}
+
+// -- Offsets -------------------------------------------------------------------------------------------------------
+
+void MemoryPlan::assignOffsets() {
+  SmallVector<Storage *> known, named;
+  for (Storage &s : All)
+    if (s.merged < 0 && s.kind == Storage::Kind::slot) (s.bytes.is_known() ? known : named).push_back(&s);
+  // Largest first, each at the lowest place that is free during its life (best known simple heuristic for this problem:
+  // Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020).
+  llvm::stable_sort(known, [](Storage *a, Storage *b) { return a->bytes.value() > b->bytes.value(); });
+  std::int64_t total = 0;
+  SmallVector<Storage *> placed;  // by offset
+  for (Storage *s : known) {
+    std::int64_t size = (s->bytes.value() + 63) / 64 * 64, offset = 0;
+    for (Storage *other : placed) {
+      if (other->end < s->start || s->end < other->start) continue;
+      if (offset + size <= other->offset.value()) break;
+      offset = std::max(offset, other->offset.value() + (other->bytes.value() + 63) / 64 * 64);
+    }
+    s->offset = offset;
+    placed.insert(llvm::upper_bound(placed, s, [](Storage *a, Storage *b) { return a->offset.value() < b->offset.value(); }), s);
+    total = std::max(total, offset + size);
+  }
+  // Named sizes: only equal ones share, since nothing says which of two is larger.
+  Arena = total;
+  llvm::stable_sort(named, [](Storage *a, Storage *b) { return a->start < b->start; });
+  struct Place {
+    Dim bytes, offset;
+    int end;
+  };
+  SmallVector<Place> places;
+  for (Storage *s : named) {
+    auto it = llvm::find_if(places, [&](const Place &p) { return p.bytes == s->bytes && p.end < s->start; });
+    if (it == places.end()) {
+      places.push_back({s->bytes, Arena, s->end});
+      s->offset = Arena;
+      Arena = Arena + roundUp64(s->bytes);
+    } else {
+      s->offset = it->offset;
+      it->end = s->end;
+    }
+  }
+}
+
+}  // namespace burin::passes

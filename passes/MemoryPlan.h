@@ -1,0 +1,81 @@
+// The planning half of PlanMemory: where each tensor of @main lives. Reads the IR, changes nothing.
+#pragma once
+#include "compiler/ir/Types.h"
+#include "passes/Passes.h"
+
+namespace burin::passes {
+
+/// A place that one or several values share, one after the other or by being the same bytes.
+struct Storage {
+  enum class Kind { slot, input, blob, elements, output } kind = Kind::slot;
+  unsigned index = 0;              ///< of the input, blob or output
+  mlir::Attribute elements;        ///< Kind::elements, Kind::blob
+  Dim bytes = 0;
+  int start = 0, end = 0;          ///< from the op that writes it first to the last that reads it
+  struct Read {
+    int time;
+    mlir::Operation *op;
+    unsigned operand;
+  };
+  llvm::SmallVector<Read, 2> reads;
+  mlir::Operation *writer = nullptr;  ///< the launch that makes it; null for carried values and results of regions
+  bool carried = false;               ///< holds a loop's carried value
+  int depth = 0;                      ///< regions around what writes it
+  Dim offset = 0;                     ///< slots: in the arena, a multiple of 64
+  int merged = -1;                    ///< the storage that this one became part of
+};
+
+class MemoryPlan {
+ public:
+  explicit MemoryPlan(mlir::func::FuncOp main, mlir::ModuleOp kernels);
+
+  const Storage &storage(mlir::Value value) const { return All[static_cast<std::size_t>(find(Of.lookup(value)))]; }
+  bool same(mlir::Value a, mlir::Value b) const { return find(Of.lookup(a)) == find(Of.lookup(b)); }
+  /// The storage of a loop's k-th carried value.
+  const Storage &carriedStorage(mlir::Operation *loop, unsigned k) const;
+  /// Position in the list of all storages: one buffer each.
+  unsigned id(const Storage &s) const { return static_cast<unsigned>(&s - All.data()); }
+  llvm::ArrayRef<Storage> all() const { return All; }
+  Dim arenaBytes() const { return Arena; }
+  llvm::ArrayRef<mlir::Attribute> blobs() const { return Blobs; }
+  /// Output `i` is written by a copy at the end, not where it is computed.
+  bool copiedOut(unsigned i) const { return CopiedOut[i]; }
+  /// The launch before which faults have to be checked, since it writes state; null: at the end.
+  mlir::Operation *checkBefore() const { return CheckBefore; }
+  bool mayFault() const { return LastFault >= 0; }
+  unsigned inPlace() const { return NumInPlace; }
+
+ private:
+  int find(int s) const;
+  int make(mlir::Value value, Storage::Kind kind, int time, int depth);
+  void read(mlir::Value value, int time, mlir::Operation *op, unsigned operand);
+  void scan(mlir::Block &block, int depth);
+  void scanOp(mlir::Operation &op, int depth);
+  void scanIf(mlir::Operation &op, int depth);
+  void scanWhile(mlir::Operation &op, int depth);
+  void placeOutputs(mlir::func::FuncOp main);
+  bool canWriteState(int s, unsigned input) const;
+  void mergeBranches(mlir::Operation &op);
+  void mergeLoop(mlir::Operation &op);
+  void mergeInPlace(mlir::Operation &op);
+  bool overwritable(mlir::Operation *launch, unsigned operand, unsigned result) const;
+  void merge(int into, int from);
+  void assignOffsets();
+
+  mlir::ModuleOp Kernels;
+  std::vector<Storage> All;
+  llvm::DenseMap<mlir::Value, int> Of;
+  llvm::DenseMap<mlir::Operation *, llvm::SmallVector<int>> Carried;
+  llvm::DenseMap<mlir::Operation *, std::pair<int, int>> Times;  // start and end of every op
+  llvm::DenseMap<mlir::Operation *, llvm::DenseSet<std::pair<int64_t, int64_t>>> InPlacePairs;
+  llvm::SmallVector<mlir::Operation *> Order;                    // every op, in program order
+  llvm::SmallVector<mlir::Operation *> Loops;                    // around what is being scanned
+  llvm::SmallVector<mlir::Attribute> Blobs;
+  llvm::SmallVector<bool> CopiedOut;
+  mlir::Operation *CheckBefore = nullptr;
+  Dim Arena = 0;
+  int Now = 0, LastFault = -1;
+  unsigned NumInPlace = 0;
+};
+
+}  // namespace burin::passes

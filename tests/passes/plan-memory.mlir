@@ -1,0 +1,131 @@
+// Where --plan-memory puts tensors, and when it copies.
+// RUN: burin-opt %s --split-input-file --plan-memory | FileCheck %s
+
+// The last kernel writes the caller's result; the first two share the arena by turns: %0 is dead when %2 is made.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[X:.+]]: !burin_host.buffer, %[[OUT:.+]]: !burin_host.buffer)
+// CHECK-SAME:    burin.arena = #burin.dims<[896]>
+// CHECK-DAG:     %[[A:.+]] = burin_host.slot at <[{{[0-9]+}}]> bytes <[400]>
+// CHECK:         burin_host.launch @f(%[[X]]) ->
+// CHECK:         burin_host.launch @f(%{{.+}}) ->
+// CHECK:         burin_host.launch @f(%{{.+}}) ->
+// CHECK:         burin_host.launch @f(%{{.+}}) -> (%[[OUT]])
+// CHECK-NOT:     burin_host.copy
+module {
+  func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
+    %0 = burin.launch @f(%x) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    %1 = burin.launch @f(%0) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    %2 = burin.launch @f(%1) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    %3 = burin.launch @f(%2) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    return %3 : tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel}
+  }
+}
+
+// -----
+
+// Kernels that allow it work in place, all the way in the caller's result: no arena.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[X:.+]]: !burin_host.buffer, %[[OUT:.+]]: !burin_host.buffer)
+// CHECK-SAME:    burin.arena = #burin.dims<[0]>
+// CHECK:         burin_host.launch @f(%[[X]]) -> (%[[OUT]])
+// CHECK:         burin_host.launch @f(%[[OUT]]) -> (%[[OUT]])
+module {
+  func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
+    %0 = burin.launch @f(%x) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    %1 = burin.launch @f(%0) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    return %1 : tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
+  }
+}
+
+// -----
+
+// Named sizes: offsets are computed at the call.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    burin.sizes = ["n"]
+// CHECK:         burin_host.slot at <[0]> bytes <["4*n"]>
+// CHECK:         burin_host.launch @f({{.+}}) -> ({{.+}}) sizes <["n"]>
+module {
+  func.func @main(%x: tensor<?xf32, #burin.dims<["n"]>>) -> tensor<?xf32, #burin.dims<["n"]>> attributes {burin.sizes = ["n"]} {
+    %0 = burin.launch @f(%x) sizes <["n"]> : (tensor<?xf32, #burin.dims<["n"]>>) -> tensor<?xf32, #burin.dims<["n"]>>
+    %1 = burin.launch @f(%0) sizes <["n"]> : (tensor<?xf32, #burin.dims<["n"]>>) -> tensor<?xf32, #burin.dims<["n"]>>
+    return %1 : tensor<?xf32, #burin.dims<["n"]>>
+  }
+  module @kernels {
+    func.func private @f(tensor<?xf32, #burin.dims<["n"]>>, index) -> tensor<?xf32, #burin.dims<["n"]>> attributes {burin.kernel}
+  }
+}
+
+// -----
+
+// State that is read after its new value is known keeps its old bytes until the end.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[P:.+]]: !burin_host.buffer, %[[NEXT:.+]]: !burin_host.buffer, %[[OUT:.+]]: !burin_host.buffer)
+// CHECK:         %[[T:.+]] = burin_host.slot
+// CHECK:         burin_host.launch @f(%[[P]]) -> (%[[T]])
+// CHECK:         burin_host.launch @f(%[[P]]) -> (%[[OUT]])
+// CHECK:         burin_host.copy %[[T]] to %[[NEXT]]
+module {
+  func.func @main(%p: tensor<100xf32> {burin.input = "state"}) -> (tensor<100xf32> {burin.state = 0 : i32}, tensor<100xf32>) {
+    %0 = burin.launch @f(%p) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    %1 = burin.launch @f(%p) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    return %0, %1 : tensor<100xf32>, tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
+  }
+}
+
+// -----
+
+// Faults are looked for before state is written.
+// CHECK-LABEL: @burin_entry(
+// CHECK:         burin_host.launch @g
+// CHECK:         burin_host.check_faults
+// CHECK-NEXT:    burin_host.launch @f(
+module {
+  func.func @main(%p: tensor<100xf32> {burin.input = "state"}, %x: tensor<100xf32>) -> (tensor<100xf32> {burin.state = 0 : i32}, tensor<100xf32>) {
+    %0 = burin.launch @g(%x) sizes <[]> may_fault : (tensor<100xf32>) -> tensor<100xf32>
+    %1 = burin.launch @f(%p) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    return %1, %0 : tensor<100xf32>, tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
+    func.func private @g(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel}
+  }
+}
+
+// -----
+
+// A loop keeps its carried value in the caller's result and updates it in place.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[X:.+]]: !burin_host.buffer, %[[OUT:.+]]: !burin_host.buffer)
+// CHECK:         burin_host.copy %[[X]] to %[[OUT]]
+// CHECK:         scf.while
+// CHECK:           burin_host.launch @again(%[[OUT]]) -> (%[[C:.+]]) sizes
+// CHECK:           %[[B:.+]] = burin_host.load %[[C]]
+// CHECK:           scf.condition(%[[B]])
+// CHECK:           burin_host.launch @f(%[[OUT]]) -> (%[[OUT]])
+// CHECK-NOT:       burin_host.copy
+// CHECK:           scf.yield
+module {
+  func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
+    %0 = burin.while %x : (tensor<100xf32>) -> tensor<100xf32> with (%v: tensor<100xf32>) {
+      %again = burin.launch @again(%v) sizes <[]> : (tensor<100xf32>) -> tensor<i1>
+      burin.yield %again, %v : tensor<i1>, tensor<100xf32>
+    } with (%v: tensor<100xf32>) {
+      %1 = burin.launch @f(%v) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+      burin.yield %1 : tensor<100xf32>
+    }
+    return %0 : tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
+    func.func private @again(tensor<100xf32>) -> tensor<i1> attributes {burin.kernel}
+  }
+}
