@@ -62,6 +62,7 @@ struct Request {
 /// For `burinc`: what an object file additionally exports.
 struct AotOptions {
   std::string symbol;            ///< the C function, `mlp`
+  std::vector<HostTensor> captures;  ///< values of the graph's inputs of kind capture, in order: embedded in the object
 };
 struct AotResult {
   std::vector<std::uint8_t> object;  ///< relocatable ELF with the C entry points

@@ -1,5 +1,6 @@
 // burin-opt: MLIR's opt driver with our dialects and passes. For tests and for looking at one pass; it takes trusted
 // input only.
+#include "compiler/driver/Pipeline.h"
 #include "compiler/ir/Dialect.h"
 #include "passes/Passes.h"
 
@@ -19,5 +20,6 @@ int main(int argc, char **argv) {
                   mlir::func::FuncDialect, mlir::linalg::LinalgDialect, mlir::LLVM::LLVMDialect, mlir::math::MathDialect,
                   mlir::scf::SCFDialect, mlir::tensor::TensorDialect, mlir::vector::VectorDialect>();
   burin::passes::registerBurinPasses();
+  burin::compiler::registerPipelinePasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Burin's passes on textual IR\n", registry));
 }

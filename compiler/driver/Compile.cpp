@@ -1,0 +1,148 @@
+// One graph through the whole compiler: import, passes, kernels, host program, object.
+#include "compiler/driver/Compile.h"
+
+#include "compiler/codegen/LowerToLinalg.h"
+#include "compiler/codegen/cpu/EmitKernels.h"
+#include "compiler/codegen/cpu/EmitObject.h"
+#include "compiler/codegen/cpu/LinalgEmitter.h"
+#include "compiler/codegen/cpu/LowerToLlvm.h"
+#include "compiler/codegen/host/HostToLlvm.h"
+#include "compiler/driver/ContextPool.h"
+#include "compiler/driver/Diagnostics.h"
+#include "compiler/driver/Pipeline.h"
+#include "compiler/ir/Import.h"
+#include "passes/Passes.h"
+
+#include "mlir/Pass/PassManager.h"
+
+#include <chrono>
+
+using namespace mlir;
+
+namespace burin::compiler {
+namespace {
+
+class Stopwatch {
+ public:
+  double lap() {
+    auto now = std::chrono::steady_clock::now();
+    return std::chrono::duration<double, std::milli>(now - std::exchange(Last, now)).count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point Last = std::chrono::steady_clock::now();
+};
+
+std::string text(Operation *op) {
+  std::string result;
+  llvm::raw_string_ostream os(result);
+  op->print(os, OpPrintingFlags().enableDebugInfo(true, /*prettyForm=*/true));
+  return result;
+}
+
+class Compilation {
+ public:
+  Compilation(const Request &request, codegen::cpu::CpuTarget target)
+      : Ask(request), Diagnostics(Context.get(), request.explain ? &Out.report : nullptr) {
+    Out.target = std::move(target);
+  }
+
+  Result<Compiled> run(const Extension &extension) {
+    Stopwatch total;
+    Module = ir::importGraph(*Ask.graph, Context.get(), Blobs, {Ask.options.check_mode});
+    Context.spend(static_cast<unsigned>(Ask.graph->num_ops()) + 50);
+    stage("import", *Module);
+    for (auto &pass : makePipeline(Ask.options, Ask.explain, Out.target)) {
+      std::string name = pass->getArgument().str();
+      Diagnostics.stage(name);
+      PassManager manager(Context.get());
+      manager.enableVerifier(Ask.explain);
+      manager.addPass(std::move(pass));
+      if (failed(manager.run(*Module))) return Diagnostics.error(ErrorCode::internal);
+      stage(name, *Module);
+    }
+    auto kernels = Module->lookupSymbol<ModuleOp>(passes::kernelsModuleName);
+    auto entry = Module->lookupSymbol<func::FuncOp>(passes::entryName);
+    describe(kernels, entry);
+
+    Diagnostics.stage("codegen");
+    for (auto kernel : llvm::make_early_inc_range(kernels.getOps<func::FuncOp>()))
+      if (failed(emit(kernel))) return Diagnostics.error(ErrorCode::unsupported);
+    Diagnostics.stage("host program");
+    if (failed(codegen::host::lowerHostProgram(entry, kernels, Out.target))) return Diagnostics.error(ErrorCode::internal);
+    if (extension.extend)
+      if (auto done = extension.extend(kernels, Out); !done) return done.error();
+    stage("codegen", kernels);
+    Diagnostics.stage("lower-to-llvm");
+    if (failed(codegen::cpu::lowerToLlvm(kernels))) return Diagnostics.error(ErrorCode::internal);
+    stage("lower-to-llvm", kernels);
+    Diagnostics.stage("object");
+    auto object = codegen::cpu::emitObject(kernels, Out.target, {.Externals = extension.externals});
+    if (!object) return object.error();
+    Out.object = std::move(*object);
+    stage("object", nullptr);
+    Out.report.milliseconds = total.lap();
+    return std::move(Out);
+  }
+
+ private:
+  /// A kernel that lower-to-linalg has done goes to the linalg emitter at once.
+  LogicalResult emit(func::FuncOp kernel) {
+    bool linalg = llvm::none_of(kernel.getBody().front(), [](Operation &op) { return ir::catalogueInfo(&op) != nullptr; });
+    return linalg ? codegen::cpu::emitLinalgKernel(kernel, Out.target) : codegen::cpu::emitKernel(kernel, Out.target);
+  }
+
+  void stage(StringRef name, Operation *op) {
+    double milliseconds = Clock.lap();
+    std::string number = std::to_string(Out.report.stages.size());
+    if (number.size() < 2) number = "0" + number;
+    Out.report.stages.push_back({number + "-" + name.str(), Ask.explain && op ? text(op) : std::string(), milliseconds});
+    Clock.lap();  // printing is not compiling
+  }
+
+  /// What is known once the plan stands: sizes, arena, blobs; the report's kernels and plan.
+  void describe(ModuleOp kernels, func::FuncOp entry) {
+    if (auto sizes = entry->getAttrOfType<ArrayAttr>(ir::sizesAttrName))
+      for (auto name : sizes.getAsRange<StringAttr>()) Out.sizes.push_back(name.str());
+    Dim arena = entry->getAttrOfType<ir::DimsAttr>(passes::arenaAttrName).dim(0);
+    Out.arenaBytes = arena.is_known() ? arena.value() : -1;
+    Out.report.arena_bytes = Out.arenaBytes;
+    if (auto blobs = entry->getAttrOfType<ArrayAttr>(passes::blobsAttrName))
+      for (auto blob : blobs.getAsRange<ir::BlobAttr>())
+        Out.blobs.push_back(Blobs.blobs()[static_cast<std::size_t>(Blobs.find(blob))]);
+    if (!Ask.explain) return;
+    for (auto kernel : kernels.getOps<func::FuncOp>()) {
+      KernelInfo info;
+      info.name = kernel.getName().str();
+      info.description = text(kernel);
+      Out.report.kernels.push_back(std::move(info));
+    }
+    Out.report.host_program = text(entry);
+    std::string plan = "arena: " + to_string(arena) + " bytes\n";
+    entry.walk([&](ir::host::SlotOp slot) {
+      plan += "slot at " + to_string(slot.getOffset().dim(0)) + ": " + to_string(slot.getBytes().dim(0)) + " bytes\n";
+    });
+    Out.report.memory_plan = std::move(plan);
+  }
+
+  const Request &Ask;
+  LeasedContext Context;  // before what lives in it
+  Compiled Out;
+  DiagnosticCollector Diagnostics;
+  ir::BlobTable Blobs;
+  OwningOpRef<ModuleOp> Module;
+  Stopwatch Clock;
+};
+
+}  // namespace
+
+Result<Compiled> compileGraph(const Request &request, const Extension &extension) {
+  if (!request.graph) return Error{ErrorCode::internal, "compile: no graph was given", "internal"};
+  if (request.options.check_mode)
+    return Error{ErrorCode::unsupported, "compile: check mode runs at level graph only; compiled kernels do not look for NaN", "check-mode"};
+  auto target = codegen::cpu::resolveTarget(request.options.target);
+  if (!target) return target.error();
+  return Compilation(request, std::move(*target)).run(extension);
+}
+
+}  // namespace burin::compiler

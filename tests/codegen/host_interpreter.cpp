@@ -1,0 +1,125 @@
+// The host program without its code: passes make it, the interpreter walks it, and the referee plays every kernel, on the
+// catalogue ops that outline-kernels left. So fusion and memory plan are tried apart from code generation.
+#include "compiler/codegen/host/HostInterpreter.h"
+#include "compiler/driver/ContextPool.h"
+#include "compiler/ir/Import.h"
+#include "passes/Passes.h"
+
+#include "tests/support/graphs.h"
+#include "tests/support/random_graph.h"
+
+#include "mlir/Pass/PassManager.h"
+
+#include <cstdlib>
+
+using namespace burin;
+using namespace burin::test;
+
+namespace {
+
+/// Runs a kernel function op by op. Inputs and results are memory; sizes are known by then.
+mlir::LogicalResult play(mlir::func::FuncOp kernel, std::span<void* const> buffers, std::span<const std::int64_t> sizes) {
+  auto names = kernel->getAttrOfType<ir::DimsAttr>(passes::kernelSizesAttrName);
+  auto known = [&](mlir::Type type) {
+    TensorType t = *ir::toTensorType(type);
+    for (std::size_t d = 0; d < t.shape.size(); ++d)
+      for (unsigned k = 0; k < names.size(); ++k)
+        if (t.shape[d] == names.dim(k)) t.shape[d] = sizes[k];
+    return t;
+  };
+  llvm::DenseMap<mlir::Value, HostTensor> values;
+  unsigned next = 0;
+  for (mlir::BlockArgument argument : kernel.getArguments()) {
+    if (argument.getType().isIndex()) continue;
+    HostTensor t{known(argument.getType()), {}};
+    t.buffer = Buffer::adopt(buffers[next++], t.num_bytes(), [] {});
+    values[argument] = t;
+  }
+  std::vector<std::pair<void*, HostTensor>> results;
+  for (mlir::Operation& op : kernel.getBody().front()) {
+    if (auto done = mlir::dyn_cast<mlir::func::ReturnOp>(op)) {
+      for (mlir::Value v : done.getOperands()) results.push_back({buffers[next++], values[v]});
+      continue;
+    }
+    const OpInfo& info = *ir::catalogueInfo(&op);
+    std::vector<HostTensor> operands;
+    for (mlir::Value v : op.getOperands()) operands.push_back(values[v]);
+    auto attributes = ir::toAttributes(&op, info, true);
+    for (Attribute& a : *attributes)
+      if (auto* dims = std::get_if<std::vector<Dim>>(&a))
+        for (Dim& d : *dims)
+          for (unsigned k = 0; k < names.size(); ++k)
+            if (d == names.dim(k)) d = sizes[k];
+    auto made = run_reference(info.kind, operands, *attributes);
+    if (!made) return op.emitError(made.error().text());
+    for (auto [value, tensor] : llvm::zip(op.getResults(), *made)) values[value] = tensor;
+  }
+  for (auto& [to, tensor] : results) std::memcpy(to, tensor.buffer.data(), static_cast<std::size_t>(tensor.num_bytes()));
+  return mlir::success();
+}
+
+std::string problem(const Case& c, bool single) {
+  auto expected = reference(c);
+  if (!expected) return expected.error().text();
+  if (!expected->decided) return {};
+  compiler::LeasedContext context;
+  context.spend(static_cast<unsigned>(c.graph.num_ops()) + 20);
+  std::string errors;
+  mlir::ScopedDiagnosticHandler handler(context.get(), [&](mlir::Diagnostic& d) {
+    if (d.getSeverity() == mlir::DiagnosticSeverity::Error) errors += d.str() + "\n";
+    return mlir::success();
+  });
+  ir::BlobTable blobs;
+  auto module = ir::importGraph(c.graph, context.get(), blobs);
+  mlir::PassManager manager(context.get());
+  if (!single) manager.addPass(passes::createPrune());
+  manager.addPass(passes::createFuseKernels({single, false}));
+  manager.addPass(passes::createOutlineKernels());
+  manager.addPass(passes::createPlanMemory());
+  if (failed(manager.run(*module))) return errors;
+  auto entry = module->lookupSymbol<mlir::func::FuncOp>(passes::entryName);
+  auto kernels = module->lookupSymbol<mlir::ModuleOp>(passes::kernelsModuleName);
+
+  std::vector<std::int64_t> sizes;
+  std::vector<DimBinding> bindings;
+  std::vector<std::string> names = c.graph.size_names();
+  for (const std::string& name : names)
+    for (std::size_t i = 0, found = 0; i < c.inputs.size() && !found; ++i) {
+      const Shape& shape = c.graph.type(c.graph.inputs()[i].value).shape;
+      for (std::size_t d = 0; d < shape.size() && !found; ++d)
+        if (shape[d] == Dim(name)) found = 1, sizes.push_back(c.inputs[i].type.shape[d].value()), bindings.push_back({name, sizes.back()});
+    }
+  std::vector<void*> buffers;
+  for (const HostTensor& input : c.inputs) buffers.push_back(const_cast<void*>(input.buffer.data()));
+  if (auto order = entry->getAttrOfType<mlir::ArrayAttr>(passes::blobsAttrName))
+    for (auto blob : order.getAsRange<ir::BlobAttr>())
+      buffers.push_back(const_cast<void*>(blobs.blobs()[static_cast<std::size_t>(blobs.find(blob))]->value.buffer.data()));
+  std::vector<HostTensor> outputs;
+  for (const Output& output : c.graph.outputs()) {
+    HostTensor t{c.graph.type(output.value), {}};
+    for (std::size_t d = 0; d < t.type.shape.size(); ++d) t.type.shape[d] = substitute(t.type.shape[d], bindings);
+    t.buffer = Buffer::allocate(t.num_bytes());
+    buffers.push_back(t.buffer.mutable_data());
+    outputs.push_back(t);
+  }
+  codegen::host::HostMachine machine;
+  machine.launch = [&](llvm::StringRef name, std::span<void* const> b, std::span<const std::int64_t> s) {
+    return play(kernels.lookupSymbol<mlir::func::FuncOp>(name), b, s);
+  };
+  if (codegen::host::interpretHostProgram(entry, buffers, sizes, machine) != codegen::host::HostStatus::done) return "failed: " + errors;
+  return difference(*expected, outputs);
+}
+
+}  // namespace
+
+TEST_CASE("Random graphs run through passes and memory plan as the referee has them") {
+  const char* only = std::getenv("BURIN_TEST_SEED");
+  const std::uint64_t first = only ? std::strtoull(only, nullptr, 10) : 0, last = only ? first + 1 : 500;
+  for (bool single : {false, true})
+    for (std::uint64_t seed = first; seed < last; ++seed) {
+      Case c = random_case(seed);
+      if (problem(c, single).empty()) continue;
+      Case small = shrink(c.copy(), [&](const Case& smaller) { return !problem(smaller, single).empty(); });
+      FAIL("seed " << seed << (single ? ", one op a kernel: " : ", fused: ") << problem(small, single) << "\n" << test::to_string(small));
+    }
+}
