@@ -120,6 +120,40 @@ BURIN_RT_API void* burin_rt_image_symbol(const burin_rt_image* image, const char
 /* Unmaps the code: no call may be in it. Null is ignored. */
 BURIN_RT_API void burin_rt_image_unload(burin_rt_image* image);
 
+/* ---- Ahead-of-time functions: what the objects of burinc are called with, and what they call. ---- */
+
+/* A dense, row-major tensor in memory; `data` has the alignment of its elements. The caller owns everything. */
+typedef struct burin_rt_tensor {
+  void* data;
+  int32_t dtype;        /* burin_rt_dtype */
+  int32_t rank;
+  const int64_t* shape; /* `rank` sizes; may be null for rank 0 */
+} burin_rt_tensor;
+
+/* What an object says of its function; constant data beside its code. Tensors are records of `BURIN_RT_AOT_RECORD` words:
+ * dtype, rank, source, offset of the name in `strings`, then a word for each of 8 sizes: >= 0 the size, -1-k named size k,
+ * BURIN_RT_AOT_COMPUTED - j the j-th computed size. Source of an input: its argument, or -1-c for constant c. Source of an
+ * output: its result, or -1-a for the memory of argument a, which it overwrites. */
+#define BURIN_RT_AOT_RECORD 12
+#define BURIN_RT_AOT_COMPUTED (-1000)
+typedef struct burin_rt_aot_function {
+  int64_t abi_version, num_inputs, num_outputs, num_arguments, num_results, num_sizes, num_computed, num_guards;
+  const int64_t* records;  /* inputs, then outputs */
+  const int64_t* guards;   /* kind (0 equal, 1 divisible, 2 at least), computed sizes lhs and rhs: three words each */
+  const char* strings;     /* name, features, sizes, tensors: terminated, one after the other; records hold offsets */
+  void (*compute)(const int64_t* sizes, int64_t* computed);
+  burin_rt_entry entry;
+  void* const* constants;  /* of captured inputs and blobs, in the entry's order */
+  int64_t num_blobs;       /* constants that stand between inputs and outputs */
+} burin_rt_aot_function;
+
+/* Checks CPU features, ABI, every dtype, rank and size, then runs the function. Any thread; a status, and on failure a line
+ * in burin_rt_last_error. */
+BURIN_RT_API int32_t burin_rt_aot_call(const burin_rt_aot_function* function, const burin_rt_tensor* arguments,
+                                       const burin_rt_tensor* results);
+/* What went wrong in this thread's last failed burin_rt_aot_call; never null. */
+BURIN_RT_API const char* burin_rt_last_error(void);
+
 /* ---- Process-wide services. Any thread. ---- */
 
 /* Threads of the pool, the caller included: BURIN_NUM_THREADS, else the cores that this process may use. A child made by

@@ -1,0 +1,196 @@
+// burinc: a saved function in; an object with a C function, a static or a shared library, and its C header out.
+#include "compiler/driver/Compiler.h"
+#include "compiler/graph/saved.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <spawn.h>
+#include <string>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <vector>
+
+using namespace burin;
+
+namespace {
+
+// Exit codes of our tools.
+constexpr int user_error = 1, usage_error = 2, internal_error = 70;
+
+constexpr const char *Help = R"(usage: burinc FILE.burin -o OUTPUT [options]
+
+Compiles a saved function ahead of time. What is written follows from OUTPUT's ending:
+  .o   an object with one C function        .a   a static library        .so  a shared library
+and beside it OUTPUT with the ending .h: the C header, which says how to call it.
+Programs that use it link burin_rt, nothing else of burin.
+
+options:
+  -o OUTPUT          where to write; required
+  --target=TARGET    host (default), x86-64, x86-64-v2, x86-64-v3, x86-64-v4, or a CPU name such as znver4
+  --symbol=NAME      the C function's name; default: the function's own
+  --trace=N          which trace of the function, from 0; needed where it has several
+  --no-fuse          one kernel an op, for comparison
+  --report           what the compiler did, on stderr
+  --help, --version
+
+examples:
+  burinc mlp.burin -o mlp.o
+  burinc mlp.burin --target=x86-64-v4 --symbol=predict -o libpredict.so
+
+exit codes: 0 done, 1 the input is wrong or not supported, 2 wrong usage, 70 a bug of burinc
+)";
+
+struct Options {
+  std::string input, output, symbol;
+  int trace = -1;
+  bool report = false;
+  compiler::Options compile;
+};
+
+int fail(int code, const std::string &message) {
+  std::cerr << "burinc: " << message << "\n";
+  return code;
+}
+int fail(const Error &error) {
+  std::cerr << error.text() << "\n";
+  return error.code == ErrorCode::internal ? internal_error : user_error;
+}
+
+/// Runs a program of the PATH; its exit code, or -1 where it cannot be started.
+int run(std::vector<std::string> words) {
+  std::vector<char *> argv;
+  for (std::string &word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  pid_t child;
+  if (posix_spawnp(&child, argv[0], nullptr, nullptr, argv.data(), environ) != 0) return -1;
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/// Beside its place, then renamed: nobody sees half a file.
+bool writeFile(const std::filesystem::path &path, const void *data, std::size_t size) {
+  std::filesystem::path temporary = path;
+  temporary += ".part" + std::to_string(getpid());
+  std::error_code ignored;
+  {
+    std::ofstream file(temporary, std::ios::binary);
+    file.write(static_cast<const char *>(data), static_cast<std::streamsize>(size));
+    if (!file.flush()) {
+      std::filesystem::remove(temporary, ignored);
+      return false;
+    }
+  }
+  std::error_code error;
+  std::filesystem::rename(temporary, path, error);
+  if (error) std::filesystem::remove(temporary, ignored);
+  return !error;
+}
+
+int parse(int argc, char **argv, Options &options) {
+  for (int i = 1; i < argc; ++i) {
+    std::string word = argv[i];
+    auto value = [&](const std::string &flag) { return word.substr(flag.size()); };
+    if (word == "-o") {
+      if (++i == argc) return fail(usage_error, "-o needs a file name");
+      options.output = argv[i];
+    } else if (word.rfind("--target=", 0) == 0) {
+      options.compile.target = value("--target=");
+    } else if (word.rfind("--symbol=", 0) == 0) {
+      options.symbol = value("--symbol=");
+    } else if (word.rfind("--trace=", 0) == 0) {
+      char *end = nullptr;
+      long n = std::strtol(word.c_str() + 8, &end, 10);
+      if (*end || end == word.c_str() + 8 || n < 0 || n > 1000000) return fail(usage_error, "--trace needs a number from 0");
+      options.trace = static_cast<int>(n);
+    } else if (word == "--no-fuse") {
+      options.compile.level = compiler::Options::Level::no_fuse;
+    } else if (word == "--report") {
+      options.report = true;
+    } else if (word.size() > 1 && word[0] == '-') {
+      return fail(usage_error, "unknown option " + word + "; see burinc --help");
+    } else if (options.input.empty()) {
+      options.input = word;
+    } else {
+      return fail(usage_error, "one input file only, got " + options.input + " and " + word);
+    }
+  }
+  if (options.input.empty()) return fail(usage_error, "no input file; see burinc --help");
+  if (options.output.empty()) return fail(usage_error, "no output: give -o FILE.o, FILE.a or FILE.so");
+  return 0;
+}
+
+int writeOutputs(const Options &options, const compiler::AotResult &result) {
+  std::filesystem::path output = options.output, header = output, object = output;
+  header.replace_extension(".h");
+  std::string ending = output.extension().string();
+  if (ending != ".o") object.replace_extension(".burinc.o");
+  if (!writeFile(object, result.object.data(), result.object.size()))
+    return fail(user_error, "cannot write " + object.string() + ": " + std::strerror(errno));
+  int status = 0;
+  std::error_code ignored;
+  if (ending == ".a") {
+    std::filesystem::remove(output, ignored);
+    status = run({"ar", "rcs", output.string(), object.string()});
+  } else if (ending == ".so") {
+    status = run({"cc", "-shared", "-o", output.string(), object.string()});
+  }
+  if (ending != ".o") std::filesystem::remove(object, ignored);
+  if (status != 0) return fail(user_error, std::string("the system's ") + (ending == ".a" ? "ar" : "cc") + " did not make " + output.string());
+  if (!writeFile(header, result.header.data(), result.header.size()))
+    return fail(user_error, "cannot write " + header.string() + ": " + std::strerror(errno));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--help") == 0) return std::fputs(Help, stdout), 0;
+    if (std::strcmp(argv[i], "--version") == 0) return std::puts("burinc " BURIN_VERSION), 0;
+  }
+  Options options;
+  if (int code = parse(argc, argv, options)) return code;
+  std::string ending = std::filesystem::path(options.output).extension().string();
+  if (ending != ".o" && ending != ".a" && ending != ".so")
+    return fail(usage_error, "cannot tell what to write from '" + options.output + "': it ends in none of .o .a .so");
+
+  auto saved = read_saved(options.input);
+  if (!saved) return fail(saved.error());
+  if (saved->traces.empty()) return fail(user_error, options.input + " holds no trace: call the function, or give it a signature, before saving");
+  if (options.trace < 0 && saved->traces.size() > 1) {
+    std::string list;
+    for (std::size_t t = 0; t < saved->traces.size(); ++t) {
+      list += "\n  --trace=" + std::to_string(t) + ":";
+      for (const Input &input : saved->traces[t].graph.inputs())
+        if (input.kind != InputKind::capture) list += " " + to_string(saved->traces[t].graph.type(input.value));
+    }
+    return fail(user_error, options.input + " holds " + std::to_string(saved->traces.size()) + " traces; choose one:" + list);
+  }
+  auto trace = static_cast<std::size_t>(std::max(options.trace, 0));
+  if (trace >= saved->traces.size())
+    return fail(user_error, "--trace=" + std::to_string(trace) + ": the file holds traces 0 to " + std::to_string(saved->traces.size() - 1));
+
+  const SavedTrace &chosen = saved->traces[trace];
+  compiler::Request request;
+  request.graph = &chosen.graph;
+  request.options = options.compile;
+  request.explain = options.report;
+  compiler::AotOptions aot;
+  aot.symbol = options.symbol.empty() ? saved->name : options.symbol;
+  aot.captures = chosen.captures;
+  const compiler::Api *api = compiler::burin_compiler_api(compiler::api_version);
+  if (!api) return fail(internal_error, "the compiler library is of another version");
+  auto result = api->compile_aot(request, aot);
+  if (!result) return fail(result.error());
+  if (options.report) {
+    for (const compiler::Remark &remark : result->report.remarks)
+      std::cerr << remark.line.file << ":" << remark.line.line << ": " << remark.pass << ": " << remark.message << "\n";
+    for (const compiler::Stage &stage : result->report.stages) std::cerr << stage.name << ": " << stage.milliseconds << " ms\n";
+  }
+  return writeOutputs(options, *result);
+}
