@@ -266,6 +266,9 @@ private:
       if (!B.At.Base)
         cover(B, X.At, 0);
       Value Stride = F.Lanes > 1 ? value(X.At.stride(*VectorDim)) : Value();
+      // Rows far apart are beyond what the hardware fetches ahead.
+      if (RowDim && F.Lanes > 1 && X.At.stride(*RowDim).isStatic() && X.At.stride(*RowDim).Coefficient >= FarApart)
+        E.prefetch(B.At, E.add(indexOf(B, X.At, Copy, F.Lanes), RowsAhead * X.At.stride(*RowDim).Coefficient));
       return L.load(X.Type, B.At, indexOf(B, X.At, Copy, F.Lanes), Stride, F.Lanes, F.Mask);
     }
     case Node::Kind::extract: {
@@ -530,6 +533,8 @@ private:
     }
     for (size_t I = S.Outer.size(); I-- > 0;) {
       Value Size = extent(S.Outer[I]);
+      if (S.TileDim == S.Outer[I])
+        Size = E.ceilDiv(Size, S.TileRows);
       Iv[S.Outer[I]] = I ? E.rem(Block, Size) : Block;
       if (I)
         Block = E.div(Block, Size);
@@ -564,7 +569,8 @@ private:
   /// Kept points [Lo, Hi) of the dim in lanes.
   void columns(Value Lo, Value Hi) {
     VectorDim = S.KeptVector;
-    uint64_t Outer = N.keptMask() & ~bit(*VectorDim);
+    uint64_t Rows = S.TileDim ? bit(*S.TileDim) : 0;
+    uint64_t Outer = N.keptMask() & ~bit(*VectorDim) & ~Rows;
     SmallVector<unsigned> Outputs = keptOutputs();
     SmallVector<NodeId> All;
     for (NodeId I = 0; I < N.Nodes.size(); ++I)
@@ -577,8 +583,21 @@ private:
       for (const Pass &P : Passes)
         columnPass(P, F);
       SmallVector<NodeId> Ids = needed(valuesOf(Outputs));
-      computeReady(Ids, N.keptMask(), F);
-      storeOutputs(Outputs, F);
+      computeReady(Ids, N.keptMask() & ~Rows, F);
+      if (!Rows) {
+        storeOutputs(Outputs, F);
+        return Values();
+      }
+      // Here the tile dim's value is the number of the tile.
+      Value First = E.mul(Iv[*S.TileDim], S.TileRows);
+      E.loop(First, E.min(E.add(First, S.TileRows), extent(*S.TileDim)), 1, [&](Value Row) {
+        Value Tile = std::exchange(Iv[*S.TileDim], Row);
+        inScope([&] {
+          computeReady(Ids, N.keptMask(), F);
+          storeOutputs(Outputs, F);
+        });
+        Iv[*S.TileDim] = Tile;
+      });
       return Values();
     });
     VectorDim.reset();
@@ -588,11 +607,14 @@ private:
     SmallVector<NodeId> Ids = neededFor(P);
     uint64_t Kept = N.keptMask();
     computeReady(Ids, Kept, F);
+    if (!P.Dims.empty() && P.Outputs.empty())
+      RowDim = P.Dims.back();
     Values Accs = loops(P, 0, P.Dims.size(), Ids, Kept, F, neutral(P, F.Copies, F.Lanes),
                         [&](uint64_t, ValueRange A) { return step(P, Ids, A, F); });
     for (auto [I, R] : llvm::enumerate(P.Reductions))
       for (int64_t C = 0; C < F.Copies; ++C)
         Now.Vector[C][R] = Accs[I * F.Copies + C];
+    RowDim.reset();
   }
 
   struct Stored {
@@ -611,6 +633,8 @@ private:
   SmallVector<Pass> Passes;
   std::map<NodeId, Stored> Materialised;
   std::optional<unsigned> VectorDim;
+  std::optional<unsigned> RowDim;  ///< the dim that a column pass walks down
+  static constexpr int64_t FarApart = 512, RowsAhead = 8;  // elements, rows
   SmallVector<Value> Iv;  ///< by dim
   State Now;
 };

@@ -14,6 +14,10 @@ struct Schedule {
   llvm::SmallVector<unsigned> Outer;  ///< kept dims that blocks number, outermost first
   int64_t Lanes = 1, Unroll = 1;
   int64_t Chunk = 0;                  ///< elements of KeptVector in a block; 0: all
+  /// An outer dim that runs inside the loop over vectors, TileRows at a time: where an operand is transposed, the lines
+  /// that a vector is gathered from then serve all rows of the tile.
+  std::optional<unsigned> TileDim;
+  static constexpr int64_t TileRows = 16;
   double CostPerElement = 1;          ///< in about 1/100 ns, over all dims
 };
 Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Target);

@@ -113,6 +113,16 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
     while (S.Unroll > 1 && S.Unroll * S.Lanes > Size)
       S.Unroll /= 2;
   }
+  if (S.KeptVector && !FirstReduction && S.Lanes > 1)
+    for (const Node &X : N.Nodes) {
+      if (X.Kind != Node::Kind::load || X.At.stride(*S.KeptVector).is(0) || X.At.stride(*S.KeptVector).is(1))
+        continue;
+      for (unsigned D : S.Outer)
+        if (X.At.stride(D).is(1) && !S.TileDim) {
+          S.TileDim = D;
+          S.Unroll = 1;
+        }
+    }
   if (S.KeptVector) {
     const Extent &X = N.DimExtents[*S.KeptVector];
     int64_t Chunk = FirstReduction ? S.Lanes * S.Unroll : PointwiseChunk;
@@ -124,8 +134,10 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
 
 Value blockCount(Emitter &E, const Nest &N, const Schedule &S, function_ref<Value(unsigned)> Size) {
   Value Count = E.index(1);
-  for (unsigned D : S.Outer)
-    Count = E.mul(Count, extentValue(E, N.DimExtents[D], Size));
+  for (unsigned D : S.Outer) {
+    Value Extent = extentValue(E, N.DimExtents[D], Size);
+    Count = E.mul(Count, S.TileDim == D ? E.ceilDiv(Extent, S.TileRows) : Extent);
+  }
   if (S.KeptVector && S.Chunk)
     Count = E.mul(Count, E.ceilDiv(extentValue(E, N.DimExtents[*S.KeptVector], Size), S.Chunk));
   else if (S.KeptVector && S.Outer.empty())
@@ -150,6 +162,8 @@ Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, function_ref<Valu
     Elements = Elements.times(S.Chunk);
   else if (S.KeptVector)
     Elements = Elements.times(N.DimExtents[*S.KeptVector]);
+  if (S.TileDim)
+    Elements = Elements.times(S.TileRows);
   int64_t Wanted = std::max<int64_t>(1, static_cast<int64_t>(GrainCost / std::max(1.0, S.CostPerElement)));
   Value In = E.max(extentValue(E, Elements, Size), E.index(1));
   return E.max(E.div(E.index(Wanted), In), E.index(1));
