@@ -78,7 +78,9 @@ public:
       Lower Method = find(&Op);
       if (!Method)
         return Op.emitError("has no form in linalg");
-      if (failed((this->*Method)(&Op)))
+      if (Op.getNumResults() == 1 && llvm::is_contained(toTensorType(Op.getResult(0).getType())->shape, Dim(0)))
+        Values[Op.getResult(0)] = nothing(Op.getLoc(), Op.getResult(0));
+      else if (failed((this->*Method)(&Op)))
         return failure();
     }
     Old.dropAllDefinedValueUses();
@@ -117,6 +119,13 @@ private:
     return tensor::EmptyOp::create(B, Loc, Sizes, Element);
   }
   Value empty(Location Loc, Value Like) { return empty(Loc, *toTensorType(Like.getType()), element(Like.getType())); }
+
+  /// A tensor without elements. Its views would start behind their end, which is no valid slice.
+  Value nothing(Location Loc, Value Like) {
+    return pointwise(Loc, empty(Loc, Like), {}, {}, [&](OpBuilder &Inner, Location L, ValueRange) -> Value {
+      return arith::ConstantOp::create(Inner, L, Inner.getZeroAttr(element(Like.getType())));
+    });
+  }
 
   /// A generic over the result's dims; operand maps as given.
   Value pointwise(Location Loc, Value Out, ArrayRef<Value> Ins, ArrayRef<AffineMap> Maps, Body Make) {

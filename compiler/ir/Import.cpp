@@ -1,6 +1,8 @@
 // The importer: a Graph becomes a module with `func.func @main` in the `burin` dialect.
 #include "compiler/ir/Import.h"
 
+#include "compiler/graph/sizes.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
 
@@ -28,7 +30,10 @@ StringRef ref(std::string_view text) { return {text.data(), text.size()}; }
 class Importer {
  public:
   Importer(const Graph &graph, MLIRContext *context, BlobTable &blobs, const ImportOptions &options)
-      : Source(graph), B(context), Blobs(blobs), Options(options), Values(graph.num_values()) {}
+      : Source(graph), B(context), Blobs(blobs), Options(options), Values(graph.num_values()), SizeNames(graph.size_names()) {
+    for (const Guard &guard : graph.guards())
+      if (guard.kind == Guard::Kind::equal) unify(substitute(guard.lhs, Equal), substitute(guard.rhs, Equal));
+  }
 
   OwningOpRef<ModuleOp> run() {
     Location loc = NameLoc::get(B.getStringAttr(Source.name));
@@ -39,7 +44,7 @@ class Importer {
     auto main = func::FuncOp::create(loc, "main", B.getFunctionType(inputs, outputs));
     module->push_back(main);
     SmallVector<mlir::Attribute> sizes;
-    for (const std::string &size : Source.size_names()) sizes.push_back(B.getStringAttr(size));
+    for (const std::string &size : SizeNames) sizes.push_back(B.getStringAttr(size));
     if (!sizes.empty()) main->setAttr(sizesAttrName, B.getArrayAttr(sizes));
 
     mlir::Block *entry = main.addEntryBlock();
@@ -63,7 +68,23 @@ class Importer {
   }
 
  private:
-  mlir::Type typeOf(ValueId v) { return toMlir(B.getContext(), Source.type(v)); }
+  /// What guards say is equal has one name, or a number, from here on: they are checked before the program runs.
+  void unify(Dim a, Dim b) {
+    for (auto [from, to] : {std::pair(a, b), std::pair(b, a)})
+      for (const std::string &name : SizeNames) {
+        std::vector<std::string> mentioned;
+        collect_names(to, mentioned);
+        if (a == b || from != Dim(name) || llvm::is_contained(mentioned, name)) continue;
+        DimBinding binding{name, to};
+        for (DimBinding &known : Equal) known.value = substitute(known.value, {&binding, 1});
+        Equal.push_back(binding);
+        return;
+      }
+  }
+  mlir::Type typeOf(ValueId v) {
+    const TensorType &type = Source.type(v);
+    return toMlir(B.getContext(), Equal.empty() ? type : substitute(type, Equal));
+  }
   void bind(ValueId v, Value value) { Values[index(v)] = value; }
   Value value(ValueId v) const { return Values[index(v)]; }
 
@@ -92,7 +113,9 @@ class Importer {
     OperationState state(location(op.line), nameOf(info));
     for (ValueId operand : Source.operands(op)) state.operands.push_back(value(operand));
     for (std::uint32_t i = 0; i < op.num_results; ++i) state.types.push_back(typeOf(Source.result(op, i)));
-    for (auto [spec, attribute] : llvm::zip(info.attributes, op.attributes)) {
+    Attributes replaced;
+    if (!Equal.empty() && mentions_sizes(op.attributes)) replaced = substitute(op.attributes, Equal);
+    for (auto [spec, attribute] : llvm::zip(info.attributes, replaced.empty() ? op.attributes : replaced)) {
       if (auto *constant = std::get_if<std::shared_ptr<const Constant>>(&attribute))
         if ((*constant)->value.num_elements() > maxInlineElements) Blobs.add(*constant);
       state.addAttribute(ref(spec.name), toMlir(B.getContext(), attribute));
@@ -121,6 +144,8 @@ class Importer {
   BlobTable &Blobs;
   const ImportOptions &Options;
   std::vector<Value> Values;
+  std::vector<std::string> SizeNames;
+  std::vector<DimBinding> Equal;
   llvm::DenseMap<std::uint32_t, Location> Locations;
   llvm::DenseMap<unsigned, std::optional<OperationName>> Names;
 };
