@@ -1,0 +1,152 @@
+// Functions at their default level: compiled, and called from the cache.
+#include "tests/support/catch.h"
+
+#include <burin/burin.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+#include <thread>
+
+using namespace burin;
+
+namespace {
+constinit thread_local long allocations = 0;
+}
+void* operator new(std::size_t n) {
+  ++allocations;
+  if (void* p = std::malloc(n ? n : 1)) return p;
+  throw std::bad_alloc();
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+
+namespace {
+
+struct Params { Tensor w1, b1, w2, b2; };
+Tensor mlp(const Params& p, const Tensor& x) { return matmul(relu(matmul(x, p.w1) + p.b1), p.w2) + p.b2; }
+Tensor ramp(const Shape& s) { return cast(reshape(iota({s.num_elements()}), s), f32) * 0.25f - 1.0f; }
+Params params() { return {ramp({3, 5}), ramp({5}), ramp({5, 2}), ramp({2})}; }
+
+void same_at_all_levels(auto callable, const auto&... arguments) {
+  auto want = callable(arguments...).template to_vector<float>();
+  for (Level level : {Level::graph, Level::no_fuse, Level::full}) {
+    auto got = function(callable, {.level = level})(arguments...).template to_vector<float>();
+    REQUIRE(got.size() == want.size());
+    for (std::size_t i = 0; i < want.size(); ++i) {
+      INFO("level " << static_cast<int>(level) << ", element " << i);
+      CHECK(got[i] == Approx(want[i]).epsilon(1e-5).margin(1e-6));
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every level gives the same") {
+  same_at_all_levels(mlp, params(), ramp({4, 3}));
+  same_at_all_levels([](const Tensor& x) { return softmax(exp(x) * 2 + mean(x)); }, ramp({3, 7}));
+  same_at_all_levels([](const Tensor& x) { return where(x > 0, log(x + 1), -x); }, ramp({33}));
+}
+
+TEST_CASE("compiled control flow gives the same") {
+  auto newton = [](const Tensor& x) {
+    Tensor y = x + 1, steps = 0;
+    while_loop([&] { return (reduce_max(abs(y * y - x)) > 1e-5f) & (steps < 50); }, [&] {
+      y = (y + x / y) / 2;
+      steps += 1;
+    });
+    return y;
+  };
+  same_at_all_levels(newton, Tensor({2.0f, 9.0f, 81.0f}));
+  auto choose = [](const Tensor& x) {
+    Tensor y = x;
+    cond(sum(x) > 0, [&] { y = y * 2; }, [&] { y = -y; });
+    return y + cond(sum(y) > 5, [&] { return x; }, [&] { return y; });
+  };
+  same_at_all_levels(choose, ramp({9}));
+  same_at_all_levels(choose, -ramp({9}));
+}
+
+TEST_CASE("one compiled trace serves every size of a named one") {
+  auto f = function([](const Tensor& x, const Tensor& w) { return relu(matmul(x, w)) + 1; }, {.signature = {spec<f32>({"n", 3}), spec<f32>({3, 4})}});
+  for (int n : {1, 2, 17, 64, 0}) {
+    Tensor x = ramp({n, 3}), w = ramp({3, 4});
+    auto want = (relu(matmul(x, w)) + 1).to_vector<float>();
+    auto got = f(x, w).to_vector<float>();
+    REQUIRE(got.size() == want.size());
+    for (std::size_t i = 0; i < want.size(); ++i) CHECK(got[i] == Approx(want[i]));
+  }
+  CHECK(f.stats().traces == 1);
+}
+
+TEST_CASE("a hit allocates nothing but results, and those from the cache of buffers") {
+  auto f = function([](const Tensor& a, const Tensor& b, const Tensor& c) { return a * b + c; });
+  Tensor a = ramp({2}), b = ramp({2}), c = ramp({2});
+  for (int i = 0; i < 3; ++i) f(a, b, c);
+  long before = allocations;
+  for (int i = 0; i < 100; ++i) f(a, b, c);
+  CHECK(allocations - before == 0);
+  CHECK(f.stats().calls == 103);
+}
+
+TEST_CASE("two functions with one body share its code") {
+  auto make = [] { return function([](const Tensor& x) { return exp(x) * 3 + 7; }); };
+  auto f = make(), g = make();
+  Tensor x = ramp({11});
+  f(x);
+  g(x);
+  CHECK(f.stats().compiles == 1);
+  CHECK(g.stats().compiles == 0);
+  CHECK(g.stats().memory_hits == 1);
+}
+
+TEST_CASE("a fault of compiled code has the words and the line of an eager one") {
+  const int line = __LINE__ + 1;
+  auto f = [](const Tensor& x, const Tensor& i) { return gather(x, i); };
+  Tensor x = ramp({4}), bad = {0, 9};
+  auto g = function(f);
+  auto text = [&](auto& callable) -> std::string {
+    try {
+      callable(x, bad);
+    } catch (const DeviceError& e) {
+      CHECK(e.error.where.find("at tests/frontend/compiled.cpp:" + std::to_string(line)) != std::string::npos);
+      return e.error.message;
+    }
+    return "no error";
+  };
+  CHECK(text(f) == "gather: index 9 is out of range, at element 1 of the indices");
+  CHECK(text(g) == text(f));
+  CHECK(g(x, Tensor({0, 3})).to_vector<float>()[0] == -1);
+}
+
+TEST_CASE("compiled functions update by-reference parameters and may be called from several threads") {
+  auto step = function([](Params& p, const Tensor& x) {
+    Tensor y = mlp(p, x);
+    p.b2 = p.b2 + sum(y, 0);
+    return y;
+  });
+  auto plain = [](Params& p, const Tensor& x) {
+    Tensor y = mlp(p, x);
+    p.b2 = p.b2 + sum(y, 0);
+    return y;
+  };
+  Params p = params(), q = params();
+  Tensor x = ramp({4, 3});
+  for (int i = 0; i < 3; ++i) {
+    step(p, x);
+    plain(q, x);
+  }
+  CHECK(p.b2.to_vector<float>()[1] == Approx(q.b2.to_vector<float>()[1]));
+  auto f = function(mlp);
+  auto want = mlp(params(), x).to_vector<float>();
+  std::atomic<int> right{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t)
+    threads.emplace_back([&] {
+      Params own = params();
+      for (int i = 0; i < 100; ++i) right += f(own, x).to_vector<float>()[0] == Approx(want[0]);
+    });
+  for (auto& t : threads) t.join();
+  CHECK(right == 300);
+  CHECK(f.stats().traces == 1);
+}
