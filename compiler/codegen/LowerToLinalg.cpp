@@ -229,6 +229,10 @@ private:
       Stride.push_back(B.getIndexAttr(Steps.empty() ? 1 : Steps[I]));
     }
     auto Type = cast<RankedTensorType>(lowered(Op->getResult(0).getType()));
+    if (llvm::is_contained(Type.getShape(), 0)) {  // MLIR refuses an offset at the end of an axis
+      Values[Op->getResult(0)] = empty(Op->getLoc(), Op->getResult(0));
+      return success();
+    }
     Value View = tensor::ExtractSliceOp::create(B, Op->getLoc(), Type, Values.lookup(Op->getOperand(0)), Offset, Size, Stride);
     Value Out = empty(Op->getLoc(), Op->getResult(0));
     Values[Op->getResult(0)] = copy(Op->getLoc(), Out, View, B.getMultiDimIdentityMap(static_cast<unsigned>(Type.getRank())));
@@ -407,7 +411,8 @@ private:
       Offsets[Axis] = B.getIndexAttr(Known);
       if (Unknown)
         Offsets[Axis] = arith::AddIOp::create(B, Loc, Unknown, arith::ConstantIndexOp::create(B, Loc, Known)).getResult();
-      Into = tensor::InsertSliceOp::create(B, Loc, Values.lookup(V), Into, Offsets, Sizes, Strides);
+      if (!llvm::is_contained(S, Dim(0)))
+        Into = tensor::InsertSliceOp::create(B, Loc, Values.lookup(V), Into, Offsets, Sizes, Strides);
       if (S[Axis].is_known())
         Known += S[Axis].value();
       else
@@ -436,7 +441,8 @@ private:
       Sizes.push_back(mixedSize(From[I]));
       Strides.push_back(B.getIndexAttr(Interior.empty() ? 1 : Interior[I] + 1));
     }
-    Values[Result] = tensor::InsertSliceOp::create(B, Loc, Values.lookup(X), Filled, Offsets, Sizes, Strides);
+    Values[Result] = llvm::is_contained(From, Dim(0)) ? Filled
+                                                      : tensor::InsertSliceOp::create(B, Loc, Values.lookup(X), Filled, Offsets, Sizes, Strides);
     return success();
   }
 

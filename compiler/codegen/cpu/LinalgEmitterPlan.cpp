@@ -381,9 +381,11 @@ private:
         return Op->emitError("kernel: only inputs of the kernel are read under another shape");
       return load(Reshape.getSource(), Tensor, At, Op);
     }
+    if (isa<tensor::EmptyOp>(Op))  // without elements, or nothing may be read
+      return constant(cast<TypedAttr>(Builder(Op).getZeroAttr(cast<RankedTensorType>(Tensor.getType()).getElementType())));
     auto Generic = dyn_cast<linalg::GenericOp>(Op);
     if (!Generic)
-      return Op->emitError("kernel: not an op that the linalg emitter reads");
+      return Op->emitOpError("in a kernel is not an op that the linalg emitter reads");
     unsigned R = cast<OpResult>(Tensor).getResultNumber();
     AffineMap Out = Generic.getIndexingMapMatchingResult(cast<OpResult>(Tensor));
     Linears Loops(Generic.getNumLoops());
