@@ -32,6 +32,7 @@ LAYERS = [
     ("tools/burin-tblgen/", ["mlir/TableGen/", "mlir/Tools/mlir-tblgen/", "mlir/Support/", "llvm/", "tools/burin-tblgen/"]),
     ("tools/burin-opt/", DIALECT + ["compiler/", "passes/"]),
     ("tools/", OPS + PUBLIC + ["tools/", "compiler/graph/", "compiler/driver/Compiler.h"]),
+    ("examples/aot/", PUBLIC + ["predict.h"]),  # written by burinc
     ("examples/", PUBLIC),
 ]
 # Exceptions live in the frontend and where programs call it.

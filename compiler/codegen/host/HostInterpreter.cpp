@@ -1,10 +1,13 @@
 // Walks a host program and does what it says.
 #include "compiler/codegen/host/HostInterpreter.h"
 
+#include "compiler/ir/Dialect.h"
+#include "compiler/ir/KernelAttributes.h"
 #include "compiler/ir/Types.h"
-#include "passes/Passes.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/BuiltinOps.h"
 
 #include <cstring>
 

@@ -2,11 +2,14 @@
 #include "compiler/codegen/host/HostToLlvm.h"
 
 #include "compiler/codegen/cpu/KernelAbi.h"
+#include "compiler/ir/Dialect.h"
+#include "compiler/ir/KernelAttributes.h"
 #include "compiler/ir/Types.h"
-#include "passes/Passes.h"
 #include "runtime/ops/dim_expression.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/BuiltinOps.h"
 
 #include <cstddef>
 

@@ -1,0 +1,23 @@
+// What the passes leave on functions for each other and for code generation: the names of attributes, and what they hold.
+// Stands below both, since neither may see the other.
+#pragma once
+#include "llvm/ADT/StringRef.h"
+
+namespace burin::passes {
+
+/// Kernel functions stand in this module and carry this attribute.
+inline constexpr llvm::StringLiteral kernelsModuleName = "kernels";
+inline constexpr llvm::StringLiteral kernelAttrName = "burin.kernel";
+/// Of a kernel's argument or result: array of i64, >= 0 a size, -k-1 size operand k.
+inline constexpr llvm::StringLiteral shapeAttrName = "burin.shape";
+/// Of a kernel: array of i64 pairs (input, result) that may share memory.
+inline constexpr llvm::StringLiteral inplaceAttrName = "burin.inplace";
+/// Of a kernel: the sizes as the kernel names them, in the order of its index arguments.
+inline constexpr llvm::StringLiteral kernelSizesAttrName = "burin.kernel_sizes";
+/// Of the host program: arena bytes as #burin.dims of one expression.
+inline constexpr llvm::StringLiteral arenaAttrName = "burin.arena";
+/// Of the host program: constants that are blobs, in the order of the entry's buffers.
+inline constexpr llvm::StringLiteral blobsAttrName = "burin.blobs";
+inline constexpr llvm::StringLiteral entryName = "burin_entry";
+
+}  // namespace burin::passes
