@@ -68,8 +68,13 @@ class HostLowering {
       unsigned count = 0;
       op.walk([&](Operation *) { ++count; });
       if (size + count > maxOpsPerFunction) {
+        // A scalar lives in one function: the load that an `if` decides by goes with it.
+        Operation *load = nullptr;
+        if (!part.empty() && isa<ops::LoadOp>(part.back()) && llvm::is_contained(part.back()->getUsers(), &op))
+          load = part.pop_back_val();
         close(false);
         size = 0;
+        if (load) part.push_back(load);
       }
       size += count;
       if (!isa<ops::SlotOp, ops::BytesOp>(op)) part.push_back(&op);
