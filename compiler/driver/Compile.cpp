@@ -14,6 +14,7 @@
 #include "passes/Passes.h"
 
 #include "mlir/Pass/PassManager.h"
+#include "llvm/Object/ELFObjectFile.h"
 
 #include <chrono>
 
@@ -80,6 +81,7 @@ class Compilation {
     auto object = codegen::cpu::emitObject(kernels, Out.target, {.Externals = extension.externals});
     if (!object) return object.error();
     Out.object = std::move(*object);
+    if (Ask.explain) measureKernels();
     stage("object", nullptr);
     Out.report.milliseconds = total.lap();
     return std::move(Out);
@@ -123,6 +125,23 @@ class Compilation {
       plan += "slot at " + to_string(slot.getOffset().dim(0)) + ": " + to_string(slot.getBytes().dim(0)) + " bytes\n";
     });
     Out.report.memory_plan = std::move(plan);
+  }
+
+  /// Code bytes of each kernel: its launch function and its block functions `NAME.…`.
+  void measureKernels() {
+    StringRef bytes(reinterpret_cast<const char *>(Out.object.data()), Out.object.size());
+    auto file = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(bytes, "object"));
+    if (!file) return llvm::consumeError(file.takeError());
+    for (const llvm::object::ELFSymbolRef symbol : (*file)->symbols()) {
+      auto name = symbol.getName();
+      if (!name) {
+        llvm::consumeError(name.takeError());
+        continue;
+      }
+      for (KernelInfo &kernel : Out.report.kernels)
+        if (*name == kernel.name || name->starts_with(kernel.name + "."))
+          kernel.code_bytes += static_cast<std::int64_t>(symbol.getSize());
+    }
   }
 
   const Request &Ask;

@@ -155,6 +155,24 @@ TEST_CASE("state is overwritten in place, after its last read") {
   }
 }
 
+TEST_CASE("the report tells the stages, the kernels and the plan") {
+  Builder b;
+  auto x = b.argument(type(f32, {1000}));
+  b.result(b.op(OpKind::exp, {b.op(OpKind::add, {x, x})}));
+  CompiledGraph compiled(b.graph, compiler::Options::Level::full);
+  REQUIRE(compiled.ok());
+  const compiler::Report& report = compiled.report;
+  REQUIRE(report.kernels.size() == 1);
+  CHECK(report.kernels[0].name == "add_exp_0");
+  CHECK(report.kernels[0].code_bytes > 100);
+  CHECK(report.arena_bytes == 0);
+  CHECK(report.host_program.find("burin_host.launch @add_exp_0") != std::string::npos);
+  REQUIRE(!report.remarks.empty());
+  CHECK(report.remarks[0].pass == "fuse-kernels");
+  CHECK(report.stages.front().name == "00-import");
+  CHECK(report.stages.front().text.find("burin.add") != std::string::npos);
+}
+
 TEST_CASE("an unknown target is the user's mistake, not ours") {
   Builder b;
   b.result(b.op(OpKind::exp, {b.argument(type(f32, {3}))}));
