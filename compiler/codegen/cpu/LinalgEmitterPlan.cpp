@@ -8,6 +8,7 @@
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/Hashing.h"
+#include "llvm/ADT/SetVector.h"
 
 #include <deque>
 #include <memory>
@@ -183,6 +184,8 @@ public:
       At.push_back(Linear::dim(D));
       To.push_back(P.Strides.empty() ? At[I] : At[I].times(P.Strides[I]).plus(P.Offsets[I]));
     }
+    if (failed(visitChain(P.Root, At)))
+      return failure();
     auto Id = tensorAt(P.Root, At);
     if (failed(Id))
       return failure();
@@ -356,6 +359,28 @@ private:
     X.Dims = A->dims();
     return add(std::move(X));
   }
+
+  /// What the root reads at its own index is read first, in program order: a long chain then needs no deep recursion.
+  LogicalResult visitChain(Value Root, const Linears &At) {
+    llvm::SetVector<Value> Chain;
+    Chain.insert(Root);
+    for (size_t I = 0; I < Chain.size(); ++I) {
+      auto Generic = Chain[I].getDefiningOp<linalg::GenericOp>();
+      if (!Generic || Generic.getNumReductionLoops() || !Generic.getIndexingMapMatchingResult(cast<OpResult>(Chain[I])).isIdentity())
+        continue;
+      for (OpOperand *Operand : Generic.getDpsInputOperands())
+        if (Generic.getMatchingIndexingMap(Operand).isIdentity() && Operand->get().getDefiningOp<linalg::GenericOp>())
+          Chain.insert(Operand->get());
+    }
+    if (Chain.size() < ShortChain)
+      return success();
+    for (Operation &Op : *Root.getParentBlock())
+      for (Value R : Op.getResults())
+        if (Chain.contains(R) && failed(tensorAt(R, At)))
+          return failure();
+    return success();
+  }
+  static constexpr size_t ShortChain = 32;
 
   FailureOr<NodeId> tensorAt(Value Tensor, Linears At) {
     if (isa<BlockArgument>(Tensor))
