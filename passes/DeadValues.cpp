@@ -19,7 +19,7 @@ class Marker {
   void markAll(func::FuncOp function) {
     function.walk([&](Operation *op) {
       if (isa<func::ReturnOp>(op)) need(op->getOperands());
-      if (const OpInfo *info = catalogueInfo(op); !isa<func::FuncOp, func::ReturnOp, YieldOp>(op) && (!info || info->effects)) run(op);
+      if (!isa<func::FuncOp, func::ReturnOp, YieldOp>(op) && happens(op)) run(op);
     });
     while (!Work.empty()) {
       Value value = Work.pop_back_val();
@@ -36,6 +36,12 @@ class Marker {
   }
   void need(ValueRange values) {
     for (Value value : values) need(value);
+  }
+
+  /// Whether it is needed for itself. Ops that keep their place in the graph may fault in check mode, whatever they are.
+  static bool happens(Operation *op) {
+    const OpInfo *info = catalogueInfo(op);
+    return !info || info->effects || op->hasAttr(opAttrName);
   }
 
   /// The op happens, and so does everything around it.
