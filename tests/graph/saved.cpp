@@ -317,3 +317,14 @@ TEST_CASE("safetensors with wrong offsets, names or sizes are refused") {
   flag.back() = 2;  // the bool comes last
   CHECK(read(flag) == "weights: tensor 'b' has a bool that is neither 0 nor 1");
 }
+
+TEST_CASE("A file that an earlier burin wrote still reads") {
+  auto in = read_saved("tests/support/data/rich.burin");
+  if (!in) FAIL(in.error().text());
+  REQUIRE(in->traces.size() == 2);
+  CHECK(to_string(in->traces[0].graph) == to_string(rich().traces[0].graph));
+  CHECK(same_bytes(in->traces[0].captures[0], rich().traces[0].captures[0]));
+}
+
+// Not run by itself: `test_graph "Write the sample"` after a change that is meant to end the reading of old files.
+TEST_CASE("Write the sample", "[.]") { REQUIRE(write_saved(rich(), "tests/support/data/rich.burin")); }
