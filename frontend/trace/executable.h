@@ -1,5 +1,7 @@
 // Executable: something that runs a Graph on values. One at level `graph` (the referee), one for compiled images.
 #pragma once
+#include <burin/arg.h>
+
 #include "compiler/graph/graph.h"
 
 #include <memory>
@@ -20,6 +22,6 @@ struct ExecutableStats {
 /// Level `graph`.
 std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph>);
 /// Levels `no_fuse` and `full`: from the caches, or compiled now.
-Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph>, bool fuse, ExecutableStats&);
+BURIN_API Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph>, bool fuse, ExecutableStats&);
 
 }  // namespace burin::detail

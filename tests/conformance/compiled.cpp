@@ -1,0 +1,41 @@
+// The NumPy-made cases through the compiler: each a graph of one op, on this machine.
+#include "frontend/trace/executable.h"
+#include "tests/support/goldens.h"
+
+using namespace burin;
+using namespace burin::test;
+
+namespace {
+
+Result<std::vector<HostTensor>> run_compiled(OpKind kind, std::span<const HostTensor> inputs, const Attributes& attributes) {
+  auto graph = std::make_shared<Graph>();
+  std::vector<ValueId> operands;
+  std::vector<TensorType> types;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    types.push_back(inputs[i].type);
+    operands.push_back(graph->add_input(InputKind::argument, inputs[i].type, "arg" + std::to_string(i)));
+  }
+  auto results = infer_types(kind, {.operands = types, .attributes = attributes});
+  if (!results) return results.error();
+  OpId op = graph->append(BlockId::top, kind, operands, attributes, *results);
+  graph->add_output(OutputKind::result, graph->result(graph->op(op)), "result");
+
+  burin::detail::ExecutableStats stats;
+  auto executable = burin::detail::compiled(graph, /*fuse=*/true, stats);
+  if (!executable) return executable.error();
+  if (!stats.compiled && !stats.memory_hit && !stats.disk_hit) return Error{ErrorCode::internal, "not compiled", "conformance", "", ""};
+  std::vector<const HostTensor*> pointers;
+  for (const HostTensor& input : inputs) pointers.push_back(&input);
+  std::vector<HostTensor> outputs;
+  for (const TensorType& type : *results) {
+    HostTensor output{type, {}};
+    output.buffer = Buffer::allocate(output.num_bytes());
+    outputs.push_back(output);
+  }
+  if (auto ok = (*executable)->run(pointers, outputs, {}); !ok) return ok.error();
+  return outputs;
+}
+
+}  // namespace
+
+TEST_CASE("compiled ops compute what NumPy computes") { check_goldens(run_compiled); }
