@@ -1,5 +1,5 @@
 // Nearest neighbour over MNIST's digits, in one compiled function: distances by a matrix product, argmin, gather, count.
-// Data: the four uncompressed IDX files in --data DIR or $BURIN_DATA (or its folder mnist).
+// Data: the four uncompressed IDX files in --data DIR or $BURIN_DATA (or its folder mnist); ../shared/data where neither is given.
 #include <burin/burin.h>
 
 #include <chrono>
@@ -60,6 +60,7 @@ Tensor accuracy(const Tensor& known, const Tensor& known_labels, const Tensor& i
 
 int main(int argc, char** argv) {
   const char* given = argc == 3 && !std::strcmp(argv[1], "--data") ? argv[2] : std::getenv("BURIN_DATA");
+  if (!given && argc == 1 && std::filesystem::is_directory("../shared/data/mnist")) given = "../shared/data";
   if (!given || argc == 2 || argc > 3) {
     std::printf("[SKIP] mnist_knn: no data; say --data DIR or set BURIN_DATA\n");
     return argc == 1 ? 77 : 2;

@@ -31,6 +31,7 @@ LAYERS = [
     ("frontend/", GRAPH + PUBLIC + ["frontend/", "compiler/driver/Compiler.h", "spdlog/"]),
     ("tools/burin-tblgen/", ["mlir/TableGen/", "mlir/Tools/mlir-tblgen/", "mlir/Support/", "llvm/", "tools/burin-tblgen/"]),
     ("tools/burin-opt/", DIALECT + ["compiler/", "passes/"]),
+    ("tools/burin-inspect/", GRAPH + ["tools/", "compiler/driver/Compiler.h"]),
     ("tools/", OPS + PUBLIC + ["tools/", "compiler/graph/", "compiler/driver/Compiler.h"]),
     ("examples/aot/", PUBLIC + ["predict.h"]),  # written by burinc
     ("examples/", PUBLIC),
