@@ -214,7 +214,8 @@ bool isIdentifier(const std::string &name) {
 
 Result<AotResult> compileAheadOfTime(const Request &request, const AotOptions &options) {
   if (!isIdentifier(options.symbol))
-    return Error{ErrorCode::invalid_argument, "burinc: '" + options.symbol + "' is no C identifier", "symbol"};
+    return Error{ErrorCode::invalid_argument, "burinc: '" + options.symbol + "' is no C identifier", "symbol", {},
+                 "name the C function with --symbol=NAME"};
   const Graph &graph = *request.graph;
   auto captures = static_cast<std::size_t>(llvm::count_if(graph.inputs(), [](const Input &i) { return i.kind == InputKind::capture; }));
   if (captures != options.captures.size())

@@ -6,7 +6,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$build/bin/example_aot_save" "$work/predict.burin" "$work/expected"
-"$build/bin/burinc" "$work/predict.burin" -o "$work/predict.o"
-cc -std=c11 -O2 -Wall -Werror ${CFLAGS:-} -I "$here/../../runtime/include" -I "$work" "$here/main.c" "$work/predict.o" \
-   -o "$work/predict" -L "$build/lib" -lburin_rt -lm -Wl,-rpath,"$build/lib"
-"$work/predict" "$work/expected"
+# The same function as an object, a static and a shared library: a program links each in the same way.
+for kind in o a so; do
+  "$build/bin/burinc" "$work/predict.burin" -o "$work/predict.$kind"
+  cc -std=c11 -O2 -Wall -Werror ${CFLAGS:-} -I "$here/../../runtime/include" -I "$work" "$here/main.c" "$work/predict.$kind" \
+     -o "$work/predict" -L "$build/lib" -lburin_rt -lm -Wl,-rpath,"$build/lib" -Wl,-rpath,"$work"
+  "$work/predict" "$work/expected"
+done

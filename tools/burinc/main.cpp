@@ -133,13 +133,17 @@ int writeOutputs(const Options &options, const compiler::AotResult &result) {
     return fail(user_error, "cannot write " + object.string() + ": " + std::strerror(errno));
   int status = 0;
   std::error_code ignored;
-  if (ending == ".a") {
-    std::filesystem::remove(output, ignored);
-    status = run({"ar", "rcs", output.string(), object.string()});
-  } else if (ending == ".so") {
-    status = run({"cc", "-shared", "-o", output.string(), object.string()});
+  if (ending != ".o") {
+    std::filesystem::path library = output;  // renamed when it is whole; a library that stood there survives a failure
+    library += ".part" + std::to_string(getpid());
+    if (ending == ".a") status = run({"ar", "rcs", library.string(), object.string()});
+    else status = run({"cc", "-shared", "-Wl,-soname," + output.filename().string(), "-o", library.string(), object.string()});
+    std::error_code failed;
+    if (status == 0) std::filesystem::rename(library, output, failed);
+    if (failed) status = -1;
+    std::filesystem::remove(library, ignored);
+    std::filesystem::remove(object, ignored);
   }
-  if (ending != ".o") std::filesystem::remove(object, ignored);
   if (status != 0) return fail(user_error, std::string("the system's ") + (ending == ".a" ? "ar" : "cc") + " did not make " + output.string());
   if (!writeFile(header, result.header.data(), result.header.size()))
     return fail(user_error, "cannot write " + header.string() + ": " + std::strerror(errno));
