@@ -14,7 +14,7 @@ namespace burin::bench {
 struct Row {
   std::string name;
   int threads = 1;
-  std::function<void()> ours = {};      ///< what is timed; performs `operations` operations
+  std::function<void()> ours = {};  ///< what is timed; performs `operations` operations
   std::string peer_name = {};
   std::function<void()> peer = {};      ///< the same work by the peer, or empty
   std::function<void()> baseline = {};  ///< work inside `ours` that is not its own: its time is subtracted

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* repetitions = "--benchmark_repetitions=9";  // medians of at least seven
 constexpr const char* interleaved = "--benchmark_enable_random_interleaving=true";
-constexpr const char* min_time = "--benchmark_min_time=0.1";      // seconds for each repetition
+constexpr const char* min_time = "--benchmark_min_time=0.1";  // seconds for each repetition
 
 using Seconds = std::vector<double>;
 
@@ -47,14 +47,18 @@ class Collector : public benchmark::BenchmarkReporter {
 void enlist(const std::string& name, const std::function<void()>& work, const Row& row) {
   if (!work) return;
   if (row.once) {
-    benchmark::RegisterBenchmark(name.c_str(), [&work, &row](benchmark::State& state) {
-      for (auto _ : state) {
-        if (row.prepare) row.prepare();
-        auto start = std::chrono::steady_clock::now();
-        work();
-        state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-      }
-    })->UseManualTime()->Iterations(1);
+    benchmark::RegisterBenchmark(
+        name.c_str(),
+        [&work, &row](benchmark::State& state) {
+          for (auto _ : state) {
+            if (row.prepare) row.prepare();
+            auto start = std::chrono::steady_clock::now();
+            work();
+            state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+          }
+        })
+        ->UseManualTime()
+        ->Iterations(1);
   } else {
     benchmark::RegisterBenchmark(name.c_str(), [&work](benchmark::State& state) {
       for (auto _ : state) work();

@@ -15,7 +15,9 @@
 namespace burin::bench {
 namespace {
 
-struct Params { Tensor w1, b1, w2, b2; };
+struct Params {
+  Tensor w1, b1, w2, b2;
+};
 Tensor mlp(const Params& p, const Tensor& x) { return matmul(relu(matmul(x, p.w1) + p.b1), p.w2) + p.b2; }
 Tensor filled(std::int64_t rows, std::int64_t columns) {
   return Tensor(std::vector<float>(static_cast<std::size_t>(rows * columns), 0.5f), {rows, columns});
@@ -30,8 +32,8 @@ void run_child(const std::vector<std::string>& variables) {
   char* arguments[] = {program, nullptr};
   pid_t child;
   int status = 1;
-  if (posix_spawn(&child, program, nullptr, nullptr, arguments, environment.data()) != 0 || waitpid(child, &status, 0) < 0 ||
-      status != 0)
+  if (posix_spawn(&child, program, nullptr, nullptr, arguments, environment.data()) != 0 ||
+      waitpid(child, &status, 0) < 0 || status != 0)
     throw std::runtime_error("bench_compile: the child process failed");
 }
 
@@ -40,10 +42,13 @@ void run_child(const std::vector<std::string>& variables) {
 void suite(Rows& rows) {
   auto size = std::make_shared<std::int64_t>(64);  // another width each time: no cache knows the graph
   rows.add({.name = "mlp_second",
-            .ours = [=] {
-              std::int64_t n = (*size += 1);
-              keep(burin::function(mlp)(Params{filled(64, n), filled(1, n), filled(n, 10), filled(1, 10)}, filled(32, 64)).defined());
-            },
+            .ours =
+                [=] {
+                  std::int64_t n = (*size += 1);
+                  keep(burin::function(mlp)(Params{filled(64, n), filled(1, n), filled(n, 10), filled(1, 10)},
+                                            filled(32, 64))
+                           .defined());
+                },
             .once = true});
   rows.add({.name = "mlp_first", .ours = [] { run_child({"BURIN_CACHE_BYTES=0"}); }, .once = true});
 
@@ -55,15 +60,17 @@ void suite(Rows& rows) {
 
   auto factor = std::make_shared<float>(1.0f);
   rows.add({.name = "chain_1000",
-            .ours = [=] {
-              float c = (*factor += 1e-3f);
-              Tensor x = {1.0f, 2.0f, 3.0f};
-              keep(burin::function([c](const Tensor& t) {
-                     Tensor y = t;
-                     for (int i = 0; i < 500; ++i) y = y * c + t;
-                     return y;
-                   })(x).defined());
-            },
+            .ours =
+                [=] {
+                  float c = (*factor += 1e-3f);
+                  Tensor x = {1.0f, 2.0f, 3.0f};
+                  keep(burin::function([c](const Tensor& t) {
+                         Tensor y = t;
+                         for (int i = 0; i < 500; ++i) y = y * c + t;
+                         return y;
+                       })(x)
+                           .defined());
+                },
             .once = true});
 }
 

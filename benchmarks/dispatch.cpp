@@ -16,13 +16,21 @@ void suite(Rows& rows) {
   auto many = [=] {
     for (int i = 0; i < calls; ++i) keep(f(a, b, c).defined());
   };
-  rows.add({.name = "cached_call_3args_two_threads", .threads = 2,
-            .ours = [=] {
-              std::thread other(many);
-              many();
-              other.join();
-            },
-            .peer_name = "one thread, twice", .peer = [=] { many(); many(); }, .operations = 2 * calls});
+  rows.add({.name = "cached_call_3args_two_threads",
+            .threads = 2,
+            .ours =
+                [=] {
+                  std::thread other(many);
+                  many();
+                  other.join();
+                },
+            .peer_name = "one thread, twice",
+            .peer =
+                [=] {
+                  many();
+                  many();
+                },
+            .operations = 2 * calls});
 }
 
 }  // namespace burin::bench

@@ -37,15 +37,19 @@ void suite(Rows& rows) {
   Tensor x(*host, {elements});
   unsigned threads = std::max(1u, std::thread::hardware_concurrency());
   keep(f(x).defined());
-  rows.add({.name = "chain10", .threads = static_cast<int>(threads), .ours = [=] { keep(f(x).defined()); },
+  rows.add({.name = "chain10",
+            .threads = static_cast<int>(threads),
+            .ours = [=] { keep(f(x).defined()); },
             .peer_name = "g++ -O3 -march=native loop",
-            .peer = [=] {
-              std::vector<std::thread> workers;
-              for (unsigned t = 0; t < threads; ++t)
-                workers.emplace_back(loop, host->data(), out->data(), elements * t / threads, elements * (t + 1) / threads);
-              for (auto& w : workers) w.join();
-              keep(out->data());
-            }});
+            .peer =
+                [=] {
+                  std::vector<std::thread> workers;
+                  for (unsigned t = 0; t < threads; ++t)
+                    workers.emplace_back(loop, host->data(), out->data(), elements * t / threads,
+                                         elements * (t + 1) / threads);
+                  for (auto& w : workers) w.join();
+                  keep(out->data());
+                }});
 }
 
 }  // namespace burin::bench

@@ -17,12 +17,12 @@
 #include <cstdio>
 
 extern "C" void openblas_set_num_threads(int);
-extern "C" char *openblas_get_config(void);
+extern "C" char* openblas_get_config(void);
 
 namespace burin::bench {
 namespace {
 
-[[noreturn]] void fail(const std::string &Why) {
+[[noreturn]] void fail(const std::string& Why) {
   std::fprintf(stderr, "bench_gemm: %s\n", Why.c_str());
   std::exit(1);
 }
@@ -32,7 +32,7 @@ struct OneDnn {
   dnnl::stream Stream{Engine};
   dnnl::matmul Primitive;
   dnnl::memory A, B, C;
-  OneDnn(int64_t M, int64_t N, int64_t K, float *PA, float *PB, float *PC) {
+  OneDnn(int64_t M, int64_t N, int64_t K, float* PA, float* PB, float* PC) {
     using namespace dnnl;
     auto describe = [](int64_t R, int64_t S) {
       return memory::desc({R, S}, memory::data_type::f32, memory::format_tag::ab);
@@ -48,7 +48,7 @@ struct OneDnn {
     Stream.wait();
   }
   static std::string name() {
-    const dnnl_version_t *V = dnnl_version();
+    const dnnl_version_t* V = dnnl_version();
     return "oneDNN " + std::to_string(V->major) + "." + std::to_string(V->minor) + "." + std::to_string(V->patch);
   }
 };
@@ -63,14 +63,13 @@ struct Product {
   int64_t Size;
   float *A, *B, *C;
   std::unique_ptr<test::CompiledKernels> Kernels;
-  test::CompiledKernels::Launch *Ours;
+  test::CompiledKernels::Launch* Ours;
   std::unique_ptr<OneDnn> Dnn;
 
   explicit Product(int64_t Size) : Size(Size) {
     auto fill = [&](int Values) {
-      auto *P = static_cast<float *>(burin_rt_allocate(Size * Size * 4));
-      for (int64_t I = 0; I < Size * Size; ++I)
-        P[I] = std::rand() % Values - Values / 2;
+      auto* P = static_cast<float*>(burin_rt_allocate(Size * Size * 4));
+      for (int64_t I = 0; I < Size * Size; ++I) P[I] = std::rand() % Values - Values / 2;
       return P;
     };
     A = fill(7), B = fill(5), C = fill(1);
@@ -85,12 +84,11 @@ struct Product {
     if (auto Emitted = codegen::cpu::emitMatmulKernel(*Module, "product", Config, *Target); !Emitted)
       fail(Emitted.error().message);
     Kernels = test::CompiledKernels::compile(*Module, *Target);
-    if (!Kernels || !(Ours = Kernels->function("product")))
-      fail("our kernel does not compile");
+    if (!Kernels || !(Ours = Kernels->function("product"))) fail("our kernel does not compile");
   }
   void ours(int Threads) {
-    void *Buffers[] = {A, B, C};
-    burin_rt_ctx *Ctx = burin_rt_ctx_acquire(Threads);
+    void* Buffers[] = {A, B, C};
+    burin_rt_ctx* Ctx = burin_rt_ctx_acquire(Threads);
     Ours(Buffers, nullptr, Ctx);
     burin_rt_ctx_release(Ctx);
   }
@@ -106,8 +104,7 @@ struct Product {
     auto sum = [&] {  // of C against what the operands' row and column sums say: small integers, exact in f64
       double S = 0;
       for (int64_t I = 0; I < Size; ++I)
-        for (int64_t J = 0; J < Size; ++J)
-          S += C[I * Size + J] * (1 + (I * 3 + J * 5) % 7);
+        for (int64_t J = 0; J < Size; ++J) S += C[I * Size + J] * (1 + (I * 3 + J * 5) % 7);
       return S;
     };
     auto of = [&](auto Run) {
@@ -120,7 +117,7 @@ struct Product {
       if (of([&] { ours(Threads); }) != Expected || of([&] { dnn(Threads); }) != Expected)
         fail("products of size " + std::to_string(Size) + " differ");
   }
-  static double fastest(const std::function<void()> &Run) {
+  static double fastest(const std::function<void()>& Run) {
     double Best = 1e30;
     usleep(20000);  // another library's workers spin for a while after its call
     for (int I = 0; I < 8; ++I) {
@@ -134,7 +131,7 @@ struct Product {
 
 }  // namespace
 
-void suite(Rows &rows) {
+void suite(Rows& rows) {
   for (int64_t Size : {512, 1024, 2048}) {
     auto P = std::make_shared<Product>(Size);
     P->check();

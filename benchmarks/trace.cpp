@@ -11,11 +11,13 @@ void suite(Rows& rows) {
   rows.add({.name = "op",
             .ours =
                 [=] {
-                  auto f = burin::function([](const Tensor& t) {
-                    Tensor y = t;
-                    for (int i = 0; i < ops; ++i) y = y + t;
-                    return y;
-                  }, {.level = Level::graph});
+                  auto f = burin::function(
+                      [](const Tensor& t) {
+                        Tensor y = t;
+                        for (int i = 0; i < ops; ++i) y = y + t;
+                        return y;
+                      },
+                      {.level = Level::graph});
                   keep(f(x).defined());
                 },
             .baseline = {},

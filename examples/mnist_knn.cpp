@@ -39,7 +39,8 @@ Tensor load(const std::filesystem::path& path, std::int64_t first, std::int64_t 
   std::vector<std::int64_t> sizes;
   std::vector<std::uint8_t> bytes = read_idx(path, sizes);
   if (bytes.empty() || sizes[0] < first + count) {
-    std::fprintf(stderr, "mnist_knn: %s is not an IDX file of %lld entries\n", path.c_str(), static_cast<long long>(first + count));
+    std::fprintf(stderr, "mnist_knn: %s is not an IDX file of %lld entries\n", path.c_str(),
+                 static_cast<long long>(first + count));
     std::exit(1);
   }
   std::int64_t width = static_cast<std::int64_t>(bytes.size()) / sizes[0];
@@ -74,7 +75,8 @@ int main(int argc, char** argv) {
   auto start = std::chrono::steady_clock::now();
   auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
   double right = 0, first = 0;
-  constexpr std::int64_t batch = 2'000, batches = 5;  // all of MNIST's 10,000 test digits; the batch bounds the distances' memory
+  constexpr std::int64_t batch = 2'000,
+                         batches = 5;  // all of MNIST's 10,000 test digits; the batch bounds the distances' memory
   for (std::int64_t i = 0; i < batches; ++i) {
     Tensor images = load(folder / "t10k-images-idx3-ubyte", i * batch, batch);
     Tensor labels = load(folder / "t10k-labels-idx1-ubyte", i * batch, batch);

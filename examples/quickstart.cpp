@@ -10,9 +10,11 @@
 
 using namespace burin;
 
-struct Params { Tensor w1, b1, w2, b2; };           // a plain aggregate is a tree of tensors: nothing to register
+struct Params {
+  Tensor w1, b1, w2, b2;
+};  // a plain aggregate is a tree of tensors: nothing to register
 
-Tensor mlp(const Params& p, const Tensor& x) {      // runs eagerly as it stands
+Tensor mlp(const Params& p, const Tensor& x) {  // runs eagerly as it stands
   return matmul(relu(matmul(x, p.w1) + p.b1), p.w2) + p.b2;
 }
 
@@ -50,11 +52,14 @@ int main() {
   Params params{random(64, 128, 0.1f), random(1, 128, 0.1f), random(128, 10, 0.1f), random(1, 10, 0.1f)};
   Tensor x = random(256, 64, 1), target = random(256, 10, 1);
 
-  Tensor y = mlp(params, x);                        // eager
-  auto fast = burin::function(mlp);                 // the same call, traced and compiled for each signature
+  Tensor y = mlp(params, x);         // eager
+  auto fast = burin::function(mlp);  // the same call, traced and compiled for each signature
   Tensor z = fast(params, x);
 
-  auto loss = [&](const Params& q) { Tensor d = mlp(q, x) - target; return mean(d * d); };
+  auto loss = [&](const Params& q) {
+    Tensor d = mlp(q, x) - target;
+    return mean(d * d);
+  };
   auto [value, gradient] = value_and_grad(loss)(params);
 
   float difference = largest_difference(y, z);

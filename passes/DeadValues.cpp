@@ -4,9 +4,9 @@
 
 #include "compiler/ir/Dialect.h"
 
-#include "mlir/IR/Builders.h"
 #include "llvm/ADT/BitVector.h"
 #include "llvm/ADT/DenseSet.h"
+#include "mlir/IR/Builders.h"
 
 using namespace mlir;
 
@@ -15,7 +15,7 @@ namespace {
 using namespace burin::ir;
 
 class Marker {
- public:
+public:
   void markAll(func::FuncOp function) {
     function.walk([&](Operation *op) {
       if (isa<func::ReturnOp>(op)) need(op->getOperands());
@@ -23,14 +23,16 @@ class Marker {
     });
     while (!Work.empty()) {
       Value value = Work.pop_back_val();
-      if (auto argument = dyn_cast<BlockArgument>(value)) needArgument(argument);
-      else needResult(cast<OpResult>(value));
+      if (auto argument = dyn_cast<BlockArgument>(value))
+        needArgument(argument);
+      else
+        needResult(cast<OpResult>(value));
     }
   }
   bool live(Value value) const { return Values.contains(value); }
   bool live(Operation *op) const { return Ops.contains(op); }
 
- private:
+private:
   void need(Value value) {
     if (Values.insert(value).second) Work.push_back(value);
   }
@@ -47,8 +49,10 @@ class Marker {
   /// The op happens, and so does everything around it.
   void run(Operation *op) {
     if (!Ops.insert(op).second) return;
-    if (isa<WhileOp>(op)) need(op->getRegion(0).front().getTerminator()->getOperand(0));
-    else need(op->getOperands());
+    if (isa<WhileOp>(op))
+      need(op->getRegion(0).front().getTerminator()->getOperand(0));
+    else
+      need(op->getOperands());
     if (Operation *parent = op->getParentOp(); catalogueInfo(parent)) run(parent);
   }
 
@@ -56,7 +60,8 @@ class Marker {
     Operation *op = result.getOwner();
     run(op);
     if (isa<IfOp>(op))
-      for (Region &region : op->getRegions()) need(region.front().getTerminator()->getOperand(result.getResultNumber()));
+      for (Region &region : op->getRegions())
+        need(region.front().getTerminator()->getOperand(result.getResultNumber()));
     if (isa<WhileOp>(op)) need(op->getRegion(0).front().getTerminator()->getOperand(result.getResultNumber() + 1));
   }
 
@@ -78,7 +83,7 @@ class Marker {
 };
 
 class Sweeper {
- public:
+public:
   explicit Sweeper(const Marker &marks) : Marks(marks) {}
 
   bool sweep(mlir::Block &block) {
@@ -98,7 +103,7 @@ class Sweeper {
     return Changed;
   }
 
- private:
+private:
   SmallVector<bool> kept(ValueRange values) {
     SmallVector<bool> result;
     for (Value value : values) result.push_back(Marks.live(value));
@@ -131,8 +136,10 @@ class Sweeper {
     Operation *made = b.create(state);
     unsigned next = 0;
     for (auto [result, keep] : llvm::zip(op->getResults(), results)) {
-      if (keep) result.replaceAllUsesWith(made->getResult(next++));
-      else result.dropAllUses();
+      if (keep)
+        result.replaceAllUsesWith(made->getResult(next++));
+      else
+        result.dropAllUses();
     }
     op->erase();
     Changed = true;
@@ -168,7 +175,7 @@ class Sweeper {
   bool Changed = false;
 };
 
-}  // namespace
+} // namespace
 
 bool dropDeadValues(func::FuncOp function) {
   Marker marks;
@@ -176,4 +183,4 @@ bool dropDeadValues(func::FuncOp function) {
   return Sweeper(marks).sweep(function.getBody().front());
 }
 
-}  // namespace burin::passes
+} // namespace burin::passes

@@ -8,4 +8,4 @@ namespace burin::passes {
 /// Whether anything was dropped. Inputs of the function stay: they are its signature.
 bool dropDeadValues(mlir::func::FuncOp function);
 
-}  // namespace burin::passes
+} // namespace burin::passes

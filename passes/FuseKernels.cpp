@@ -65,7 +65,7 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     });
     Operation *end = block.getTerminator();
     SmallVector<Operation *> replaced;
-    IRMapping values;  // results of what became kernels
+    IRMapping values; // results of what became kernels
     for (const FusionGroup *group : plan.order()) {
       if (group->host) {
         Operation *op = group->ops.front();
@@ -123,7 +123,8 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     YieldOp::create(b, loc, yields);
     for (auto [old, made] : llvm::zip(results, fusion->getResults())) {
       // Ops of this group stay as they are until they are erased; everything else reads the kernel's result.
-      old.replaceUsesWithIf(made, [&](OpOperand &use) { return !ops.contains(use.getOwner()) || plan.copied(use.getOwner()); });
+      old.replaceUsesWithIf(
+          made, [&](OpOperand &use) { return !ops.contains(use.getOwner()) || plan.copied(use.getOwner()); });
     }
     if (explain)
       fusion->emitRemark("kernel '") << name << "' holds " << ops.size() << " ops, reads " << inputs.size()
@@ -131,5 +132,5 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
   }
 };
 
-}  // namespace
-}  // namespace burin::passes
+} // namespace
+} // namespace burin::passes

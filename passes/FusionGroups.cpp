@@ -56,7 +56,7 @@ SmallVector<int> identityMap(int rank) {
   return map;
 }
 
-}  // namespace
+} // namespace
 
 FusionPlan::FusionPlan(mlir::Block &block, bool single, Refusal refused) : Block(block) {
   unsigned position = 0;
@@ -75,17 +75,18 @@ bool FusionPlan::isCopied(Operation *op) const {
   if (isConstant(op) && isa<BlobAttr>(op->getAttr("value"))) return false;
   bool free = op->getNumOperands() == 0 || isBroadcast(op);
   return free && llvm::all_of(op->getUsers(), [&](Operation *user) {
-    // A reshape reads what is in memory under another shape: iota and broadcasts have to be there.
-    if (!isConstant(op) && catalogueInfo(user) && infoOf(user).mnemonic == "reshape") return false;
-    return user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
-  });
+           // A reshape reads what is in memory under another shape: iota and broadcasts have to be there.
+           if (!isConstant(op) && catalogueInfo(user) && infoOf(user).mnemonic == "reshape") return false;
+           return user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
+         });
 }
 
 void FusionPlan::sources(Operation *op, SmallVectorImpl<unsigned> &result) const {
   auto visit = [&](Value value) {
     Operation *def = value.getDefiningOp();
     if (!def || def->getBlock() != &Block) return;
-    if (Copied.contains(def)) sources(def, result);
+    if (Copied.contains(def))
+      sources(def, result);
     else if (auto it = Group.find(def); it != Group.end() && !llvm::is_contained(result, it->second))
       result.push_back(it->second);
   };
@@ -202,7 +203,7 @@ bool FusionPlan::join(unsigned id, Operation *op, std::string &why) {
   } else if (info.fusion == FusionRole::map || isBroadcast(op)) {
     if (!mapElementwise(group, id, op, map, why)) return false;
   } else {
-    return false;  // other views read what is in memory: they begin a kernel
+    return false; // other views read what is in memory: they begin a kernel
   }
   if (group.ops.size() >= maxKernelOps) return why = "the kernel has its full number of ops", false;
   if (group.ops.size() >= maxKernelBuffers / 2 && countBuffers(id, op) > maxKernelBuffers)
@@ -226,7 +227,8 @@ bool FusionPlan::mapReduce(const FusionGroup &group, unsigned id, Operation *op,
     if (axes.size() == static_cast<std::size_t>(group.domain.rank()))
       for (Operation *member : group.ops)
         for (Operation *user : member->getUsers())
-          if (user != op && (user->getBlock() != &Block || Copied.contains(user) || !Group.contains(user) || Group.lookup(user) != id))
+          if (user != op && (user->getBlock() != &Block || Copied.contains(user) || !Group.contains(user) ||
+                             Group.lookup(user) != id))
             return why = "the kernel's values are needed besides their total", false;
   } else if (shapeOf(operand) != group.domain) {
     return why = "its elements are not the kernel's", false;
@@ -234,13 +236,16 @@ bool FusionPlan::mapReduce(const FusionGroup &group, unsigned id, Operation *op,
   auto keep = op->getAttrOfType<BoolAttr>("keepdims");
   for (int d = 0; d < group.domain.rank(); ++d) {
     bool isReduced = llvm::is_contained(axes, static_cast<unsigned>(d));
-    if (!isReduced) result.push_back(d);
-    else if (keep && keep.getValue()) result.push_back(-1);
+    if (!isReduced)
+      result.push_back(d);
+    else if (keep && keep.getValue())
+      result.push_back(-1);
   }
   return true;
 }
 
-bool FusionPlan::mapElementwise(const FusionGroup &group, unsigned id, Operation *op, DimMap &result, std::string &why) {
+bool FusionPlan::mapElementwise(const FusionGroup &group, unsigned id, Operation *op, DimMap &result,
+                                std::string &why) {
   Shape shape = shapeOf(op->getResult(0));
   bool full = shape == group.domain;
   bool allReduced = !group.reduced.empty() && group.reduced.size() == static_cast<std::size_t>(group.domain.rank());
@@ -248,12 +253,13 @@ bool FusionPlan::mapElementwise(const FusionGroup &group, unsigned id, Operation
   SmallVector<Value> operands(op->getOperands());
   for (std::size_t i = 0; i < operands.size(); ++i) {
     Operation *def = operands[i].getDefiningOp();
-    if (def && Copied.contains(def)) {  // the copy reads in this kernel too
+    if (def && Copied.contains(def)) { // the copy reads in this kernel too
       operands.append(def->operand_begin(), def->operand_end());
-      if (auto it = llvm::find_if(def->getOperands(), [&](Value v) {
-            Operation *d = v.getDefiningOp();
-            return d && Group.contains(d) && Group.lookup(d) == id;
-          });
+      if (auto it = llvm::find_if(def->getOperands(),
+                                  [&](Value v) {
+                                    Operation *d = v.getDefiningOp();
+                                    return d && Group.contains(d) && Group.lookup(d) == id;
+                                  });
           it != def->operand_end() && !isFull(*it, group))
         return why = "a broadcast of the kernel's own reduction stands between", false;
       continue;
@@ -272,13 +278,17 @@ bool FusionPlan::mapElementwise(const FusionGroup &group, unsigned id, Operation
       }
     } else {
       if (isFull(operands[i], group) || operandShape != shape)
-        return why = "its result " + to_string(shape) + " is not what the kernel's loops run over, " + to_string(group.domain), false;
+        return why = "its result " + to_string(shape) + " is not what the kernel's loops run over, " +
+                     to_string(group.domain),
+               false;
       if (!result.empty() && result != map) return why = "it reads the kernel's values along another axis", false;
       result = map;
     }
   }
   if (!full && static_cast<int>(result.size()) != shape.rank())
-    return why = "its result " + to_string(shape) + " is not what the kernel's loops run over, " + to_string(group.domain), false;
+    return why = "its result " + to_string(shape) + " is not what the kernel's loops run over, " +
+                 to_string(group.domain),
+           false;
   return true;
 }
 
@@ -372,4 +382,4 @@ SmallVector<const FusionGroup *> FusionPlan::order() const {
   return result;
 }
 
-}  // namespace burin::passes
+} // namespace burin::passes

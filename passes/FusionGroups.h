@@ -9,24 +9,24 @@ namespace burin::passes {
 
 // The cost model: when joining is not worth it. Elementwise code is bound by memory, so any join that saves a pass over
 // memory wins until a kernel's code or its number of address streams gets in the way.
-inline constexpr unsigned maxKernelOps = 256;      ///< straight-line code beyond this compiles slower than it runs faster
-inline constexpr unsigned maxKernelBuffers = 24;   ///< inputs and results: more streams than pages a core can walk
+inline constexpr unsigned maxKernelOps = 256;    ///< straight-line code beyond this compiles slower than it runs faster
+inline constexpr unsigned maxKernelBuffers = 24; ///< inputs and results: more streams than pages a core can walk
 
 /// Ops that become one kernel, or one op that the host program does.
 struct FusionGroup {
-  llvm::SmallVector<mlir::Operation *> ops;        ///< in program order
-  Shape domain;                                    ///< what the kernel's loops run over
-  llvm::SmallVector<unsigned> reduced;             ///< dims of the domain that a reduction combines, sorted
-  bool joinable = false;                           ///< its ops are linalg's, so others may join
-  bool host = false;                               ///< stays an op of the host program
-  llvm::BitVector dependsOn;                       ///< groups that have to run before, transitively
-  unsigned last = 0;                               ///< position of its last op, for a stable order
+  llvm::SmallVector<mlir::Operation *> ops; ///< in program order
+  Shape domain;                             ///< what the kernel's loops run over
+  llvm::SmallVector<unsigned> reduced;      ///< dims of the domain that a reduction combines, sorted
+  bool joinable = false;                    ///< its ops are linalg's, so others may join
+  bool host = false;                        ///< stays an op of the host program
+  llvm::BitVector dependsOn;                ///< groups that have to run before, transitively
+  unsigned last = 0;                        ///< position of its last op, for a stable order
 };
 
 /// Groups of a block. Ops that cost nothing where they are read (constants, iota, broadcasts) are in no group: every
 /// kernel that reads one has its own copy.
 class FusionPlan {
- public:
+public:
   using Refusal = llvm::function_ref<void(mlir::Operation *, const llvm::Twine &)>;
   /// `single`: no op joins another. `refused` hears why an op did not join its producer.
   FusionPlan(mlir::Block &, bool single, Refusal refused);
@@ -39,8 +39,8 @@ class FusionPlan {
   /// Whether anything outside `group` reads the value, directly or through a copied op.
   bool escapes(mlir::Value value, const FusionGroup &group) const;
 
- private:
-  using DimMap = llvm::SmallVector<int>;           // for each dim of a value the domain's dim that it walks, or -1
+private:
+  using DimMap = llvm::SmallVector<int>; // for each dim of a value the domain's dim that it walks, or -1
 
   bool isCopied(mlir::Operation *op) const;
   void place(mlir::Operation *op, bool single, Refusal refused);
@@ -58,12 +58,12 @@ class FusionPlan {
   mlir::Operation *inBlock(mlir::Operation *op) const { return Block.findAncestorOpInBlock(*op); }
 
   mlir::Block &Block;
-  std::vector<FusionGroup> Groups;                 // merged ones are left empty
+  std::vector<FusionGroup> Groups; // merged ones are left empty
   llvm::DenseMap<mlir::Operation *, unsigned> Group;
   llvm::DenseSet<mlir::Operation *> Copied;
   llvm::DenseMap<mlir::Operation *, unsigned> Position;
-  llvm::DenseMap<mlir::Value, DimMap> Maps;        // of values in joinable groups
-  int LastOrdered = -1;                            // group of the last op with an ordered effect
+  llvm::DenseMap<mlir::Value, DimMap> Maps; // of values in joinable groups
+  int LastOrdered = -1;                     // group of the last op with an ordered effect
 };
 
-}  // namespace burin::passes
+} // namespace burin::passes

@@ -82,7 +82,7 @@ void MemoryPlan::scanOp(Operation &op, int depth) {
     }
     return;
   }
-  if (isa<ReshapeOp>(op)) {  // the same bytes
+  if (isa<ReshapeOp>(op)) { // the same bytes
     Of[op.getResult(0)] = Of.lookup(op.getOperand(0));
     return;
   }
@@ -95,7 +95,8 @@ void MemoryPlan::scanOp(Operation &op, int depth) {
         for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(pairs.size()); i += 2)
           InPlacePairs[kernel].insert({pairs[static_cast<int64_t>(i)], pairs[static_cast<int64_t>(i + 1)]});
   }
-  for (Value result : op.getResults()) All[static_cast<std::size_t>(make(result, Storage::Kind::slot, time, depth))].writer = &op;
+  for (Value result : op.getResults())
+    All[static_cast<std::size_t>(make(result, Storage::Kind::slot, time, depth))].writer = &op;
 }
 
 void MemoryPlan::scanIf(Operation &op, int depth) {
@@ -196,7 +197,8 @@ void MemoryPlan::placeOutputs(func::FuncOp main) {
     if (!direct) continue;
     s.kind = Storage::Kind::output;
     s.index = static_cast<unsigned>(i);
-    if (state && (!CheckBefore || Times.lookup(s.writer).first < Times.lookup(CheckBefore).first)) CheckBefore = s.writer;
+    if (state && (!CheckBefore || Times.lookup(s.writer).first < Times.lookup(CheckBefore).first))
+      CheckBefore = s.writer;
   }
 }
 
@@ -225,17 +227,18 @@ void MemoryPlan::mergeLoop(Operation &op) {
     int into = find(c), from = find(Of.lookup(yield->getOperand(static_cast<unsigned>(k))));
     const Storage &to = All[static_cast<std::size_t>(into)], &s = All[static_cast<std::size_t>(from)];
     if (from == into || s.kind != Storage::Kind::slot || s.carried || !s.writer || s.start <= start) continue;
-    if (s.end > last) continue;  // also what the loop hands on
+    if (s.end > last) continue; // also what the loop hands on
     if (llvm::count_if(yield->getOperands(), [&](Value v) { return find(Of.lookup(v)) == from; }) != 1) continue;
     bool inBody = op.getRegion(1).front().findAncestorOpInBlock(*s.writer) != nullptr;
-    bool free = inBody && llvm::all_of(to.reads, [&, &s = s](const Storage::Read &r) {
-      if (r.time <= start || r.time >= end || r.time < s.start) return true;
-      if (r.time > s.start) return false;  // the old value is still wanted, in the body or as another's next one
-      for (Value result : s.writer->getResults())
-        if (find(Of.lookup(result)) == from)
-          return isa<LaunchOp>(r.op) && overwritable(r.op, r.operand, cast<OpResult>(result).getResultNumber());
-      return false;
-    });
+    bool free =
+        inBody && llvm::all_of(to.reads, [&, &s = s](const Storage::Read &r) {
+          if (r.time <= start || r.time >= end || r.time < s.start) return true;
+          if (r.time > s.start) return false; // the old value is still wanted, in the body or as another's next one
+          for (Value result : s.writer->getResults())
+            if (find(Of.lookup(result)) == from)
+              return isa<LaunchOp>(r.op) && overwritable(r.op, r.operand, cast<OpResult>(result).getResultNumber());
+          return false;
+        });
     if (free && s.writer->getParentRegion() == &op.getRegion(1)) merge(into, from);
   }
   for (auto [k, c] : llvm::enumerate(carried)) {
@@ -263,9 +266,11 @@ void MemoryPlan::mergeInPlace(Operation &op) {
       int into = find(Of.lookup(result)), from = find(Of.lookup(operand.get()));
       const Storage &to = All[static_cast<std::size_t>(into)], &s = All[static_cast<std::size_t>(from)];
       if (into == from || taken.contains(from) || taken.contains(into)) continue;
-      if (s.kind != Storage::Kind::slot || s.carried || s.end != time || to.start != time || to.bytes != s.bytes) continue;
-      if (to.kind == Storage::Kind::output && CheckBefore) continue;  // writes to state keep their time
-      if (to.carried || llvm::count_if(op.getOperands(), [&](Value v) { return find(Of.lookup(v)) == from; }) != 1) continue;
+      if (s.kind != Storage::Kind::slot || s.carried || s.end != time || to.start != time || to.bytes != s.bytes)
+        continue;
+      if (to.kind == Storage::Kind::output && CheckBefore) continue; // writes to state keep their time
+      if (to.carried || llvm::count_if(op.getOperands(), [&](Value v) { return find(Of.lookup(v)) == from; }) != 1)
+        continue;
       if (!overwritable(&op, operand.getOperandNumber(), result.getResultNumber())) continue;
       merge(into, from);
       taken.insert(find(into));
@@ -284,7 +289,7 @@ void MemoryPlan::assignOffsets() {
   // Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020).
   llvm::stable_sort(known, [](Storage *a, Storage *b) { return a->bytes.value() > b->bytes.value(); });
   std::int64_t total = 0;
-  SmallVector<Storage *> placed;  // by offset
+  SmallVector<Storage *> placed; // by offset
   for (Storage *s : known) {
     std::int64_t size = (s->bytes.value() + 63) / 64 * 64, offset = 0;
     for (Storage *other : placed) {
@@ -293,7 +298,8 @@ void MemoryPlan::assignOffsets() {
       offset = std::max(offset, other->offset.value() + (other->bytes.value() + 63) / 64 * 64);
     }
     s->offset = offset;
-    placed.insert(llvm::upper_bound(placed, s, [](Storage *a, Storage *b) { return a->offset.value() < b->offset.value(); }), s);
+    placed.insert(
+        llvm::upper_bound(placed, s, [](Storage *a, Storage *b) { return a->offset.value() < b->offset.value(); }), s);
     total = std::max(total, offset + size);
   }
   // Named sizes: only equal ones share, since nothing says which of two is larger.
@@ -317,4 +323,4 @@ void MemoryPlan::assignOffsets() {
   }
 }
 
-}  // namespace burin::passes
+} // namespace burin::passes

@@ -8,25 +8,25 @@ namespace burin::passes {
 /// A place that one or several values share, one after the other or by being the same bytes.
 struct Storage {
   enum class Kind { slot, input, blob, elements, output } kind = Kind::slot;
-  unsigned index = 0;              ///< of the input, blob or output
-  mlir::Attribute elements;        ///< Kind::elements, Kind::blob
+  unsigned index = 0;       ///< of the input, blob or output
+  mlir::Attribute elements; ///< Kind::elements, Kind::blob
   Dim bytes = 0;
-  int start = 0, end = 0;          ///< from the op that writes it first to the last that reads it
+  int start = 0, end = 0; ///< from the op that writes it first to the last that reads it
   struct Read {
     int time;
     mlir::Operation *op;
     unsigned operand;
   };
   llvm::SmallVector<Read, 2> reads;
-  mlir::Operation *writer = nullptr;  ///< the launch that makes it; null for carried values and results of regions
-  bool carried = false;               ///< holds a loop's carried value
-  int depth = 0;                      ///< regions around what writes it
-  Dim offset = 0;                     ///< slots: in the arena, a multiple of 64
-  int merged = -1;                    ///< the storage that this one became part of
+  mlir::Operation *writer = nullptr; ///< the launch that makes it; null for carried values and results of regions
+  bool carried = false;              ///< holds a loop's carried value
+  int depth = 0;                     ///< regions around what writes it
+  Dim offset = 0;                    ///< slots: in the arena, a multiple of 64
+  int merged = -1;                   ///< the storage that this one became part of
 };
 
 class MemoryPlan {
- public:
+public:
   explicit MemoryPlan(mlir::func::FuncOp main, mlir::ModuleOp kernels);
 
   const Storage &storage(mlir::Value value) const { return All[static_cast<std::size_t>(find(Of.lookup(value)))]; }
@@ -45,7 +45,7 @@ class MemoryPlan {
   bool mayFault() const { return LastFault >= 0; }
   unsigned inPlace() const { return NumInPlace; }
 
- private:
+private:
   int find(int s) const;
   int make(mlir::Value value, Storage::Kind kind, int time, int depth);
   void read(mlir::Value value, int time, mlir::Operation *op, unsigned operand);
@@ -66,10 +66,10 @@ class MemoryPlan {
   std::vector<Storage> All;
   llvm::DenseMap<mlir::Value, int> Of;
   llvm::DenseMap<mlir::Operation *, llvm::SmallVector<int>> Carried;
-  llvm::DenseMap<mlir::Operation *, std::pair<int, int>> Times;  // start and end of every op
+  llvm::DenseMap<mlir::Operation *, std::pair<int, int>> Times; // start and end of every op
   llvm::DenseMap<mlir::Operation *, llvm::DenseSet<std::pair<int64_t, int64_t>>> InPlacePairs;
-  llvm::SmallVector<mlir::Operation *> Order;                    // every op, in program order
-  llvm::SmallVector<mlir::Operation *> Loops;                    // around what is being scanned
+  llvm::SmallVector<mlir::Operation *> Order; // every op, in program order
+  llvm::SmallVector<mlir::Operation *> Loops; // around what is being scanned
   llvm::SmallVector<mlir::Attribute> Blobs;
   llvm::SmallVector<bool> CopiedOut;
   mlir::Operation *CheckBefore = nullptr;
@@ -78,4 +78,4 @@ class MemoryPlan {
   unsigned NumInPlace = 0;
 };
 
-}  // namespace burin::passes
+} // namespace burin::passes

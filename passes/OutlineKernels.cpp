@@ -49,7 +49,7 @@ struct KeyHash {
 
 /// The sizes of a fusion that are no numbers, each once.
 class SizeOperands {
- public:
+public:
   void add(const TensorType &type) {
     for (Dim dim : type.shape) add(dim);
   }
@@ -61,7 +61,7 @@ class SizeOperands {
   }
   ArrayRef<Dim> sizes() const { return Sizes; }
 
- private:
+private:
   SmallVector<Dim> Sizes;
 };
 
@@ -153,5 +153,5 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
   }
 };
 
-}  // namespace
-}  // namespace burin::passes
+} // namespace
+} // namespace burin::passes

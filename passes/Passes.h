@@ -16,4 +16,4 @@ namespace burin::passes {
 #define GEN_PASS_REGISTRATION
 #include "passes/Passes.h.inc"
 
-}  // namespace burin::passes
+} // namespace burin::passes

@@ -13,7 +13,7 @@ namespace {
 using namespace burin::ir;
 
 class HostWriter {
- public:
+public:
   HostWriter(func::FuncOp main, const MemoryPlan &plan) : Main(main), Plan(plan), B(main.getContext()) {}
 
   func::FuncOp run() {
@@ -33,10 +33,18 @@ class HostWriter {
     for (const Storage &s : Plan.all()) {
       Value buffer;
       if (s.merged < 0) switch (s.kind) {
-        case Storage::Kind::input: buffer = block->getArgument(s.index); break;
-        case Storage::Kind::blob: buffer = block->getArgument(numInputs + s.index); break;
-        case Storage::Kind::output: buffer = block->getArgument(numInputs + numBlobs + s.index); break;
-        case Storage::Kind::slot: buffer = host::SlotOp::create(B, loc, host::BufferType::get(context), dims(s.offset), dims(s.bytes)); break;
+        case Storage::Kind::input:
+          buffer = block->getArgument(s.index);
+          break;
+        case Storage::Kind::blob:
+          buffer = block->getArgument(numInputs + s.index);
+          break;
+        case Storage::Kind::output:
+          buffer = block->getArgument(numInputs + numBlobs + s.index);
+          break;
+        case Storage::Kind::slot:
+          buffer = host::SlotOp::create(B, loc, host::BufferType::get(context), dims(s.offset), dims(s.bytes));
+          break;
         case Storage::Kind::elements:
           buffer = host::BytesOp::create(B, loc, host::BufferType::get(context), cast<ElementsAttr>(s.elements));
         }
@@ -53,7 +61,7 @@ class HostWriter {
     return entry;
   }
 
- private:
+private:
   DimsAttr dims(Dim dim) { return DimsAttr::get(Main.getContext(), ArrayRef<Dim>(dim)); }
   Value buffer(const Storage &s) { return Buffers[Plan.id(s)]; }
   Value bufferOf(Value value) { return buffer(Plan.storage(value)); }
@@ -65,10 +73,14 @@ class HostWriter {
   void write(mlir::Block &block) {
     for (Operation &op : block.without_terminator()) {
       if (&op == Plan.checkBefore() && Plan.mayFault()) host::CheckFaultsOp::create(B, op.getLoc());
-      if (auto launch = dyn_cast<LaunchOp>(op)) writeLaunch(launch);
-      else if (isa<IfOp>(op)) writeIf(op);
-      else if (isa<WhileOp>(op)) writeWhile(op);
-      else if (auto print = dyn_cast<PrintOp>(op)) writePrint(print);
+      if (auto launch = dyn_cast<LaunchOp>(op))
+        writeLaunch(launch);
+      else if (isa<IfOp>(op))
+        writeIf(op);
+      else if (isa<WhileOp>(op))
+        writeWhile(op);
+      else if (auto print = dyn_cast<PrintOp>(op))
+        writePrint(print);
     }
   }
 
@@ -178,5 +190,5 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
   }
 };
 
-}  // namespace
-}  // namespace burin::passes
+} // namespace
+} // namespace burin::passes

@@ -26,7 +26,8 @@ struct SameOp {
     return OperationEquivalence::isEquivalentTo(a, b, OperationEquivalence::IgnoreLocations);
   }
   static std::size_t hash(Operation *op) {
-    return OperationEquivalence::computeHash(op, OperationEquivalence::directHashValue, OperationEquivalence::ignoreHashValue,
+    return OperationEquivalence::computeHash(op, OperationEquivalence::directHashValue,
+                                             OperationEquivalence::ignoreHashValue,
                                              OperationEquivalence::IgnoreLocations);
   }
 };
@@ -49,7 +50,7 @@ struct Prune : impl::PruneBase<Prune> {
   void simplify(mlir::Block &block) {
     Scopes.emplace_back();
     for (Operation &op : llvm::make_early_inc_range(block.without_terminator())) {
-      if (settleRegions(&op)) {  // what it leaves is simplified in the next round
+      if (settleRegions(&op)) { // what it leaves is simplified in the next round
         Changed = true;
         continue;
       }
@@ -99,5 +100,5 @@ struct Prune : impl::PruneBase<Prune> {
   bool Changed = false;
 };
 
-}  // namespace
-}  // namespace burin::passes
+} // namespace
+} // namespace burin::passes

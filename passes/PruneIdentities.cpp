@@ -38,7 +38,8 @@ bool isNumber(Value value, double number) {
     return x == number && std::signbit(x) == std::signbit(number);
   }
   APInt have = elements.getSplatValue<APInt>();
-  return have == APInt(have.getBitWidth(), static_cast<uint64_t>(static_cast<int64_t>(number)), false, /*implicitTrunc=*/true);
+  return have ==
+         APInt(have.getBitWidth(), static_cast<uint64_t>(static_cast<int64_t>(number)), false, /*implicitTrunc=*/true);
 }
 
 bool isFloat(Value value) { return isa<FloatType>(cast<RankedTensorType>(value.getType()).getElementType()); }
@@ -47,7 +48,9 @@ bool isIota(ArrayRef<int64_t> list) {
     if (v != static_cast<int64_t>(i)) return false;
   return true;
 }
-ArrayRef<int64_t> ints(Operation *op, StringRef name) { return op->getAttrOfType<DenseI64ArrayAttr>(name).asArrayRef(); }
+ArrayRef<int64_t> ints(Operation *op, StringRef name) {
+  return op->getAttrOfType<DenseI64ArrayAttr>(name).asArrayRef();
+}
 bool allZero(Operation *op, StringRef name) {
   return llvm::all_of(op->getAttrOfType<DimsAttr>(name).getWords(), [](int64_t word) { return word == 0; });
 }
@@ -62,14 +65,22 @@ struct Range {
 };
 Range rangeOf(Dtype t) {
   switch (t) {
-  case Dtype::boolean: return {false, false, 1, 0};
-  case Dtype::u8: return {false, false, 8, 0};
-  case Dtype::u32: return {false, false, 32, 0};
-  case Dtype::i32: return {true, false, 31, 0};
-  case Dtype::i64: return {true, false, 63, 0};
-  case Dtype::bf16: return {true, true, 8, 8};
-  case Dtype::f32: return {true, true, 24, 8};
-  case Dtype::f64: return {true, true, 53, 11};
+  case Dtype::boolean:
+    return {false, false, 1, 0};
+  case Dtype::u8:
+    return {false, false, 8, 0};
+  case Dtype::u32:
+    return {false, false, 32, 0};
+  case Dtype::i32:
+    return {true, false, 31, 0};
+  case Dtype::i64:
+    return {true, false, 63, 0};
+  case Dtype::bf16:
+    return {true, true, 8, 8};
+  case Dtype::f32:
+    return {true, true, 24, 8};
+  case Dtype::f64:
+    return {true, true, 53, 11};
   }
   llvm_unreachable("dtype out of range");
 }
@@ -95,7 +106,7 @@ Dtype elementDtype(Value value) { return *toDtype(cast<RankedTensorType>(value.g
 /// As sameAs, the type not yet compared.
 Value candidate(Operation *op) {
   auto operand = [&](unsigned i) { return op->getOperand(i); };
-  if (isa<AddOp>(op)) {  // -0 + 0 is 0: for floats only -0 is neutral
+  if (isa<AddOp>(op)) { // -0 + 0 is 0: for floats only -0 is neutral
     double zero = isFloat(operand(0)) ? -0.0 : 0.0;
     if (isNumber(operand(1), zero)) return operand(0);
     if (isNumber(operand(0), zero)) return operand(1);
@@ -124,7 +135,7 @@ Value candidate(Operation *op) {
     if (isNumber(operand(0), 1.0)) return operand(1);
     if (isNumber(operand(0), 0.0)) return operand(2);
   }
-  if (isa<CastOp, ReshapeOp, BroadcastToOp>(op)) return operand(0);  // where the type does not change
+  if (isa<CastOp, ReshapeOp, BroadcastToOp>(op)) return operand(0); // where the type does not change
   if (isa<ConcatenateOp>(op) && op->getNumOperands() == 1) return operand(0);
   if (isa<TransposeOp>(op) && isIota(ints(op, "permutation"))) return operand(0);
   // A sum over no axes starts from 0, which makes 0 of -0.
@@ -135,7 +146,7 @@ Value candidate(Operation *op) {
   return {};
 }
 
-}  // namespace
+} // namespace
 
 Value sameAs(Operation *op) {
   Value value = candidate(op);
@@ -152,11 +163,13 @@ Value composed(Operation *op) {
   state.addOperands(source);
   state.addTypes(op->getResultTypes());
   state.addAttributes(op->getAttrs());
-  if (isa<CastOp>(op) && !castsCompose(elementDtype(source), elementDtype(op->getOperand(0)), elementDtype(op->getResult(0))))
+  if (isa<CastOp>(op) &&
+      !castsCompose(elementDtype(source), elementDtype(op->getOperand(0)), elementDtype(op->getResult(0))))
     return {};
   if (isa<TransposeOp>(op)) {
     SmallVector<int64_t> both;
-    for (int64_t axis : ints(op, "permutation")) both.push_back(ints(inner, "permutation")[static_cast<std::size_t>(axis)]);
+    for (int64_t axis : ints(op, "permutation"))
+      both.push_back(ints(inner, "permutation")[static_cast<std::size_t>(axis)]);
     if (isIota(both)) return source;
     state.attributes.set("permutation", b.getDenseI64ArrayAttr(both));
   } else if (source.getType() == op->getResult(0).getType()) {
@@ -165,4 +178,4 @@ Value composed(Operation *op) {
   return b.create(state)->getResult(0);
 }
 
-}  // namespace burin::passes
+} // namespace burin::passes

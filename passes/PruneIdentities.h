@@ -17,4 +17,4 @@ mlir::Value composed(mlir::Operation *op);
 /// The location of one op that stands for two; of many, some.
 mlir::Location fusedLoc(mlir::Location, mlir::Location);
 
-}  // namespace burin::passes
+} // namespace burin::passes

@@ -50,7 +50,7 @@ bool settleIf(Operation *op) {
   }
   bool changed = false;
   for (auto [result, a, b] : llvm::zip(op->getResults(), yieldOf(op, 0)->getOperands(), yieldOf(op, 1)->getOperands()))
-    if (a == b && !result.use_empty()) {  // equal, so defined outside
+    if (a == b && !result.use_empty()) { // equal, so defined outside
       result.replaceAllUsesWith(a);
       changed = true;
     }
@@ -59,20 +59,21 @@ bool settleIf(Operation *op) {
 
 /// Values of the test on the way in, as far as the first carried ones are known.
 class Entry {
- public:
+public:
   explicit Entry(Operation *loop) : Loop(loop) {}
 
   DenseElementsAttr valueOf(Value value) {
     auto [at, fresh] = Known.try_emplace(value, DenseElementsAttr());
     if (!fresh) return at->second;
     DenseElementsAttr found = find(value);
-    return Known[value] = found;  // the map may have grown
+    return Known[value] = found; // the map may have grown
   }
 
- private:
+private:
   DenseElementsAttr find(Value value) {
     if (auto argument = dyn_cast<BlockArgument>(value))
-      return argument.getOwner() == &block(Loop, 0) ? elementsOf(Loop->getOperand(argument.getArgNumber())) : DenseElementsAttr();
+      return argument.getOwner() == &block(Loop, 0) ? elementsOf(Loop->getOperand(argument.getArgNumber()))
+                                                    : DenseElementsAttr();
     if (DenseElementsAttr elements = elementsOf(value)) return elements;
     Operation *op = value.getDefiningOp();
     if (isOutside(value, Loop) || !isPlain(op) || Known.size() > 64) return {};
@@ -91,7 +92,8 @@ class Entry {
 bool settleWhile(Operation *op) {
   Operation *test = yieldOf(op, 0), *body = yieldOf(op, 1);
   if (DenseElementsAttr again = Entry(op).valueOf(test->getOperand(0)); again && !again.getSplatValue<bool>()) {
-    for (auto [argument, init] : llvm::zip(block(op, 0).getArguments(), op->getOperands())) argument.replaceAllUsesWith(init);
+    for (auto [argument, init] : llvm::zip(block(op, 0).getArguments(), op->getOperands()))
+      argument.replaceAllUsesWith(init);
     inlineRegion(op, 0, SmallVector<Value>(llvm::drop_begin(test->getOperands())));
     return true;
   }
@@ -118,7 +120,7 @@ bool settleWhile(Operation *op) {
   return changed;
 }
 
-}  // namespace
+} // namespace
 
 bool settleRegions(Operation *op) {
   if (isa<IfOp>(op)) return settleIf(op);
@@ -126,4 +128,4 @@ bool settleRegions(Operation *op) {
   return false;
 }
 
-}  // namespace burin::passes
+} // namespace burin::passes

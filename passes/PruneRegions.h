@@ -14,4 +14,4 @@ mlir::DenseElementsAttr fold(mlir::Operation *op, llvm::ArrayRef<mlir::DenseElem
 /// Whether anything changed; `op` may then be gone. Ops that move keep their order, so effects do.
 bool settleRegions(mlir::Operation *op);
 
-}  // namespace burin::passes
+} // namespace burin::passes

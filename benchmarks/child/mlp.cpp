@@ -3,7 +3,9 @@
 
 using namespace burin;
 
-struct Params { Tensor w1, b1, w2, b2; };
+struct Params {
+  Tensor w1, b1, w2, b2;
+};
 static Tensor mlp(const Params& p, const Tensor& x) { return matmul(relu(matmul(x, p.w1) + p.b1), p.w2) + p.b2; }
 static Tensor filled(std::int64_t rows, std::int64_t columns) {
   return Tensor(std::vector<float>(static_cast<std::size_t>(rows * columns), 0.5f), {rows, columns});

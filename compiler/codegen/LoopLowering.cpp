@@ -15,7 +15,7 @@ using cpu::LaneEmitter;
 using cpu::Values;
 
 #define BURIN_LOOP_LOWERING(kind, function) void function(LoopKernel &K);
-#include "compiler/codegen/LoopLowerings.inc"  // generated
+#include "compiler/codegen/LoopLowerings.inc" // generated
 #undef BURIN_LOOP_LOWERING
 
 namespace {
@@ -24,10 +24,10 @@ using Lowering = void (*)(LoopKernel &);
 
 Lowering loweringOf(OpKind Kind) {
   switch (Kind) {
-#define BURIN_LOOP_LOWERING(kind, function) \
-  case OpKind::kind:                        \
+#define BURIN_LOOP_LOWERING(kind, function)                                                                            \
+  case OpKind::kind:                                                                                                   \
     return function;
-#include "compiler/codegen/LoopLowerings.inc"  // generated
+#include "compiler/codegen/LoopLowerings.inc" // generated
 #undef BURIN_LOOP_LOWERING
   default:
     return nullptr;
@@ -40,9 +40,9 @@ Operation *onlyOp(func::FuncOp Kernel) {
   return llvm::hasSingleElement(Body.without_terminator()) ? &Body.front() : nullptr;
 }
 
-constexpr int64_t GrainSteps = 1 << 15;  // element steps that are worth a thread's waking
+constexpr int64_t GrainSteps = 1 << 15; // element steps that are worth a thread's waking
 
-}  // namespace
+} // namespace
 
 // -- what bodies use -------------------------------------------------------------------------------------------------
 
@@ -51,10 +51,9 @@ Value LoopSizes::value(const Extent &X) { return cpu::extentValue(E, X, Size); }
 static cpu::KernelBuilder &builder(void *B) { return *static_cast<cpu::KernelBuilder *>(B); }
 
 LoopBlock::LoopBlock(LoopKernel &Kernel, void *Builder)
-    : LoopSizes(builder(Builder).E, [Builder](unsigned I) { return builder(Builder).size(I); }), Lanes(E), Kernel(Kernel),
-      Builder(Builder) {
-  for (unsigned I = 0; I < Kernel.Dtypes.size(); ++I)
-    Buffers.push_back(builder(Builder).buffer(I));
+    : LoopSizes(builder(Builder).E, [Builder](unsigned I) { return builder(Builder).size(I); }), Lanes(E),
+      Kernel(Kernel), Builder(Builder) {
+  for (unsigned I = 0; I < Kernel.Dtypes.size(); ++I) Buffers.push_back(builder(Builder).buffer(I));
 }
 
 void LoopBlock::run(Value Count, int Bits, function_ref<void(Value, int64_t, Value)> Step) {
@@ -70,8 +69,7 @@ void LoopBlock::run(Value Count, int Bits, function_ref<void(Value, int64_t, Val
 void LoopBlock::copy(const Buffer &To, Value ToIndex, const Buffer &From, Value FromIndex, Value Count) {
   Buffer Source(E.address(From, FromIndex), From.Element), Target(E.address(To, ToIndex), To.Element);
   run(Count, static_cast<int>(From.Element.getIntOrFloatBitWidth()), [&](Value I, int64_t Width, Value Mask) {
-    if (Width == 1)
-      return E.store(E.load(Source, I), Target, I);
+    if (Width == 1) return E.store(E.load(Source, I), Target, I);
     E.storeVector(E.loadVector(E.vectorType(From.Element, Width), Source, I, Mask), Target, I, Mask);
   });
 }
@@ -79,17 +77,19 @@ void LoopBlock::copy(const Buffer &To, Value ToIndex, const Buffer &From, Value 
 Value LoopBlock::index(unsigned Input, Value At) {
   Value I = E.load(buffer(Input), At);
   Type I64 = E.B.getI64Type();
-  if (I.getType() == I64)
-    return I;
-  return is_signed(Kernel.dtype(Input)) ? LLVM::SExtOp::create(E.B, I64, I).getResult() : LLVM::ZExtOp::create(E.B, I64, I).getResult();
+  if (I.getType() == I64) return I;
+  return is_signed(Kernel.dtype(Input)) ? LLVM::SExtOp::create(E.B, I64, I).getResult()
+                                        : LLVM::ZExtOp::create(E.B, I64, I).getResult();
 }
 
 Value LoopBlock::checked(Value Index, Value Size, Value At) {
   Value Inside = LLVM::ICmpOp::create(E.B, LLVM::ICmpPredicate::ult, Index, Size);
-  Value Outside = LLVM::XOrOp::create(E.B, Inside, LLVM::ConstantOp::create(E.B, E.B.getI1Type(), E.B.getBoolAttr(true)));
+  Value Outside =
+      LLVM::XOrOp::create(E.B, Inside, LLVM::ConstantOp::create(E.B, E.B.getI1Type(), E.B.getBoolAttr(true)));
   auto Number = Kernel.op()->getAttrOfType<IntegerAttr>(ir::opAttrName);
   E.when(Outside, [&] {
-    builder(Builder).faultAt(BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, Number ? static_cast<int32_t>(Number.getInt()) : 0, At, Index);
+    builder(Builder).faultAt(BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, Number ? static_cast<int32_t>(Number.getInt()) : 0, At,
+                             Index);
   });
   return E.max(E.min(Index, E.sub(Size, E.index(1))), E.index(0));
 }
@@ -113,28 +113,24 @@ LoopKernel::LoopKernel(func::FuncOp Kernel, const cpu::CpuTarget &Target)
     else
       add(Arg.getType(), Kernel.getArgAttrDict(Arg.getArgNumber())), ++NumInputs;
   }
-  for (unsigned I = 0; I < Kernel.getNumResults(); ++I)
-    add(Kernel.getResultTypes()[I], Kernel.getResultAttrDict(I));
+  for (unsigned I = 0; I < Kernel.getNumResults(); ++I) add(Kernel.getResultTypes()[I], Kernel.getResultAttrDict(I));
 }
 
 int64_t LoopKernel::integer(StringRef Attribute) const { return Op->getAttrOfType<IntegerAttr>(Attribute).getInt(); }
 Type LoopKernel::element(unsigned I) const { return ir::elementType(Op->getContext(), Dtypes[I]); }
 Extent LoopKernel::product(unsigned I, size_t From, size_t To) const {
   Extent P = Extent::number(1);
-  for (size_t D = From; D < To; ++D)
-    P = P.times(Shapes[I][D]);
+  for (size_t D = From; D < To; ++D) P = P.times(Shapes[I][D]);
   return P;
 }
 
 void LoopKernel::parallel(Count Blocks, Count Work, Body Each, Count Scratch) {
   std::string Block = Name + ".p" + std::to_string(Phases.size());
   SmallVector<Type> Elements;
-  for (unsigned I = 0; I < Dtypes.size(); ++I)
-    Elements.push_back(LaneEmitter::memoryType(element(I)));
+  for (unsigned I = 0; I < Dtypes.size(); ++I) Elements.push_back(LaneEmitter::memoryType(element(I)));
   cpu::KernelBuilder B(Module, Block, Elements, NumSizes, Target, Op->getLoc());
   LoopBlock Inside(*this, &B);
-  if (Scratch)
-    Inside.Memory = B.scratch(Scratch(Inside), B.E.B.getI8Type());
+  if (Scratch) Inside.Memory = B.scratch(Scratch(Inside), B.E.B.getI8Type());
   B.E.loop(B.begin(), B.end(), 1, [&](Value I) { Each(Inside, I); });
   B.finish();
   Phases.push_back({Block, std::move(Blocks), std::move(Work)});
@@ -162,11 +158,11 @@ LogicalResult emitLoopKernel(func::FuncOp Kernel, const cpu::CpuTarget &Target) 
     if (Operand != Kernel.getArgument(static_cast<unsigned>(I)))
       return Op->emitError("a loop kernel's operands are its arguments, in order");
   LoopKernel K(Kernel, Target);
-  Kernel.setName((Kernel.getName() + ".burin").str());  // the launch function takes the name
+  Kernel.setName((Kernel.getName() + ".burin").str()); // the launch function takes the name
   loweringOf(ir::catalogueInfo(Op)->kind)(K);
   K.finish();
   Kernel.erase();
   return success();
 }
 
-}  // namespace burin::codegen
+} // namespace burin::codegen

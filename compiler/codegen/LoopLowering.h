@@ -52,7 +52,7 @@ private:
   friend class LoopKernel;
   LoopBlock(class LoopKernel &Kernel, void *Builder);
   class LoopKernel &Kernel;
-  void *Builder;  // the KernelBuilder of the block function
+  void *Builder; // the KernelBuilder of the block function
   llvm::SmallVector<Buffer> Buffers;
   Buffer Memory;
 };
@@ -66,7 +66,7 @@ public:
   int64_t integer(llvm::StringRef Attribute) const;
   /// Inputs, then results.
   Dtype dtype(unsigned I) const { return Dtypes[I]; }
-  mlir::Type element(unsigned I) const;  ///< as bodies have it: i1 for bool
+  mlir::Type element(unsigned I) const; ///< as bodies have it: i1 for bool
   llvm::ArrayRef<Extent> shape(unsigned I) const { return Shapes[I]; }
   unsigned numInputs() const { return NumInputs; }
   /// The product of sizes [From, To) of a buffer.
@@ -102,4 +102,4 @@ bool isLoopKernel(mlir::func::FuncOp Kernel);
 /// Replaces the kernel function by block functions and a launch function (LinalgEmitter.h).
 mlir::LogicalResult emitLoopKernel(mlir::func::FuncOp Kernel, const cpu::CpuTarget &Target);
 
-}  // namespace burin::codegen
+} // namespace burin::codegen

@@ -27,57 +27,59 @@ public:
 
   static Lower find(Operation *Op) {
     const OpInfo *Info = catalogueInfo(Op);
-    if (!Info)
-      return nullptr;
-    if (scalarEmitter(Info->kind) || Info->kind == OpKind::cast)
-      return &Lowering::elementwise;
+    if (!Info) return nullptr;
+    if (scalarEmitter(Info->kind) || Info->kind == OpKind::cast) return &Lowering::elementwise;
     switch (Info->kind) {
     case OpKind::constant:
       return isa<DenseElementsAttr>(Op->getAttr("value")) ? &Lowering::constant : nullptr;
-    case OpKind::iota: return &Lowering::iota;
-    case OpKind::broadcast_to: return &Lowering::elementwise;
-    case OpKind::reshape: return &Lowering::reshape;
-    case OpKind::transpose: return &Lowering::transpose;
-    case OpKind::slice: return &Lowering::slice;
+    case OpKind::iota:
+      return &Lowering::iota;
+    case OpKind::broadcast_to:
+      return &Lowering::elementwise;
+    case OpKind::reshape:
+      return &Lowering::reshape;
+    case OpKind::transpose:
+      return &Lowering::transpose;
+    case OpKind::slice:
+      return &Lowering::slice;
     case OpKind::reduce_sum:
-    case OpKind::reduce_max: return &Lowering::reduce;
-    case OpKind::argmin: return &Lowering::argmin;
-    case OpKind::concatenate: return &Lowering::concatenate;
-    case OpKind::pad: return &Lowering::pad;
-    default: return nullptr;
+    case OpKind::reduce_max:
+      return &Lowering::reduce;
+    case OpKind::argmin:
+      return &Lowering::argmin;
+    case OpKind::concatenate:
+      return &Lowering::concatenate;
+    case OpKind::pad:
+      return &Lowering::pad;
+    default:
+      return nullptr;
     }
   }
 
   LogicalResult run() {
     SmallVector<Type> Inputs, Results;
-    for (Type T : Kernel.getArgumentTypes())
-      Inputs.push_back(lowered(T));
-    for (Type T : Kernel.getResultTypes())
-      Results.push_back(lowered(T));
+    for (Type T : Kernel.getArgumentTypes()) Inputs.push_back(lowered(T));
+    for (Type T : Kernel.getResultTypes()) Results.push_back(lowered(T));
     if (auto Names = Kernel->getAttrOfType<DimsAttr>("burin.kernel_sizes"))
-      for (unsigned I = 0; I < Names.size(); ++I)
-        SizeNames.push_back(Names.dim(I));
+      for (unsigned I = 0; I < Names.size(); ++I) SizeNames.push_back(Names.dim(I));
 
     Block &Old = Kernel.getBody().front();
     Block *New = new Block;
     Kernel.getBody().push_back(New);
     for (auto [Arg, T] : llvm::zip(Old.getArguments(), Inputs)) {
       Values[Arg] = New->addArgument(T, Arg.getLoc());
-      if (T.isIndex())
-        SizeArgs.push_back(Values[Arg]);
+      if (T.isIndex()) SizeArgs.push_back(Values[Arg]);
     }
     B.setInsertionPointToEnd(New);
     for (Operation &Op : Old) {
       if (isa<func::ReturnOp>(Op)) {
         SmallVector<Value> Returned;
-        for (Value V : Op.getOperands())
-          Returned.push_back(Values.lookup(V));
+        for (Value V : Op.getOperands()) Returned.push_back(Values.lookup(V));
         func::ReturnOp::create(B, Op.getLoc(), Returned);
         continue;
       }
       Lower Method = find(&Op);
-      if (!Method)
-        return Op.emitError("has no form in linalg");
+      if (!Method) return Op.emitError("has no form in linalg");
       if (Op.getNumResults() == 1 && llvm::is_contained(toTensorType(Op.getResult(0).getType())->shape, Dim(0)))
         Values[Op.getResult(0)] = nothing(Op.getLoc(), Op.getResult(0));
       else if (failed((this->*Method)(&Op)))
@@ -101,21 +103,18 @@ private:
   static Dtype dtypeOf(Value V) { return dtypeOf(V.getType()); }
 
   Value size(Location Loc, Dim D) {
-    if (D.is_known())
-      return arith::ConstantIndexOp::create(B, Loc, D.value());
+    if (D.is_known()) return arith::ConstantIndexOp::create(B, Loc, D.value());
     auto *It = llvm::find(SizeNames, D);
     assert(It != SizeNames.end() && "outline-kernels lists every size of the kernel");
     return SizeArgs[It - SizeNames.begin()];
   }
   OpFoldResult mixedSize(Dim D) {
-    if (D.is_known())
-      return B.getIndexAttr(D.value());
+    if (D.is_known()) return B.getIndexAttr(D.value());
     return size(Kernel.getLoc(), D);
   }
   Value empty(Location Loc, TensorType T, Type Element) {
     SmallVector<OpFoldResult> Sizes;
-    for (Dim D : T.shape)
-      Sizes.push_back(mixedSize(D));
+    for (Dim D : T.shape) Sizes.push_back(mixedSize(D));
     return tensor::EmptyOp::create(B, Loc, Sizes, Element);
   }
   Value empty(Location Loc, Value Like) { return empty(Loc, *toTensorType(Like.getType()), element(Like.getType())); }
@@ -133,9 +132,10 @@ private:
     SmallVector<AffineMap> All(Maps);
     All.push_back(B.getMultiDimIdentityMap(static_cast<unsigned>(Type.getRank())));
     SmallVector<utils::IteratorType> Iterators(Type.getRank(), utils::IteratorType::parallel);
-    return linalg::GenericOp::create(B, Loc, Type, Ins, Out, All, Iterators, [&](OpBuilder &Inner, Location L, ValueRange Args) {
-             linalg::YieldOp::create(Inner, L, Make(Inner, L, Args.drop_back()));
-           })
+    return linalg::GenericOp::create(B, Loc, Type, Ins, Out, All, Iterators,
+                                     [&](OpBuilder &Inner, Location L, ValueRange Args) {
+                                       linalg::YieldOp::create(Inner, L, Make(Inner, L, Args.drop_back()));
+                                     })
         .getResult(0);
   }
 
@@ -145,7 +145,8 @@ private:
     SmallVector<AffineExpr> Exprs;
     unsigned Shift = static_cast<unsigned>(To.rank() - From.rank());
     for (unsigned I = 0; I < From.size(); ++I)
-      Exprs.push_back(From[I] == Dim(1) && To[I + Shift] != Dim(1) ? B.getAffineConstantExpr(0) : B.getAffineDimExpr(I + Shift));
+      Exprs.push_back(From[I] == Dim(1) && To[I + Shift] != Dim(1) ? B.getAffineConstantExpr(0)
+                                                                   : B.getAffineDimExpr(I + Shift));
     return AffineMap::get(static_cast<unsigned>(To.rank()), 0, Exprs, B.getContext());
   }
 
@@ -159,34 +160,32 @@ private:
       Ins.push_back(Values.lookup(V));
       Maps.push_back(broadcastMap(V, To));
     }
-    Dtype Of = dtypeOf(Op->getOperands().back());  // `where` has its own dtype behind the condition
+    Dtype Of = dtypeOf(Op->getOperands().back()); // `where` has its own dtype behind the condition
     Dtype Made = dtypeOf(Result);
     ScalarEmitter Emit = scalarEmitter(Info.kind);
     Value Out = empty(Op->getLoc(), Result);
     bool Bad = false;
-    Values[Result] = pointwise(Op->getLoc(), Out, Ins, Maps, [&](OpBuilder &Inner, Location Loc, ValueRange Args) -> Value {
-      if (Info.kind == OpKind::cast)
-        return emitCast(Inner, Loc, Args[0], Of, Made);
-      if (!Emit)
-        return Args[0];  // broadcast_to
-      SmallVector<Value> Wide;
-      for (Value A : Args)
-        Wide.push_back(A.getType().isBF16() ? emitCast(Inner, Loc, A, Dtype::bf16, Dtype::f32) : A);
-      Value V = Emit(ScalarContext{Inner, Loc, Of}, Wide);
-      if (!V) {
-        Bad = true;
-        return arith::ConstantOp::create(Inner, Loc, Inner.getZeroAttr(element(Result.getType())));
-      }
-      return Made == Dtype::bf16 && V.getType().isF32() ? emitCast(Inner, Loc, V, Dtype::f32, Dtype::bf16) : V;
-    });
+    Values[Result] =
+        pointwise(Op->getLoc(), Out, Ins, Maps, [&](OpBuilder &Inner, Location Loc, ValueRange Args) -> Value {
+          if (Info.kind == OpKind::cast) return emitCast(Inner, Loc, Args[0], Of, Made);
+          if (!Emit) return Args[0]; // broadcast_to
+          SmallVector<Value> Wide;
+          for (Value A : Args)
+            Wide.push_back(A.getType().isBF16() ? emitCast(Inner, Loc, A, Dtype::bf16, Dtype::f32) : A);
+          Value V = Emit(ScalarContext{Inner, Loc, Of}, Wide);
+          if (!V) {
+            Bad = true;
+            return arith::ConstantOp::create(Inner, Loc, Inner.getZeroAttr(element(Result.getType())));
+          }
+          return Made == Dtype::bf16 && V.getType().isF32() ? emitCast(Inner, Loc, V, Dtype::f32, Dtype::bf16) : V;
+        });
     return Bad ? Op->emitError("has no lowering for this dtype") : LogicalResult(success());
   }
 
   LogicalResult constant(Operation *Op) {
     auto Elements = cast<DenseElementsAttr>(Op->getAttr("value"));
     auto Type = cast<RankedTensorType>(lowered(Op->getResult(0).getType()));
-    if (Elements.getElementType() != Type.getElementType())
-      Elements = Elements.bitcast(Type.getElementType());
+    if (Elements.getElementType() != Type.getElementType()) Elements = Elements.bitcast(Type.getElementType());
     Values[Op->getResult(0)] = arith::ConstantOp::create(B, Op->getLoc(), Elements.reshape(Type));
     return success();
   }
@@ -194,11 +193,12 @@ private:
   LogicalResult iota(Operation *Op) {
     auto Axis = static_cast<uint64_t>(Op->getAttrOfType<IntegerAttr>("axis").getInt());
     Value Result = Op->getResult(0);
-    Values[Result] = pointwise(Op->getLoc(), empty(Op->getLoc(), Result), {}, {}, [&](OpBuilder &Inner, Location Loc, ValueRange) {
-      Value I = linalg::IndexOp::create(Inner, Loc, Axis);
-      Value I64 = arith::IndexCastOp::create(Inner, Loc, Inner.getI64Type(), I);
-      return emitCast(Inner, Loc, I64, Dtype::i64, dtypeOf(Result));
-    });
+    Values[Result] =
+        pointwise(Op->getLoc(), empty(Op->getLoc(), Result), {}, {}, [&](OpBuilder &Inner, Location Loc, ValueRange) {
+          Value I = linalg::IndexOp::create(Inner, Loc, Axis);
+          Value I64 = arith::IndexCastOp::create(Inner, Loc, Inner.getI64Type(), I);
+          return emitCast(Inner, Loc, I64, Dtype::i64, dtypeOf(Result));
+        });
     return success();
   }
 
@@ -208,8 +208,7 @@ private:
     ArrayRef<int64_t> Permutation = Op->getAttrOfType<DenseI64ArrayAttr>("permutation").asArrayRef();
     // result dim i is operand dim Permutation[i]
     SmallVector<AffineExpr> Exprs(Permutation.size());
-    for (auto [I, P] : llvm::enumerate(Permutation))
-      Exprs[P] = B.getAffineDimExpr(static_cast<unsigned>(I));
+    for (auto [I, P] : llvm::enumerate(Permutation)) Exprs[P] = B.getAffineDimExpr(static_cast<unsigned>(I));
     AffineMap Map = AffineMap::get(static_cast<unsigned>(Permutation.size()), 0, Exprs, B.getContext());
     Value Result = Op->getResult(0);
     Values[Result] = copy(Op->getLoc(), empty(Op->getLoc(), Result), Values.lookup(Op->getOperand(0)), Map);
@@ -229,13 +228,15 @@ private:
       Stride.push_back(B.getIndexAttr(Steps.empty() ? 1 : Steps[I]));
     }
     auto Type = cast<RankedTensorType>(lowered(Op->getResult(0).getType()));
-    if (llvm::is_contained(Type.getShape(), 0)) {  // MLIR refuses an offset at the end of an axis
+    if (llvm::is_contained(Type.getShape(), 0)) { // MLIR refuses an offset at the end of an axis
       Values[Op->getResult(0)] = empty(Op->getLoc(), Op->getResult(0));
       return success();
     }
-    Value View = tensor::ExtractSliceOp::create(B, Op->getLoc(), Type, Values.lookup(Op->getOperand(0)), Offset, Size, Stride);
+    Value View =
+        tensor::ExtractSliceOp::create(B, Op->getLoc(), Type, Values.lookup(Op->getOperand(0)), Offset, Size, Stride);
     Value Out = empty(Op->getLoc(), Op->getResult(0));
-    Values[Op->getResult(0)] = copy(Op->getLoc(), Out, View, B.getMultiDimIdentityMap(static_cast<unsigned>(Type.getRank())));
+    Values[Op->getResult(0)] =
+        copy(Op->getLoc(), Out, View, B.getMultiDimIdentityMap(static_cast<unsigned>(Type.getRank())));
     return success();
   }
 
@@ -248,25 +249,24 @@ private:
     SmallVector<unsigned> Kept;
     SmallVector<Dim> FromSizes;
     for (unsigned I = 0; I < To.shape.size(); ++I)
-      if (To.shape[I] != Dim(1))
-        Kept.push_back(I);
+      if (To.shape[I] != Dim(1)) Kept.push_back(I);
     for (Dim D : From.shape)
-      if (D != Dim(1))
-        FromSizes.push_back(D);
-    bool OnlyOnes = FromSizes.size() == Kept.size() &&
-                    llvm::all_of(llvm::zip(Kept, FromSizes), [&](auto P) { return To.shape[std::get<0>(P)] == std::get<1>(P); });
+      if (D != Dim(1)) FromSizes.push_back(D);
+    bool OnlyOnes = FromSizes.size() == Kept.size() && llvm::all_of(llvm::zip(Kept, FromSizes), [&](auto P) {
+                      return To.shape[std::get<0>(P)] == std::get<1>(P);
+                    });
     if (OnlyOnes) {
       SmallVector<AffineExpr> Exprs;
       size_t Next = 0;
       for (Dim D : From.shape)
         Exprs.push_back(D == Dim(1) ? B.getAffineConstantExpr(0) : B.getAffineDimExpr(Kept[Next++]));
-      Values[Result] = copy(Loc, Out, In, AffineMap::get(static_cast<unsigned>(To.shape.rank()), 0, Exprs, B.getContext()));
+      Values[Result] =
+          copy(Loc, Out, In, AffineMap::get(static_cast<unsigned>(To.shape.rank()), 0, Exprs, B.getContext()));
       return success();
     }
     // Otherwise what is in memory is read under another shape.
     SmallVector<Value> Sizes;
-    for (Dim D : To.shape)
-      Sizes.push_back(size(Loc, D));
+    for (Dim D : To.shape) Sizes.push_back(size(Loc, D));
     auto ShapeType = RankedTensorType::get({static_cast<int64_t>(Sizes.size())}, B.getIndexType());
     Value Shape = tensor::FromElementsOp::create(B, Loc, ShapeType, Sizes);
     Value View = tensor::ReshapeOp::create(B, Loc, cast<RankedTensorType>(Out.getType()), In, Shape);
@@ -283,17 +283,19 @@ private:
   Combine sum(Dtype D) {
     Type T = elementType(B.getContext(), D);
     if (is_floating(D))
-      return {B.getFloatAttr(T, 0.0), [](OpBuilder &I, Location L, Value X, Value Y) -> Value { return arith::AddFOp::create(I, L, X, Y); }};
-    return {B.getIntegerAttr(T, 0), [](OpBuilder &I, Location L, Value X, Value Y) -> Value { return arith::AddIOp::create(I, L, X, Y); }};
+      return {B.getFloatAttr(T, 0.0),
+              [](OpBuilder &I, Location L, Value X, Value Y) -> Value { return arith::AddFOp::create(I, L, X, Y); }};
+    return {B.getIntegerAttr(T, 0),
+            [](OpBuilder &I, Location L, Value X, Value Y) -> Value { return arith::AddIOp::create(I, L, X, Y); }};
   }
   /// The greatest (or least) element: floats propagate NaN.
   Combine extreme(Dtype D, bool Greatest) {
     Type T = elementType(B.getContext(), D);
     if (is_floating(D)) {
       double Inf = std::numeric_limits<double>::infinity();
-      return {B.getFloatAttr(T, Greatest ? -Inf : Inf), [Greatest](OpBuilder &I, Location L, Value X, Value Y) -> Value {
-                if (Greatest)
-                  return arith::MaximumFOp::create(I, L, X, Y);
+      return {B.getFloatAttr(T, Greatest ? -Inf : Inf),
+              [Greatest](OpBuilder &I, Location L, Value X, Value Y) -> Value {
+                if (Greatest) return arith::MaximumFOp::create(I, L, X, Y);
                 return arith::MinimumFOp::create(I, L, X, Y);
               }};
     }
@@ -301,10 +303,13 @@ private:
     bool Signed = is_signed(D);
     APInt Least = Signed ? APInt::getSignedMinValue(Width) : APInt::getMinValue(Width);
     APInt Most = Signed ? APInt::getSignedMaxValue(Width) : APInt::getMaxValue(Width);
-    return {IntegerAttr::get(T, Greatest ? Least : Most), [Greatest, Signed](OpBuilder &I, Location L, Value X, Value Y) -> Value {
+    return {IntegerAttr::get(T, Greatest ? Least : Most),
+            [Greatest, Signed](OpBuilder &I, Location L, Value X, Value Y) -> Value {
               if (Greatest)
-                return Signed ? arith::MaxSIOp::create(I, L, X, Y).getResult() : arith::MaxUIOp::create(I, L, X, Y).getResult();
-              return Signed ? arith::MinSIOp::create(I, L, X, Y).getResult() : arith::MinUIOp::create(I, L, X, Y).getResult();
+                return Signed ? arith::MaxSIOp::create(I, L, X, Y).getResult()
+                              : arith::MaxUIOp::create(I, L, X, Y).getResult();
+              return Signed ? arith::MinSIOp::create(I, L, X, Y).getResult()
+                            : arith::MinUIOp::create(I, L, X, Y).getResult();
             }};
   }
 
@@ -314,8 +319,7 @@ private:
     Value Neutral = arith::ConstantOp::create(B, Loc, How.Neutral);
     Value Init = linalg::FillOp::create(B, Loc, Neutral, empty(Loc, To, How.Neutral.getType())).getResult(0);
     SmallVector<utils::IteratorType> Iterators(Rank, utils::IteratorType::parallel);
-    for (int64_t A : Axes)
-      Iterators[A] = utils::IteratorType::reduction;
+    for (int64_t A : Axes) Iterators[A] = utils::IteratorType::reduction;
     SmallVector<AffineExpr> Exprs;
     for (unsigned D = 0; D < Rank; ++D) {
       if (Iterators[D] == utils::IteratorType::parallel)
@@ -349,8 +353,9 @@ private:
     // bf16 sums are accumulated in f32 and rounded once.
     Dtype In = Sum && D == Dtype::bf16 ? Dtype::f32 : D;
     TensorType To = *toTensorType(Result.getType());
-    Value R = reduction(Loc, {Values.lookup(X)}, {Identity}, Rank, Axes, KeepDims, To, Sum ? sum(In) : extreme(In, true),
-                        [&](OpBuilder &Inner, Location L, ValueRange Args) { return emitCast(Inner, L, Args[0], D, In); });
+    Value R =
+        reduction(Loc, {Values.lookup(X)}, {Identity}, Rank, Axes, KeepDims, To, Sum ? sum(In) : extreme(In, true),
+                  [&](OpBuilder &Inner, Location L, ValueRange Args) { return emitCast(Inner, L, Args[0], D, In); });
     if (In != D)
       R = pointwise(Loc, empty(Loc, Result), {R}, {B.getMultiDimIdentityMap(static_cast<unsigned>(To.shape.rank()))},
                     [&](OpBuilder &Inner, Location L, ValueRange Args) { return emitCast(Inner, L, Args[0], In, D); });
@@ -372,24 +377,25 @@ private:
     Value Least = reduction(Loc, {In}, {Identity}, Rank, {Axis}, false, To, extreme(D, false), same);
     SmallVector<AffineExpr> Exprs;
     for (unsigned I = 0; I < Rank; ++I)
-      if (I != static_cast<unsigned>(Axis))
-        Exprs.push_back(B.getAffineDimExpr(I));
+      if (I != static_cast<unsigned>(Axis)) Exprs.push_back(B.getAffineDimExpr(I));
     AffineMap ToLeast = AffineMap::get(Rank, 0, Exprs, B.getContext());
-    Values[Result] = reduction(Loc, {In, Least}, {Identity, ToLeast}, Rank, {Axis}, false, To, extreme(Dtype::i64, false),
-                               [&](OpBuilder &Inner, Location L, ValueRange Args) -> Value {
-      Value Found;
-      if (is_floating(D)) {
-        Value Equal = arith::CmpFOp::create(Inner, L, arith::CmpFPredicate::OEQ, Args[0], Args[1]);
-        Value Nan = arith::CmpFOp::create(Inner, L, arith::CmpFPredicate::UNO, Args[0], Args[0]);
-        Found = arith::OrIOp::create(Inner, L, Equal, Nan);
-      } else {
-        Found = arith::CmpIOp::create(Inner, L, arith::CmpIPredicate::eq, Args[0], Args[1]);
-      }
-      Value I = linalg::IndexOp::create(Inner, L, static_cast<uint64_t>(Axis));
-      Value I64 = arith::IndexCastOp::create(Inner, L, Inner.getI64Type(), I);
-      Value None = arith::ConstantOp::create(Inner, L, Inner.getI64IntegerAttr(std::numeric_limits<int64_t>::max()));
-      return arith::SelectOp::create(Inner, L, Found, I64, None);
-    });
+    Values[Result] =
+        reduction(Loc, {In, Least}, {Identity, ToLeast}, Rank, {Axis}, false, To, extreme(Dtype::i64, false),
+                  [&](OpBuilder &Inner, Location L, ValueRange Args) -> Value {
+                    Value Found;
+                    if (is_floating(D)) {
+                      Value Equal = arith::CmpFOp::create(Inner, L, arith::CmpFPredicate::OEQ, Args[0], Args[1]);
+                      Value Nan = arith::CmpFOp::create(Inner, L, arith::CmpFPredicate::UNO, Args[0], Args[0]);
+                      Found = arith::OrIOp::create(Inner, L, Equal, Nan);
+                    } else {
+                      Found = arith::CmpIOp::create(Inner, L, arith::CmpIPredicate::eq, Args[0], Args[1]);
+                    }
+                    Value I = linalg::IndexOp::create(Inner, L, static_cast<uint64_t>(Axis));
+                    Value I64 = arith::IndexCastOp::create(Inner, L, Inner.getI64Type(), I);
+                    Value None = arith::ConstantOp::create(
+                        Inner, L, Inner.getI64IntegerAttr(std::numeric_limits<int64_t>::max()));
+                    return arith::SelectOp::create(Inner, L, Found, I64, None);
+                  });
     return success();
   }
 
@@ -400,17 +406,17 @@ private:
     Location Loc = Op->getLoc();
     Value Into = empty(Loc, Op->getResult(0));
     int64_t Known = 0;
-    Value Unknown;  // the sum of the sizes before that are not numbers
+    Value Unknown; // the sum of the sizes before that are not numbers
     for (Value V : Op->getOperands()) {
       Shape S = toTensorType(V.getType())->shape;
       if (llvm::is_contained(S, Dim(0)))
-        continue;  // nothing to place; a slice that starts behind the end is no valid one
+        continue; // nothing to place; a slice that starts behind the end is no valid one
       SmallVector<OpFoldResult> Offsets(S.size(), B.getIndexAttr(0)), Sizes, Strides(S.size(), B.getIndexAttr(1));
-      for (Dim D : S)
-        Sizes.push_back(mixedSize(D));
+      for (Dim D : S) Sizes.push_back(mixedSize(D));
       Offsets[Axis] = B.getIndexAttr(Known);
       if (Unknown)
-        Offsets[Axis] = arith::AddIOp::create(B, Loc, Unknown, arith::ConstantIndexOp::create(B, Loc, Known)).getResult();
+        Offsets[Axis] =
+            arith::AddIOp::create(B, Loc, Unknown, arith::ConstantIndexOp::create(B, Loc, Known)).getResult();
       if (!llvm::is_contained(S, Dim(0)))
         Into = tensor::InsertSliceOp::create(B, Loc, Values.lookup(V), Into, Offsets, Sizes, Strides);
       if (S[Axis].is_known())
@@ -441,8 +447,9 @@ private:
       Sizes.push_back(mixedSize(From[I]));
       Strides.push_back(B.getIndexAttr(Interior.empty() ? 1 : Interior[I] + 1));
     }
-    Values[Result] = llvm::is_contained(From, Dim(0)) ? Filled
-                                                      : tensor::InsertSliceOp::create(B, Loc, Values.lookup(X), Filled, Offsets, Sizes, Strides);
+    Values[Result] = llvm::is_contained(From, Dim(0))
+                         ? Filled
+                         : tensor::InsertSliceOp::create(B, Loc, Values.lookup(X), Filled, Offsets, Sizes, Strides);
     return success();
   }
 
@@ -453,12 +460,13 @@ private:
   SmallVector<Value> SizeArgs;
 };
 
-}  // namespace
+} // namespace
 
 bool isLinalgKernel(func::FuncOp Kernel) {
-  return llvm::all_of(Kernel.getBody().front().without_terminator(), [](Operation &Op) { return Lowering::find(&Op) != nullptr; });
+  return llvm::all_of(Kernel.getBody().front().without_terminator(),
+                      [](Operation &Op) { return Lowering::find(&Op) != nullptr; });
 }
 
 LogicalResult lowerToLinalg(func::FuncOp Kernel) { return Lowering(Kernel).run(); }
 
-}  // namespace burin::codegen
+} // namespace burin::codegen

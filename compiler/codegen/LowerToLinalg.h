@@ -13,4 +13,4 @@ bool isLinalgKernel(mlir::func::FuncOp Kernel);
 /// reported at the op.
 mlir::LogicalResult lowerToLinalg(mlir::func::FuncOp Kernel);
 
-}  // namespace burin::codegen
+} // namespace burin::codegen

@@ -6,8 +6,8 @@
 #include "compiler/codegen/host/HostToLlvm.h"
 #include "passes/Passes.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "llvm/ADT/StringExtras.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 
@@ -23,8 +23,9 @@ struct Tables {
 };
 
 class Describe {
- public:
-  Describe(const Graph &graph, const Compiled &compiled, const std::string &symbol) : Source(graph), Sizes(compiled.sizes) {
+public:
+  Describe(const Graph &graph, const Compiled &compiled, const std::string &symbol)
+      : Source(graph), Sizes(compiled.sizes) {
     text(symbol);
     std::string features;
     for (const std::string &feature : compiled.target.Required) features += (features.empty() ? "" : ",") + feature;
@@ -48,7 +49,7 @@ class Describe {
   }
   Tables T;
 
- private:
+private:
   std::int64_t text(const std::string &s) {
     auto at = static_cast<std::int64_t>(T.strings.size());
     T.strings += s;
@@ -68,7 +69,8 @@ class Describe {
     return BURIN_RT_AOT_COMPUTED - computed(dim);
   }
   void record(const TensorType &type, std::int64_t source, const std::string &name) {
-    std::int64_t words[BURIN_RT_AOT_RECORD] = {static_cast<std::int64_t>(type.dtype), type.shape.rank(), source, text(name)};
+    std::int64_t words[BURIN_RT_AOT_RECORD] = {static_cast<std::int64_t>(type.dtype), type.shape.rank(), source,
+                                               text(name)};
     for (int d = 0; d < type.shape.rank(); ++d) words[4 + d] = sizeWord(type.shape[static_cast<std::size_t>(d)]);
     T.records.insert(T.records.end(), std::begin(words), std::end(words));
   }
@@ -77,10 +79,11 @@ class Describe {
 };
 
 class EntryWriter {
- public:
+public:
   EntryWriter(ModuleOp module, const Compiled &compiled, const Tables &tables)
-      : Module(module), Out(compiled), T(tables), Builder(module.getContext()), Pointer(LLVM::LLVMPointerType::get(module.getContext())),
-        I64(Builder.getI64Type()), Void(LLVM::LLVMVoidType::get(module.getContext())) {}
+      : Module(module), Out(compiled), T(tables), Builder(module.getContext()),
+        Pointer(LLVM::LLVMPointerType::get(module.getContext())), I64(Builder.getI64Type()),
+        Void(LLVM::LLVMVoidType::get(module.getContext())) {}
 
   void write(const std::string &symbol, const std::vector<const HostTensor *> &constants, std::size_t numBlobs) {
     // Names of kernels are not for the linker: objects of several functions go into one program.
@@ -92,15 +95,19 @@ class EntryWriter {
     writeCompute();
     Builder.setInsertionPointToEnd(Module.getBody());
     Location loc = Module.getLoc();
-    auto callee = LLVM::LLVMFuncOp::create(Builder, loc, "burin_rt_aot_call",
-                                           LLVM::LLVMFunctionType::get(Builder.getI32Type(), {Pointer, Pointer, Pointer}));
-    auto function = LLVM::LLVMFuncOp::create(Builder, loc, symbol, LLVM::LLVMFunctionType::get(Builder.getI32Type(), {Pointer, Pointer}));
+    auto callee =
+        LLVM::LLVMFuncOp::create(Builder, loc, "burin_rt_aot_call",
+                                 LLVM::LLVMFunctionType::get(Builder.getI32Type(), {Pointer, Pointer, Pointer}));
+    auto function = LLVM::LLVMFuncOp::create(Builder, loc, symbol,
+                                             LLVM::LLVMFunctionType::get(Builder.getI32Type(), {Pointer, Pointer}));
     Builder.setInsertionPointToStart(function.addEntryBlock(Builder));
     codegen::cpu::Emitter e(Builder, loc, Out.target);
     auto count = [&](std::size_t n) { return static_cast<std::int64_t>(n); };
-    Value table = LLVM::AllocaOp::create(e.B, Pointer, Pointer, e.index(std::max<std::int64_t>(1, count(constants.size()))), 8);
+    Value table =
+        LLVM::AllocaOp::create(e.B, Pointer, Pointer, e.index(std::max<std::int64_t>(1, count(constants.size()))), 8);
     for (auto [i, constant] : llvm::enumerate(constants))
-      e.store(data("burin_constant." + std::to_string(i), StringRef(constant->data<char>(), static_cast<std::size_t>(constant->num_bytes()))),
+      e.store(data("burin_constant." + std::to_string(i),
+                   StringRef(constant->data<char>(), static_cast<std::size_t>(constant->num_bytes()))),
               codegen::cpu::Buffer(table, Pointer, 8), e.index(count(i)));
     Value words[] = {e.index(BURIN_RT_ABI_VERSION),
                      e.index(count(T.records.size() / BURIN_RT_AOT_RECORD) - numOutputs),
@@ -118,15 +125,17 @@ class EntryWriter {
                      table,
                      e.index(count(numBlobs))};
     static_assert(sizeof(burin_rt_aot_function) == sizeof words / sizeof words[0] * 8);
-    Value description = LLVM::AllocaOp::create(e.B, Pointer, I64, e.index(static_cast<std::int64_t>(std::size(words))), 8);
+    Value description =
+        LLVM::AllocaOp::create(e.B, Pointer, I64, e.index(static_cast<std::int64_t>(std::size(words))), 8);
     for (auto [i, word] : llvm::enumerate(words))
       e.store(word, codegen::cpu::Buffer(description, word.getType(), 8), e.index(static_cast<std::int64_t>(i)));
-    auto call = LLVM::CallOp::create(e.B, callee, ValueRange{description, function.getArgument(0), function.getArgument(1)});
+    auto call =
+        LLVM::CallOp::create(e.B, callee, ValueRange{description, function.getArgument(0), function.getArgument(1)});
     LLVM::ReturnOp::create(e.B, call.getResult());
   }
   std::int64_t numOutputs = 0;
 
- private:
+private:
   static StringRef bytes(const std::vector<std::int64_t> &words) {
     return {reinterpret_cast<const char *>(words.data()), words.size() * sizeof(std::int64_t)};
   }
@@ -140,8 +149,9 @@ class EntryWriter {
   }
   void writeCompute() {
     Builder.setInsertionPointToEnd(Module.getBody());
-    auto function = LLVM::LLVMFuncOp::create(Builder, Module.getLoc(), "burin_compute_sizes",
-                                             LLVM::LLVMFunctionType::get(Void, {Pointer, Pointer}), LLVM::Linkage::Internal);
+    auto function =
+        LLVM::LLVMFuncOp::create(Builder, Module.getLoc(), "burin_compute_sizes",
+                                 LLVM::LLVMFunctionType::get(Void, {Pointer, Pointer}), LLVM::Linkage::Internal);
     Builder.setInsertionPointToStart(function.addEntryBlock(Builder));
     codegen::cpu::Emitter e(Builder, Module.getLoc(), Out.target);
     codegen::host::SizeExpressions sizes(Out.sizes);
@@ -170,7 +180,8 @@ std::string headerText(const Graph &graph, const Compiled &compiled, const std::
     if (input.kind == InputKind::capture) continue;
     std::string name = input.name.empty() ? "argument" + std::to_string(numArguments) : input.name;
     list += (list.empty() ? "" : ", ") + name + ": " + to_string(graph.type(input.value));
-    arguments += " *   arguments[" + std::to_string(numArguments) + "]  " + name + ": " + to_string(graph.type(input.value)) +
+    arguments += " *   arguments[" + std::to_string(numArguments) + "]  " + name + ": " +
+                 to_string(graph.type(input.value)) +
                  (input.kind == InputKind::state ? ", overwritten by the call" : ", only read") + "\n";
     enumerators += "  " + symbol + "_" + identifier(name) + " = " + std::to_string(numArguments) + ",\n";
     ++numArguments;
@@ -179,29 +190,45 @@ std::string headerText(const Graph &graph, const Compiled &compiled, const std::
     if (output.kind == OutputKind::state) continue;
     std::string name = output.name.empty() ? "result" + std::to_string(numResults) : output.name;
     outs += (outs.empty() ? "" : ", ") + to_string(graph.type(output.value));
-    results += " *   results[" + std::to_string(numResults) + "]  " + name + ": " + to_string(graph.type(output.value)) + ", written\n";
+    results += " *   results[" + std::to_string(numResults) + "]  " + name + ": " +
+               to_string(graph.type(output.value)) + ", written\n";
     ++numResults;
   }
   std::string sizes;
   for (const std::string &size : compiled.sizes) sizes += (sizes.empty() ? "" : ", ") + size;
   std::string features;
   for (const std::string &feature : compiled.target.Required) features += (features.empty() ? "" : ", ") + feature;
-  return "/* Generated by burinc for " + compiled.target.Name + ". Link the object with burin_rt.\n"
-         " *\n * " + symbol + "(" + list + ") -> " + outs + "\n *\n" + arguments + results +
-         (sizes.empty() ? "" : " *   named sizes: " + sizes + "; each follows from the arguments and is the same everywhere\n") +
+  return "/* Generated by burinc for " + compiled.target.Name +
+         ". Link the object with burin_rt.\n"
+         " *\n * " +
+         symbol + "(" + list + ") -> " + outs + "\n *\n" + arguments + results +
+         (sizes.empty()
+              ? ""
+              : " *   named sizes: " + sizes + "; each follows from the arguments and is the same everywhere\n") +
          " *\n"
-         " * Tensors are dense and row-major; every dtype, rank and size is checked first. The caller owns all memory and gives\n"
-         " * results with their shapes; results share no memory with arguments. Any number of threads may call at once, as long\n"
+         " * Tensors are dense and row-major; every dtype, rank and size is checked first. The caller owns all memory "
+         "and gives\n"
+         " * results with their shapes; results share no memory with arguments. Any number of threads may call at "
+         "once, as long\n"
          " * as they write to different memory.\n"
          " *\n"
-         " * Returns BURIN_RT_OK (0), or BURIN_RT_INVALID_ARGUMENT (dtype, rank, size, null pointer), BURIN_RT_OUT_OF_MEMORY,\n"
-         " * BURIN_RT_FAULT (an index out of range: overwritten arguments are as before), BURIN_RT_UNSUPPORTED (this processor or\n"
+         " * Returns BURIN_RT_OK (0), or BURIN_RT_INVALID_ARGUMENT (dtype, rank, size, null pointer), "
+         "BURIN_RT_OUT_OF_MEMORY,\n"
+         " * BURIN_RT_FAULT (an index out of range: overwritten arguments are as before), BURIN_RT_UNSUPPORTED (this "
+         "processor or\n"
          " * burin_rt is not the one it was compiled for). burin_rt_last_error() says what was wrong." +
-         (features.empty() ? "" : "\n * Needs the processor features " + features + ".") + " */\n"
-         "#ifndef " + guard + "\n#define " + guard + "\n\n#include <burin/rt/rt.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
-         "enum {\n" + enumerators + "  " + symbol + "_num_arguments = " + std::to_string(numArguments) + ",\n  " + symbol +
-         "_num_results = " + std::to_string(numResults) + "\n};\n\n"
-         "int32_t " + symbol + "(const burin_rt_tensor* arguments, const burin_rt_tensor* results);\n\n"
+         (features.empty() ? "" : "\n * Needs the processor features " + features + ".") +
+         " */\n"
+         "#ifndef " +
+         guard + "\n#define " + guard +
+         "\n\n#include <burin/rt/rt.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
+         "enum {\n" +
+         enumerators + "  " + symbol + "_num_arguments = " + std::to_string(numArguments) + ",\n  " + symbol +
+         "_num_results = " + std::to_string(numResults) +
+         "\n};\n\n"
+         "int32_t " +
+         symbol +
+         "(const burin_rt_tensor* arguments, const burin_rt_tensor* results);\n\n"
          "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
 }
 
@@ -210,17 +237,23 @@ bool isIdentifier(const std::string &name) {
          llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 
-}  // namespace
+} // namespace
 
 Result<AotResult> compileAheadOfTime(const Request &request, const AotOptions &options) {
   if (!isIdentifier(options.symbol))
-    return Error{ErrorCode::invalid_argument, "burinc: '" + options.symbol + "' is no C identifier", "symbol", {},
+    return Error{ErrorCode::invalid_argument,
+                 "burinc: '" + options.symbol + "' is no C identifier",
+                 "symbol",
+                 {},
                  "name the C function with --symbol=NAME"};
   const Graph &graph = *request.graph;
-  auto captures = static_cast<std::size_t>(llvm::count_if(graph.inputs(), [](const Input &i) { return i.kind == InputKind::capture; }));
+  auto captures = static_cast<std::size_t>(
+      llvm::count_if(graph.inputs(), [](const Input &i) { return i.kind == InputKind::capture; }));
   if (captures != options.captures.size())
-    return Error{ErrorCode::invalid_argument, "burinc: the graph captures " + std::to_string(captures) + " tensors, values of " +
-                 std::to_string(options.captures.size()) + " were given", "captures"};
+    return Error{ErrorCode::invalid_argument,
+                 "burinc: the graph captures " + std::to_string(captures) + " tensors, values of " +
+                     std::to_string(options.captures.size()) + " were given",
+                 "captures"};
   Extension extension;
   extension.externals = {"burin_rt_aot_call"};
   extension.extend = [&](ModuleOp module, const Compiled &compiled) -> Result<void> {
@@ -242,4 +275,4 @@ Result<AotResult> compileAheadOfTime(const Request &request, const AotOptions &o
   return result;
 }
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

@@ -31,8 +31,9 @@ std::string toolchainKey(const Options &options) {
   key += ";llvm " LLVM_VERSION_STRING ";abi " + std::to_string(BURIN_RT_ABI_VERSION);
   // The compiler itself: a rebuilt one may make other code of the same graph.
   Dl_info self{};
-  struct stat file {};
-  if (dladdr(reinterpret_cast<void *>(&burin_compiler_api), &self) && self.dli_fname && stat(self.dli_fname, &file) == 0)
+  struct stat file{};
+  if (dladdr(reinterpret_cast<void *>(&burin_compiler_api), &self) && self.dli_fname &&
+      stat(self.dli_fname, &file) == 0)
     key += ";burin " + std::to_string(file.st_size) + "." + std::to_string(file.st_mtim.tv_sec) + "." +
            std::to_string(file.st_mtim.tv_nsec);
   key += options.level == Options::Level::full ? ";full" : ";no_fuse";
@@ -40,11 +41,11 @@ std::string toolchainKey(const Options &options) {
   return key;
 }
 
-}  // namespace
+} // namespace
 
 extern "C" __attribute__((visibility("default"))) const Api *burin_compiler_api(std::uint32_t version) {
   static const Api api{api_version, compile, compileAheadOfTime, toolchainKey};
   return version == api_version ? &api : nullptr;
 }
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

@@ -13,8 +13,8 @@
 #include "compiler/ir/Import.h"
 #include "passes/Passes.h"
 
-#include "mlir/Pass/PassManager.h"
 #include "llvm/Object/ELFObjectFile.h"
+#include "mlir/Pass/PassManager.h"
 
 #include <chrono>
 
@@ -24,13 +24,13 @@ namespace burin::compiler {
 namespace {
 
 class Stopwatch {
- public:
+public:
   double lap() {
     auto now = std::chrono::steady_clock::now();
     return std::chrono::duration<double, std::milli>(now - std::exchange(Last, now)).count();
   }
 
- private:
+private:
   std::chrono::steady_clock::time_point Last = std::chrono::steady_clock::now();
 };
 
@@ -42,7 +42,7 @@ std::string text(Operation *op) {
 }
 
 class Compilation {
- public:
+public:
   Compilation(const Request &request, codegen::cpu::CpuTarget target)
       : Ask(request), Diagnostics(Context.get(), request.explain ? &Out.report : nullptr) {
     Out.target = std::move(target);
@@ -70,7 +70,8 @@ class Compilation {
     for (auto kernel : llvm::make_early_inc_range(kernels.getOps<func::FuncOp>()))
       if (failed(emit(kernel))) return Diagnostics.error(ErrorCode::unsupported);
     Diagnostics.stage("host program");
-    if (failed(codegen::host::lowerHostProgram(entry, kernels, Out.target))) return Diagnostics.error(ErrorCode::internal);
+    if (failed(codegen::host::lowerHostProgram(entry, kernels, Out.target)))
+      return Diagnostics.error(ErrorCode::internal);
     if (extension.extend)
       if (auto done = extension.extend(kernels, Out); !done) return done.error();
     stage("codegen", kernels);
@@ -87,10 +88,11 @@ class Compilation {
     return std::move(Out);
   }
 
- private:
+private:
   /// A kernel that lower-to-linalg has done goes to the linalg emitter at once.
   LogicalResult emit(func::FuncOp kernel) {
-    bool linalg = llvm::none_of(kernel.getBody().front(), [](Operation &op) { return ir::catalogueInfo(&op) != nullptr; });
+    bool linalg =
+        llvm::none_of(kernel.getBody().front(), [](Operation &op) { return ir::catalogueInfo(&op) != nullptr; });
     return linalg ? codegen::cpu::emitLinalgKernel(kernel, Out.target) : codegen::cpu::emitKernel(kernel, Out.target);
   }
 
@@ -98,8 +100,9 @@ class Compilation {
     double milliseconds = Clock.lap();
     std::string number = std::to_string(Out.report.stages.size());
     if (number.size() < 2) number = "0" + number;
-    Out.report.stages.push_back({number + "-" + name.str(), Ask.explain && op ? text(op) : std::string(), milliseconds});
-    Clock.lap();  // printing is not compiling
+    Out.report.stages.push_back(
+        {number + "-" + name.str(), Ask.explain && op ? text(op) : std::string(), milliseconds});
+    Clock.lap(); // printing is not compiling
   }
 
   /// What is known once the plan stands: sizes, arena, blobs; the report's kernels and plan.
@@ -145,7 +148,7 @@ class Compilation {
   }
 
   const Request &Ask;
-  LeasedContext Context;  // before what lives in it
+  LeasedContext Context; // before what lives in it
   Compiled Out;
   DiagnosticCollector Diagnostics;
   ir::BlobTable Blobs;
@@ -153,15 +156,16 @@ class Compilation {
   Stopwatch Clock;
 };
 
-}  // namespace
+} // namespace
 
 Result<Compiled> compileGraph(const Request &request, const Extension &extension) {
   if (!request.graph) return Error{ErrorCode::internal, "compile: no graph was given", "internal"};
   if (request.options.check_mode)
-    return Error{ErrorCode::unsupported, "compile: check mode runs at level graph only; compiled kernels do not look for NaN", "check-mode"};
+    return Error{ErrorCode::unsupported,
+                 "compile: check mode runs at level graph only; compiled kernels do not look for NaN", "check-mode"};
   auto target = codegen::cpu::resolveTarget(request.options.target);
   if (!target) return target.error();
   return Compilation(request, std::move(*target)).run(extension);
 }
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

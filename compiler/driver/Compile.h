@@ -9,9 +9,9 @@
 namespace burin::compiler {
 
 struct Compiled {
-  std::vector<std::uint8_t> object;                       ///< defines `burin_entry`, hidden kernels
+  std::vector<std::uint8_t> object; ///< defines `burin_entry`, hidden kernels
   codegen::cpu::CpuTarget target;
-  std::vector<std::string> sizes;                         ///< the entry's named sizes, in order
+  std::vector<std::string> sizes; ///< the entry's named sizes, in order
   std::int64_t arenaBytes = -1;
   std::vector<std::shared_ptr<const Constant>> blobs;
   Report report;
@@ -27,4 +27,4 @@ Result<Compiled> compileGraph(const Request &, const Extension & = {});
 
 Result<AotResult> compileAheadOfTime(const Request &, const AotOptions &);
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

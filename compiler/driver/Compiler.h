@@ -13,25 +13,25 @@ namespace burin::compiler {
 
 /// Everything that steers code generation and so belongs to the key of an image.
 struct Options {
-  std::string target = "host";   ///< "host", "x86-64", "x86-64-v3", "x86-64-v4", or a CPU name LLVM knows
+  std::string target = "host"; ///< "host", "x86-64", "x86-64-v3", "x86-64-v4", or a CPU name LLVM knows
   enum class Level : std::uint8_t { no_fuse, full } level = Level::full;
-  bool check_mode = false;       ///< NaN and division by zero are faults
+  bool check_mode = false; ///< NaN and division by zero are faults
 };
 
 /// What happened to a graph, for the inspector and for tests.
 struct Remark {
-  std::string pass;              ///< `fuse-kernels`
-  std::string message;           ///< what was decided and why
+  std::string pass;    ///< `fuse-kernels`
+  std::string message; ///< what was decided and why
   SourceLine line;
 };
 struct Stage {
-  std::string name;              ///< `03-fuse-kernels`
-  std::string text;              ///< the IR after it
+  std::string name; ///< `03-fuse-kernels`
+  std::string text; ///< the IR after it
   double milliseconds = 0;
 };
 struct KernelInfo {
   std::string name;
-  std::string description;       ///< the ops it holds
+  std::string description; ///< the ops it holds
   std::int64_t code_bytes = 0;
 };
 /// Filled where `Request::explain` asks; otherwise only the counters.
@@ -54,35 +54,35 @@ struct Image {
 };
 
 struct Request {
-  const Graph* graph = nullptr;
+  const Graph *graph = nullptr;
   Options options;
-  bool explain = false;          ///< keep the text of each stage
+  bool explain = false; ///< keep the text of each stage
 };
 
 /// For `burinc`: what an object file additionally exports.
 struct AotOptions {
-  std::string symbol;            ///< the C function, `mlp`
-  std::vector<HostTensor> captures;  ///< values of the graph's inputs of kind capture, in order: embedded in the object
+  std::string symbol;               ///< the C function, `mlp`
+  std::vector<HostTensor> captures; ///< values of the graph's inputs of kind capture, in order: embedded in the object
 };
 struct AotResult {
-  std::vector<std::uint8_t> object;  ///< relocatable ELF with the C entry points
-  std::string header;                ///< the C header's text
+  std::vector<std::uint8_t> object; ///< relocatable ELF with the C entry points
+  std::string header;               ///< the C header's text
   Report report;
 };
 
 /// The functions of libburin_compiler.so. Never throws; every failure is an Error value.
 struct Api {
   std::uint32_t version;
-  Result<Image> (*compile)(const Request&);
-  Result<AotResult> (*compile_aot)(const Request&, const AotOptions&);
+  Result<Image> (*compile)(const Request &);
+  Result<AotResult> (*compile_aot)(const Request &, const AotOptions &);
   /// Names each part that identifies code for `options` on this machine: target CPU, features, toolchain, burin version.
-  std::string (*toolchain_key)(const Options&);
+  std::string (*toolchain_key)(const Options &);
 };
 inline constexpr std::uint32_t api_version = 1;
 
 extern "C" {
 /// The one exported symbol; null when `version` is not ours.
-const Api* burin_compiler_api(std::uint32_t version);
+const Api *burin_compiler_api(std::uint32_t version);
 }
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

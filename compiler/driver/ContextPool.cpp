@@ -28,7 +28,7 @@ Pool &pool() {
   return instance;
 }
 
-}  // namespace
+} // namespace
 
 LeasedContext::LeasedContext() {
   {
@@ -53,4 +53,4 @@ LeasedContext::~LeasedContext() {
   pool().idle.push_back({std::move(Context), Spent});
 }
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

@@ -11,7 +11,7 @@ namespace burin::compiler {
 inline constexpr unsigned contextBudget = 20000;
 
 class LeasedContext {
- public:
+public:
   LeasedContext();
   ~LeasedContext();
   LeasedContext(const LeasedContext &) = delete;
@@ -22,9 +22,9 @@ class LeasedContext {
   /// Says how much was put into the context.
   void spend(unsigned ops) { Spent += ops; }
 
- private:
+private:
   std::unique_ptr<mlir::MLIRContext> Context;
   unsigned Spent = 0;
 };
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

@@ -36,17 +36,18 @@ SourceLine sourceLine(Location loc) {
 }
 
 DiagnosticCollector::DiagnosticCollector(MLIRContext *context, Report *report)
-    : Handler(context, [this](Diagnostic &diagnostic) {
-        if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
-          if (Message.empty()) {  // the first says most; later ones follow from it
-            Message = diagnostic.str();
-            Line = sourceLine(diagnostic.getLocation());
-          }
-        } else if (diagnostic.getSeverity() == DiagnosticSeverity::Remark && Into) {
-          Into->remarks.push_back({Stage, diagnostic.str(), sourceLine(diagnostic.getLocation())});
-        }
-        return success();
-      }),
+    : Handler(context,
+              [this](Diagnostic &diagnostic) {
+                if (diagnostic.getSeverity() == DiagnosticSeverity::Error) {
+                  if (Message.empty()) { // the first says most; later ones follow from it
+                    Message = diagnostic.str();
+                    Line = sourceLine(diagnostic.getLocation());
+                  }
+                } else if (diagnostic.getSeverity() == DiagnosticSeverity::Remark && Into) {
+                  Into->remarks.push_back({Stage, diagnostic.str(), sourceLine(diagnostic.getLocation())});
+                }
+                return success();
+              }),
       Into(report) {}
 
 Error DiagnosticCollector::error(ErrorCode code) const {
@@ -58,4 +59,4 @@ Error DiagnosticCollector::error(ErrorCode code) const {
   return error;
 }
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

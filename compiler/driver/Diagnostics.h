@@ -12,7 +12,7 @@ SourceLine sourceLine(mlir::Location);
 
 /// Listens to a context while it lives.
 class DiagnosticCollector {
- public:
+public:
   /// Remarks are kept only where `report` is given.
   DiagnosticCollector(mlir::MLIRContext *, Report *report);
 
@@ -21,7 +21,7 @@ class DiagnosticCollector {
   /// What was reported, as a bug of ours (`internal`) or as a thing that is not there (`unsupported`).
   Error error(ErrorCode code) const;
 
- private:
+private:
   mlir::ScopedDiagnosticHandler Handler;
   Report *Into;
   std::string Stage = "import", Message;
@@ -31,4 +31,4 @@ class DiagnosticCollector {
 /// Strings in `Report` must not die with the context: this keeps file names for the life of the process, each once.
 std::string_view keepText(llvm::StringRef);
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

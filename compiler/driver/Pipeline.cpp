@@ -41,7 +41,7 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
   }
 };
 
-}  // namespace
+} // namespace
 
 std::vector<std::unique_ptr<Pass>> makePipeline(const Options &options, bool explain, const codegen::cpu::CpuTarget &) {
   std::vector<std::unique_ptr<Pass>> passes;
@@ -66,4 +66,4 @@ std::vector<std::unique_ptr<Pass>> makePipeline(const Options &options, bool exp
 
 void registerPipelinePasses() { PassRegistration<LowerToLinalg>(); }
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

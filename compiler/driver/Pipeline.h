@@ -11,9 +11,10 @@
 namespace burin::compiler {
 
 /// The passes in order, fresh. `target` has to live as long as they do.
-std::vector<std::unique_ptr<mlir::Pass>> makePipeline(const Options &, bool explain, const codegen::cpu::CpuTarget &target);
+std::vector<std::unique_ptr<mlir::Pass>> makePipeline(const Options &, bool explain,
+                                                      const codegen::cpu::CpuTarget &target);
 
 /// Passes that are not in passes/Passes.td, since they need code generation: `--lower-to-linalg`.
 void registerPipelinePasses();
 
-}  // namespace burin::compiler
+} // namespace burin::compiler

@@ -9,9 +9,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <utility>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utility>
 
 namespace burin {
 namespace {
@@ -32,7 +32,8 @@ Error corrupt(std::string what) {
   return {ErrorCode::invalid_argument, "saved function: " + std::move(what), "corrupt-file", "", "save it again"};
 }
 Error no_access(const std::string& path, const char* verb) {
-  return {ErrorCode::invalid_argument, std::string("saved function: cannot ") + verb + " '" + path + "': " + std::strerror(errno), "file", "", ""};
+  return {ErrorCode::invalid_argument,
+          std::string("saved function: cannot ") + verb + " '" + path + "': " + std::strerror(errno), "file", "", ""};
 }
 
 template <class T> T read(std::span<const std::uint8_t> bytes, std::size_t at) {
@@ -54,7 +55,8 @@ struct File {
 
 namespace detail {
 
-std::vector<std::uint8_t> make_container(std::span<const std::uint8_t> function, std::span<const std::uint8_t> weights) {
+std::vector<std::uint8_t> make_container(std::span<const std::uint8_t> function,
+                                         std::span<const std::uint8_t> weights) {
   const std::span<const std::uint8_t> sections[] = {function, weights};
   const char* names[] = {"function", "weights"};
   const std::size_t header = 16 + 2 * sizeof(Entry) + 8;
@@ -84,18 +86,22 @@ Result<Sections> open_container(std::span<const std::uint8_t> file) {
   if (file.size() < 16 || std::memcmp(file.data(), magic, 8) != 0) return corrupt("this is not a saved function");
   const auto version = read<std::uint32_t>(file, 8), count = read<std::uint32_t>(file, 12);
   if (version != format_version)
-    return Error{ErrorCode::unsupported, "saved function: it has format " + std::to_string(version) + "; this burin reads format " +
-                 std::to_string(format_version), "format-version", "", ""};
+    return Error{ErrorCode::unsupported,
+                 "saved function: it has format " + std::to_string(version) + "; this burin reads format " +
+                     std::to_string(format_version),
+                 "format-version", "", ""};
   if (count > max_sections || file.size() < 16 + count * sizeof(Entry) + 8) return corrupt("the file is cut off");
   const std::size_t table_end = 16 + count * sizeof(Entry);
-  if (read<std::uint64_t>(file, table_end) != XXH3_64bits(file.data(), table_end)) return corrupt("the section table is damaged");
+  if (read<std::uint64_t>(file, table_end) != XXH3_64bits(file.data(), table_end))
+    return corrupt("the section table is damaged");
   Sections sections;
   for (std::uint32_t i = 0; i < count; ++i) {
     const auto e = read<Entry>(file, 16 + i * sizeof(Entry));
     if (e.offset > file.size() || e.size > file.size() - e.offset) return corrupt("the file is cut off");
     const auto bytes = file.subspan(e.offset, e.size);
     const std::string_view name(e.name, strnlen(e.name, name_size));
-    if (XXH3_64bits(bytes.data(), bytes.size()) != e.checksum) return corrupt("the section '" + std::string(name) + "' is damaged");
+    if (XXH3_64bits(bytes.data(), bytes.size()) != e.checksum)
+      return corrupt("the section '" + std::string(name) + "' is damaged");
     if (name == "function") sections.function = bytes;
     else if (name == "weights") sections.weights = bytes;  // others are of a later writer, and not needed
   }
@@ -106,7 +112,8 @@ Result<Sections> open_container(std::span<const std::uint8_t> file) {
 }  // namespace detail
 
 Result<SavedFunction> deserialise(const Buffer& file) {
-  auto sections = detail::open_container({static_cast<const std::uint8_t*>(file.data()), static_cast<std::size_t>(file.size())});
+  auto sections =
+      detail::open_container({static_cast<const std::uint8_t*>(file.data()), static_cast<std::size_t>(file.size())});
   if (!sections) return sections.error();
   return detail::decode_function(sections->function, sections->weights, file);
 }
@@ -130,13 +137,19 @@ Result<void> write_saved(const SavedFunction& function, const std::string& path)
 Result<SavedFunction> read_saved(const std::string& path) {
   File file(path, "rb");
   if (!file.handle) return no_access(path, "read");
-  struct stat status {};
+  struct stat status{};
   if (::fstat(::fileno(file.handle), &status) != 0) return no_access(path, "read");
-  if (!S_ISREG(status.st_mode)) return Error{ErrorCode::invalid_argument, "saved function: '" + path + "' is not a file", "file", "", ""};
+  if (!S_ISREG(status.st_mode))
+    return Error{ErrorCode::invalid_argument, "saved function: '" + path + "' is not a file", "file", "", ""};
   const std::int64_t size = status.st_size;
   Buffer memory = Buffer::allocate(size);
-  if (!memory) return Error{ErrorCode::device, "saved function: no memory for the " + std::to_string(size) + " bytes of '" + path + "'", "out-of-memory", "", ""};
-  if (std::fread(memory.mutable_data(), 1, static_cast<std::size_t>(size), file.handle) != static_cast<std::size_t>(size)) return no_access(path, "read");
+  if (!memory)
+    return Error{ErrorCode::device,
+                 "saved function: no memory for the " + std::to_string(size) + " bytes of '" + path + "'",
+                 "out-of-memory", "", ""};
+  if (std::fread(memory.mutable_data(), 1, static_cast<std::size_t>(size), file.handle) !=
+      static_cast<std::size_t>(size))
+    return no_access(path, "read");
   auto function = deserialise(memory);
   if (!function) function.error().where = "in file '" + path + "'";
   return function;

@@ -13,7 +13,10 @@ namespace burin {
 template <class V, class Handler> class Evaluation {
  public:
   Evaluation(const Graph& graph, Handler& handler, std::span<const DimBinding> bindings = {})
-      : graph_(graph), handler_(handler), bindings_(bindings), values_(graph.num_values()) {}
+      : graph_(graph),
+        handler_(handler),
+        bindings_(bindings),
+        values_(graph.num_values()) {}
 
   Result<std::vector<V>> run(std::span<const V> inputs) {
     for (std::size_t i = 0; i < inputs.size(); ++i) at(graph_.inputs()[i].value) = inputs[i];

@@ -32,7 +32,7 @@ enum class OutputKind : std::uint8_t { result, state };
 struct Input {
   InputKind kind;
   ValueId value;
-  std::string name;       ///< table, not body: the argument path (`params.w1`) or the capture's name
+  std::string name;  ///< table, not body: the argument path (`params.w1`) or the capture's name
 };
 struct Output {
   OutputKind kind;
@@ -45,11 +45,11 @@ struct Output {
 struct Op {
   OpKind kind;
   std::uint32_t first_operand, num_operands;
-  std::uint32_t first_result, num_results;   // results are consecutive ValueIds
+  std::uint32_t first_result, num_results;  // results are consecutive ValueIds
   Attributes attributes;
-  std::vector<BlockId> regions;              // if: then, else. while: test, body
-  std::uint32_t line = 0;                    // for Graph::line(); 0 = unknown
-  BlockId block = BlockId::top;              // where it stands
+  std::vector<BlockId> regions;  // if: then, else. while: test, body
+  std::uint32_t line = 0;        // for Graph::line(); 0 = unknown
+  BlockId block = BlockId::top;  // where it stands
 };
 
 /// A straight list of ops. `if`: two blocks without arguments, yielding the results. `while` is shaped like scf.while:
@@ -93,7 +93,9 @@ class Graph {
   const TensorType& type(ValueId v) const { return types_[index(v)]; }
   const Op& op(OpId o) const { return ops_[index(o)]; }
   const Block& block(BlockId b) const { return blocks_[index(b)]; }
-  std::span<const ValueId> operands(const Op& op) const { return {operands_.data() + op.first_operand, op.num_operands}; }
+  std::span<const ValueId> operands(const Op& op) const {
+    return {operands_.data() + op.first_operand, op.num_operands};
+  }
   ValueId result(const Op& op, std::uint32_t i = 0) const { return ValueId{op.first_result + i}; }
   OpId defining_op(ValueId v) const { return OpId{definitions_[index(v)]}; }  ///< precondition: is_op_result(v)
   bool is_op_result(ValueId v) const { return (definitions_[index(v)] & not_an_op) == 0; }
@@ -103,13 +105,13 @@ class Graph {
   std::span<const Output> outputs() const { return outputs_; }
   std::span<const Guard> guards() const { return guards_; }
   const SourceLine& line(std::uint32_t i) const { return lines_[i]; }
-  std::size_t num_lines() const { return lines_.size(); }     ///< the unknown line 0 included
+  std::size_t num_lines() const { return lines_.size(); }  ///< the unknown line 0 included
   std::size_t num_values() const { return types_.size(); }
-  std::size_t num_ops() const { return ops_.size(); }         ///< regions included
-  std::size_t num_blocks() const { return blocks_.size(); }   ///< the top one included
-  std::vector<std::string> size_names() const;                ///< the named sizes of the inputs, in order of first appearance
+  std::size_t num_ops() const { return ops_.size(); }        ///< regions included
+  std::size_t num_blocks() const { return blocks_.size(); }  ///< the top one included
+  std::vector<std::string> size_names() const;  ///< the named sizes of the inputs, in order of first appearance
 
-  std::string name = "function";                       ///< table: what errors and views call it
+  std::string name = "function";  ///< table: what errors and views call it
 
  private:
   Graph(const Graph&) = default;
@@ -125,8 +127,8 @@ class Graph {
   std::vector<Output> outputs_;
   std::vector<Guard> guards_;
   std::vector<SourceLine> lines_{1};
-  std::vector<std::uint32_t> line_slots_;                        // open addressing over lines_
-  std::vector<std::shared_ptr<const std::string>> texts_;        // of lines whose texts do not live on
+  std::vector<std::uint32_t> line_slots_;                  // open addressing over lines_
+  std::vector<std::shared_ptr<const std::string>> texts_;  // of lines whose texts do not live on
 };
 
 /// What an op with regions is; every reader that enters regions asks here.

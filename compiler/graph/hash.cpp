@@ -12,7 +12,9 @@ namespace {
 /// Collects the body as words; one call of XXH3 digests them.
 class Walker {
  public:
-  explicit Walker(const Graph& graph) : graph_(graph), number_(graph.num_values()) { words_.reserve(32 * graph.num_ops() + 64); }
+  explicit Walker(const Graph& graph) : graph_(graph), number_(graph.num_values()) {
+    words_.reserve(32 * graph.num_ops() + 64);
+  }
 
   std::array<std::uint64_t, 2> digest() {
     word(graph_.inputs().size());

@@ -8,7 +8,11 @@ namespace {
 class Inliner {
  public:
   Inliner(Graph& to, const Graph& from, std::span<const DimBinding> bindings)
-      : to_(to), from_(from), bindings_(bindings), map_(from.num_values(), ValueId::none), lines_(from.num_lines()) {}
+      : to_(to),
+        from_(from),
+        bindings_(bindings),
+        map_(from.num_values(), ValueId::none),
+        lines_(from.num_lines()) {}
 
   void map(ValueId from, ValueId to) { map_[index(from)] = to; }
   ValueId mapped(ValueId v) const { return map_[index(v)]; }
@@ -25,7 +29,8 @@ class Inliner {
       types.clear();
       for (std::uint32_t i = 0; i < op.num_results; ++i) types.push_back(type(from_.result(op, i)));
       Attributes attributes = mentions_sizes(op.attributes) ? substitute(op.attributes, bindings_) : op.attributes;
-      const OpId copy = to_.append(to, op.kind, operands, std::move(attributes), types, line(op.line), std::move(regions));
+      const OpId copy =
+          to_.append(to, op.kind, operands, std::move(attributes), types, line(op.line), std::move(regions));
       for (std::uint32_t i = 0; i < op.num_results; ++i) map(from_.result(op, i), to_.result(to_.op(copy), i));
     }
   }
@@ -55,7 +60,8 @@ class Inliner {
 
 }  // namespace
 
-Result<std::vector<ValueId>> inline_graph(Graph& to, BlockId block, const Graph& from, std::span<const ValueId> arguments) {
+Result<std::vector<ValueId>> inline_graph(Graph& to, BlockId block, const Graph& from,
+                                          std::span<const ValueId> arguments) {
   std::vector<TensorType> types;
   for (ValueId a : arguments) types.push_back(to.type(a));
   std::vector<Guard> open;

@@ -64,8 +64,8 @@ std::string place_of(const Graph& graph, OpId id) {
 
 }  // namespace
 
-Result<std::vector<HostTensor>> interpret(const Graph& graph, std::span<const HostTensor> inputs, const KernelSink& sink,
-                                          std::optional<OpId>* faulted) {
+Result<std::vector<HostTensor>> interpret(const Graph& graph, std::span<const HostTensor> inputs,
+                                          const KernelSink& sink, std::optional<OpId>* faulted) {
   std::vector<TensorType> types;
   for (const HostTensor& t : inputs) types.push_back(t.type);
   auto bindings = bind_sizes(graph, types);
@@ -83,7 +83,8 @@ Error fault_error(const Graph& graph, const burin_rt_fault& fault) {
   if (fault.op < 0 || static_cast<std::size_t>(fault.op) >= graph.num_ops())
     return {ErrorCode::internal, "a fault names an op that \"" + graph.name + "\" does not have", "fault", "", ""};
   const OpId id{static_cast<std::uint32_t>(fault.op)};
-  Error e = fault_error(op_info(graph.op(id).kind), static_cast<burin_rt_fault_kind>(fault.kind), fault.index, fault.value);
+  Error e =
+      fault_error(op_info(graph.op(id).kind), static_cast<burin_rt_fault_kind>(fault.kind), fault.index, fault.value);
   e.where = place_of(graph, id);
   return e;
 }

@@ -1,6 +1,6 @@
 // The Graph as text for people: one op a line, values numbered in the order of the text, regions indented.
-#include "compiler/graph/graph.h"
 #include "compiler/graph/print.h"
+#include "compiler/graph/graph.h"
 
 #include <charconv>
 #include <cmath>
@@ -107,7 +107,8 @@ class Printer {
       comma = ", ";
     }
     for (std::size_t i = 0; i < op.attributes.size(); ++i) {
-      out_ += comma + (i < info.attributes.size() ? std::string(info.attributes[i].name) + "=" : "") + to_string(op.attributes[i]);
+      out_ += comma + (i < info.attributes.size() ? std::string(info.attributes[i].name) + "=" : "") +
+              to_string(op.attributes[i]);
       comma = ", ";
     }
     out_ += ")" + (types.empty() ? "" : " : " + types);
@@ -119,7 +120,8 @@ class Printer {
     }
     out_ += " {" + line + "\n";
     const bool loop = region_kind(op.kind) == RegionKind::loop;
-    for (std::size_t i = 0; i < op.regions.size(); ++i) region(op.regions[i], loop ? (i == 0 ? "test" : "body") : (i == 0 ? "then" : "else"), depth + 1);
+    for (std::size_t i = 0; i < op.regions.size(); ++i)
+      region(op.regions[i], loop ? (i == 0 ? "test" : "body") : (i == 0 ? "then" : "else"), depth + 1);
     out_ += indent + "}\n";
   }
 
@@ -163,7 +165,8 @@ std::string to_string(const Attribute& a) {
   if (auto* b = std::get_if<bool>(&a)) return *b ? "true" : "false";
   if (auto* t = std::get_if<Dtype>(&a)) return std::string(name(*t));
   if (auto* s = std::get_if<std::string>(&a)) return quoted(*s);
-  if (auto* l = std::get_if<std::vector<std::int64_t>>(&a)) return list_text(*l, [](std::int64_t i) { return std::to_string(i); });
+  if (auto* l = std::get_if<std::vector<std::int64_t>>(&a))
+    return list_text(*l, [](std::int64_t i) { return std::to_string(i); });
   if (auto* d = std::get_if<std::vector<Dim>>(&a)) return list_text(*d, [](Dim x) { return to_string(x); });
   const auto& c = std::get<std::shared_ptr<const Constant>>(a);
   if (!c) return "none";

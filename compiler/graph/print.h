@@ -5,8 +5,8 @@
 namespace burin {
 
 std::string_view name(InputKind);
-std::string to_string(const SourceLine&);                   ///< `examples/mlp.cpp:12`
-std::string to_string(const Attribute&);                    ///< `[0, 1]`, `"label"`, `f32`; large constants by type and digest
-std::string hex(std::array<std::uint64_t, 2> digest);       ///< 32 digits
+std::string to_string(const SourceLine&);  ///< `examples/mlp.cpp:12`
+std::string to_string(const Attribute&);   ///< `[0, 1]`, `"label"`, `f32`; large constants by type and digest
+std::string hex(std::array<std::uint64_t, 2> digest);  ///< 32 digits
 
 }  // namespace burin

@@ -11,7 +11,11 @@ class Marker {
 
  public:
   explicit Marker(const Graph& graph)
-      : graph_(graph), values(graph.num_values()), ops(graph.num_ops()), owner_(graph.num_blocks()), place_(graph.num_values()) {
+      : graph_(graph),
+        values(graph.num_values()),
+        ops(graph.num_ops()),
+        owner_(graph.num_blocks()),
+        place_(graph.num_values()) {
     collect(BlockId::top);
     for (const Output& o : graph.outputs()) need(o.value);
     while (!work_.empty()) {
@@ -74,19 +78,23 @@ class Marker {
     if (b == op.regions[0]) {  // carried into the test
       need(graph_.operands(op)[i]);
       need(graph_.block(op.regions[1]).yields[i]);
-    } else {                   // handed on to the body
+    } else {  // handed on to the body
       need(graph_.block(op.regions[0]).yields[i + 1]);
     }
   }
 
-  std::vector<OpId> owner_;            // by block
-  std::vector<std::uint32_t> place_;   // of a region's argument
+  std::vector<OpId> owner_;           // by block
+  std::vector<std::uint32_t> place_;  // of a region's argument
   std::vector<ValueId> work_;
 };
 
 class Copier {
  public:
-  explicit Copier(const Graph& from) : from_(from), needed_(from), map_(from.num_values(), ValueId::none), lines_(from.num_lines()) {}
+  explicit Copier(const Graph& from)
+      : from_(from),
+        needed_(from),
+        map_(from.num_values(), ValueId::none),
+        lines_(from.num_lines()) {}
 
   Graph run() {
     to_.name = from_.name;
@@ -134,7 +142,8 @@ class Copier {
     const BlockId to = to_.add_block(parent);
     const Block& block = from_.block(r);
     for (std::size_t i = 0; i < block.arguments.size(); ++i)
-      if (test ? live(block.arguments[i]) : kept[i]) at(block.arguments[i]) = to_.add_argument(to, from_.type(block.arguments[i]));
+      if (test ? live(block.arguments[i]) : kept[i])
+        at(block.arguments[i]) = to_.add_argument(to, from_.type(block.arguments[i]));
     ops(r, to);
     std::vector<ValueId> yields;
     for (std::size_t i = 0; i < block.yields.size(); ++i) {

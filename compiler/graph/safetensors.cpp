@@ -37,13 +37,16 @@ Result<HostTensor> tensor_of(const std::string& name, const nlohmann::json& entr
   if (!dtype.is_string()) return bad(whose + "has no dtype");
   const auto known = dtype_named(dtype.get_ref<const std::string&>());
   if (!known)
-    return Error{ErrorCode::unsupported, "weights: " + whose + "has dtype " + dtype.get<std::string>() + ", which burin does not have",
-                 "dtype", "", ""};
+    return Error{ErrorCode::unsupported,
+                 "weights: " + whose + "has dtype " + dtype.get<std::string>() + ", which burin does not have", "dtype",
+                 "", ""};
   HostTensor t{{*known, {}}, {}};
-  if (!shape.is_array() || shape.size() > static_cast<std::size_t>(max_rank)) return bad(whose + "has no shape of rank 8 or less");
+  if (!shape.is_array() || shape.size() > static_cast<std::size_t>(max_rank))
+    return bad(whose + "has no shape of rank 8 or less");
   std::int64_t bytes = byte_size(*known);
   for (const auto& d : shape) {
-    if (!is_count(d) || __builtin_mul_overflow(bytes, d.get<std::int64_t>(), &bytes)) return bad(whose + "has a size that is none");
+    if (!is_count(d) || __builtin_mul_overflow(bytes, d.get<std::int64_t>(), &bytes))
+      return bad(whose + "has a size that is none");
     t.type.shape.push_back(d.get<std::int64_t>());
   }
   if (!offsets.is_array() || offsets.size() != 2 || !is_count(offsets[0]) || !is_count(offsets[1]))
@@ -79,7 +82,8 @@ std::vector<std::uint8_t> write_safetensors(std::span<const NamedTensor> tensors
     auto shape = nlohmann::json::array();
     for (Dim d : t.type.shape) shape.push_back(static_cast<std::uint64_t>(d.value()));
     const auto end = offset + static_cast<std::uint64_t>(t.num_bytes());
-    header[tensors[i].name] = {{"dtype", dtype_names[static_cast<int>(t.type.dtype)]}, {"shape", shape}, {"data_offsets", {offset, end}}};
+    header[tensors[i].name] = {
+        {"dtype", dtype_names[static_cast<int>(t.type.dtype)]}, {"shape", shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   // Names are the user's: bytes that are no UTF-8 are replaced rather than refused.

@@ -12,25 +12,25 @@ namespace burin {
 /// A leaf of an argument or result tree, in the order in which the tree is walked.
 struct SavedLeaf {
   enum class Kind : std::uint8_t { tensor, host, length } kind = Kind::tensor;
-  std::string path;       ///< `arg0.w1`
-  std::string type;       ///< of a host value: its C++ type
-  std::string text;       ///< of a host value or a length
-  bool weak = false;      ///< a C++ number given for a tensor
-  bool state = false;     ///< belongs to a by-reference parameter: also an output
+  std::string path;    ///< `arg0.w1`
+  std::string type;    ///< of a host value: its C++ type
+  std::string text;    ///< of a host value or a length
+  bool weak = false;   ///< a C++ number given for a tensor
+  bool state = false;  ///< belongs to a by-reference parameter: also an output
   friend bool operator==(const SavedLeaf&, const SavedLeaf&) = default;
 };
 
 struct SavedTrace {
   Graph graph;
-  std::vector<SavedLeaf> arguments;   ///< its tensors are the graph's inputs but captures, in order
-  std::vector<SavedLeaf> results;     ///< its tensors are the outputs of kind result, in order
-  std::vector<HostTensor> captures;   ///< values of the inputs of kind capture, in order
+  std::vector<SavedLeaf> arguments;  ///< its tensors are the graph's inputs but captures, in order
+  std::vector<SavedLeaf> results;    ///< its tensors are the outputs of kind result, in order
+  std::vector<HostTensor> captures;  ///< values of the inputs of kind capture, in order
 };
 
 struct SavedFunction {
   std::string name;
   std::vector<SavedTrace> traces;
-  std::string producer;               ///< the version that wrote the file; filled when read
+  std::string producer;  ///< the version that wrote the file; filled when read
 };
 
 /// The file's bytes. Graphs and schemas are verified first: a file that is written can be read.
@@ -46,7 +46,8 @@ namespace detail {
 /// Arguments are the inputs but captures, results the outputs of kind result, captures the values of theirs.
 Result<void> check_schema(const SavedTrace&);
 /// The section `function` alone, for tests that get past the checksum.
-Result<SavedFunction> decode_function(std::span<const std::uint8_t> section, std::span<const std::uint8_t> weights, const Buffer& memory);
+Result<SavedFunction> decode_function(std::span<const std::uint8_t> section, std::span<const std::uint8_t> weights,
+                                      const Buffer& memory);
 struct Sections {
   std::span<const std::uint8_t> function, weights;
 };

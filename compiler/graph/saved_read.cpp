@@ -25,15 +25,21 @@ using WeightTable = std::unordered_map<std::string, std::shared_ptr<const Consta
 /// Reads one graph; `run` false: `error` says why.
 class GraphReader {
  public:
-  GraphReader(const saved::Graph& in, const WeightTable& weights, Graph& out) : in_(in), weights_(weights), graph_(out) {}
+  GraphReader(const saved::Graph& in, const WeightTable& weights, Graph& out)
+      : in_(in),
+        weights_(weights),
+        graph_(out) {}
 
   Result<void> run() {
     graph_.name = in_.name();
-    const bool ok = types() && op_names() && constants() && lines() && inputs() && guards() && block(in_.body(), BlockId::top, 0) && outputs();
+    const bool ok = types() && op_names() && constants() && lines() && inputs() && guards() &&
+                    block(in_.body(), BlockId::top, 0) && outputs();
     if (!ok) return error_;
     return verify(graph_);
   }
-  std::shared_ptr<const Constant> constant(std::uint32_t i) const { return i < constants_.size() ? constants_[i] : nullptr; }
+  std::shared_ptr<const Constant> constant(std::uint32_t i) const {
+    return i < constants_.size() ? constants_[i] : nullptr;
+  }
 
  private:
   bool fail(std::string what) { return fail(bad(std::move(what))); }
@@ -54,23 +60,29 @@ class GraphReader {
     for (const auto& n : in_.op_names()) {
       const OpInfo* info = find_op(n.mnemonic());
       if (!info)
-        return fail({ErrorCode::unsupported, "saved function: it uses the op '" + n.mnemonic().substr(0, 100) + "', which this burin does not have",
-                     "unknown-op", "", "use the burin that saved it, or a later one"});
+        return fail(
+            {ErrorCode::unsupported,
+             "saved function: it uses the op '" + n.mnemonic().substr(0, 100) + "', which this burin does not have",
+             "unknown-op", "", "use the burin that saved it, or a later one"});
       if (info->version != n.version())
-        return fail({ErrorCode::unsupported, "saved function: it uses version " + std::to_string(n.version()) + " of the op '" + n.mnemonic() +
-                     "'; this burin has version " + std::to_string(info->version), "op-version", "", "use the burin that saved it, or save it again"});
+        return fail({ErrorCode::unsupported,
+                     "saved function: it uses version " + std::to_string(n.version()) + " of the op '" + n.mnemonic() +
+                         "'; this burin has version " + std::to_string(info->version),
+                     "op-version", "", "use the burin that saved it, or save it again"});
       kinds_.push_back(info->kind);
     }
     return true;
   }
   bool constants() {
     for (const auto& c : in_.constants()) {
-      if (c.type() >= types_.size() || !types_[c.type()].shape.is_static()) return fail("a constant has no type of known sizes");
+      if (c.type() >= types_.size() || !types_[c.type()].shape.is_static())
+        return fail("a constant has no type of known sizes");
       const TensorType& type = types_[c.type()];
       if (c.where_case() == saved::Constant::kWeight) {
         auto it = weights_.find(c.weight());
         if (it == weights_.end()) return fail("the weight '" + c.weight().substr(0, 100) + "' is missing");
-        if (it->second->value.type != type) return fail("the weight '" + c.weight().substr(0, 100) + "' is not " + to_string(type));
+        if (it->second->value.type != type)
+          return fail("the weight '" + c.weight().substr(0, 100) + "' is not " + to_string(type));
         constants_.push_back(it->second);
         continue;
       }
@@ -80,10 +92,12 @@ class GraphReader {
       const std::string& data = c.data();
       if (c.where_case() != saved::Constant::kData && bytes != 0) return fail("a constant has no data");
       if (data.size() != static_cast<std::size_t>(bytes)) return fail("a constant's data does not fit its type");
-      if (type.dtype == Dtype::boolean && std::any_of(data.begin(), data.end(), [](char b) { return b != 0 && b != 1; }))
+      if (type.dtype == Dtype::boolean &&
+          std::any_of(data.begin(), data.end(), [](char b) { return b != 0 && b != 1; }))
         return fail("a bool is neither 0 nor 1");
       HostTensor value{type, Buffer::allocate(bytes)};
-      if (!value.buffer) return fail({ErrorCode::device, "saved function: no memory for a constant", "out-of-memory", "", ""});
+      if (!value.buffer)
+        return fail({ErrorCode::device, "saved function: no memory for a constant", "out-of-memory", "", ""});
       if (bytes > 0) std::memcpy(value.buffer.mutable_data(), data.data(), data.size());
       constants_.push_back(make_constant(std::move(value)));
     }
@@ -101,7 +115,8 @@ class GraphReader {
   }
   bool inputs() {
     for (const auto& i : in_.inputs()) {
-      if (i.type() >= types_.size() || !saved::Input::Kind_IsValid(i.kind())) return fail("an input has no type or kind");
+      if (i.type() >= types_.size() || !saved::Input::Kind_IsValid(i.kind()))
+        return fail("an input has no type or kind");
       values_.push_back(graph_.add_input(static_cast<InputKind>(i.kind()), types_[i.type()], i.name()));
     }
     return true;
@@ -116,7 +131,8 @@ class GraphReader {
   }
   bool outputs() {
     for (const auto& o : in_.outputs()) {
-      if (o.value() >= values_.size() || !saved::Output::Kind_IsValid(o.kind())) return fail("an output has no value or kind");
+      if (o.value() >= values_.size() || !saved::Output::Kind_IsValid(o.kind()))
+        return fail("an output has no value or kind");
       graph_.add_output(static_cast<OutputKind>(o.kind()), values_[o.value()], o.name(), o.state());
     }
     return true;
@@ -162,7 +178,8 @@ class GraphReader {
       if (t >= types_.size()) return fail("a result has no type");
       results.push_back(types_[t]);
     }
-    const OpId id = graph_.append(in_block, kinds_[in.op()], operands, std::move(attributes), results, lines_[in.line()], std::move(regions));
+    const OpId id = graph_.append(in_block, kinds_[in.op()], operands, std::move(attributes), results,
+                                  lines_[in.line()], std::move(regions));
     for (std::uint32_t i = 0; i < results.size(); ++i) values_.push_back(graph_.result(graph_.op(id), i));
     return true;
   }
@@ -173,7 +190,9 @@ class GraphReader {
       case saved::Attribute::kNumber: out = in.number(); return true;
       case saved::Attribute::kFlag: out = in.flag(); return true;
       case saved::Attribute::kText: out = in.text(); return true;
-      case saved::Attribute::kIntegers: out = std::vector<std::int64_t>(in.integers().values().begin(), in.integers().values().end()); return true;
+      case saved::Attribute::kIntegers:
+        out = std::vector<std::int64_t>(in.integers().values().begin(), in.integers().values().end());
+        return true;
       case saved::Attribute::kDtype: {
         auto t = parse_dtype(in.dtype());
         if (!t) return fail("an attribute names no dtype");
@@ -245,13 +264,15 @@ namespace detail {
 
 Result<void> check_schema(const SavedTrace& t) {
   auto tensors = [](const std::vector<SavedLeaf>& leaves) {
-    return std::count_if(leaves.begin(), leaves.end(), [](const SavedLeaf& l) { return l.kind == SavedLeaf::Kind::tensor; });
+    return std::count_if(leaves.begin(), leaves.end(),
+                         [](const SavedLeaf& l) { return l.kind == SavedLeaf::Kind::tensor; });
   };
   std::ptrdiff_t arguments = 0, results = 0;
   std::size_t captures = 0;
   for (const Input& in : t.graph.inputs()) {
     if (in.kind != InputKind::capture) ++arguments;
-    else if (captures == t.captures.size() || t.captures[captures++].type != t.graph.type(in.value)) return bad("a captured value does not fit its input");
+    else if (captures == t.captures.size() || t.captures[captures++].type != t.graph.type(in.value))
+      return bad("a captured value does not fit its input");
   }
   for (const Output& out : t.graph.outputs()) results += out.kind == OutputKind::result ? 1 : 0;
   if (captures != t.captures.size() || tensors(t.arguments) != arguments || tensors(t.results) != results)
@@ -259,7 +280,8 @@ Result<void> check_schema(const SavedTrace& t) {
   return {};
 }
 
-Result<SavedFunction> decode_function(std::span<const std::uint8_t> section, std::span<const std::uint8_t> weights, const Buffer& memory) {
+Result<SavedFunction> decode_function(std::span<const std::uint8_t> section, std::span<const std::uint8_t> weights,
+                                      const Buffer& memory) {
   auto tensors = read_safetensors(weights, memory);
   if (!tensors) return tensors.error();
   WeightTable table;
@@ -268,7 +290,8 @@ Result<SavedFunction> decode_function(std::span<const std::uint8_t> section, std
   if (section.size() > INT_MAX) return bad("the graphs exceed 2 GiB");
   google::protobuf::io::CodedInputStream stream(section.data(), static_cast<int>(section.size()));
   stream.SetRecursionLimit(2 * max_nesting + 16);  // a region is two messages deep
-  if (!message.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) return bad("the section 'function' cannot be read");
+  if (!message.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
+    return bad("the section 'function' cannot be read");
   SavedFunction function{message.name(), {}, message.producer()};
   for (const auto& t : message.traces()) {
     auto trace = read_trace(t, table);

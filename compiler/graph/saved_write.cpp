@@ -20,7 +20,8 @@ class Weights {
   const std::string& add(const HostTensor& value, std::array<std::uint64_t, 2> digest, const std::string& wish) {
     auto [it, fresh] = names_.try_emplace(digest, wish);
     if (!fresh) return it->second;
-    if (wish.empty() || taken_.contains(wish)) it->second = (wish.empty() ? "constant" : wish) + "-" + hex(digest).substr(0, 12);
+    if (wish.empty() || taken_.contains(wish))
+      it->second = (wish.empty() ? "constant" : wish) + "-" + hex(digest).substr(0, 12);
     taken_.emplace(it->second, true);
     tensors_.push_back({it->second, value});
     return it->second;
@@ -36,7 +37,10 @@ class Weights {
 class GraphWriter {
  public:
   GraphWriter(const Graph& graph, Weights& weights, saved::Graph& out)
-      : graph_(graph), weights_(weights), out_(out), number_(graph.num_values()) {}
+      : graph_(graph),
+        weights_(weights),
+        out_(out),
+        number_(graph.num_values()) {}
 
   void run() {
     out_.set_name(graph_.name);
@@ -192,7 +196,9 @@ Result<std::vector<std::uint8_t>> serialise(const SavedFunction& function) {
     }
   }
   std::string bytes;
-  if (!message.SerializeToString(&bytes)) return Error{ErrorCode::unsupported, "saved function: the graphs of \"" + function.name + "\" exceed 2 GiB", "too-large", "", ""};
+  if (!message.SerializeToString(&bytes))
+    return Error{ErrorCode::unsupported, "saved function: the graphs of \"" + function.name + "\" exceed 2 GiB",
+                 "too-large", "", ""};
   const auto section = std::span(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   return detail::make_container(section, write_safetensors(weights.tensors()));
 }

@@ -38,11 +38,14 @@ Attributes substitute(const Attributes& attributes, std::span<const DimBinding> 
   return r;
 }
 
-Result<std::vector<DimBinding>> bind_sizes(const Graph& graph, std::span<const TensorType> given, std::vector<Guard>* open) {
+Result<std::vector<DimBinding>> bind_sizes(const Graph& graph, std::span<const TensorType> given,
+                                           std::vector<Guard>* open) {
   const auto inputs = graph.inputs();
   if (given.size() != inputs.size())
-    return Error{ErrorCode::invalid_argument, "\"" + graph.name + "\" takes " + std::to_string(inputs.size()) +
-                 " inputs, " + std::to_string(given.size()) + " were given", "argument-count", "", ""};
+    return Error{ErrorCode::invalid_argument,
+                 "\"" + graph.name + "\" takes " + std::to_string(inputs.size()) + " inputs, " +
+                     std::to_string(given.size()) + " were given",
+                 "argument-count", "", ""};
   std::vector<DimBinding> bindings;
   auto bound = [&](std::string_view name) {
     return std::any_of(bindings.begin(), bindings.end(), [&](const DimBinding& b) { return b.name == name; });
@@ -80,8 +83,9 @@ Result<std::vector<DimBinding>> bind_sizes(const Graph& graph, std::span<const T
   for (const Guard& g : graph.guards()) {
     const Guard here{g.kind, substitute(g.lhs, bindings), substitute(g.rhs, bindings)};
     auto ok = require(here, [&] {
-      return Error{ErrorCode::invalid_argument, "\"" + graph.name + "\" needs " + to_string(g) + "; the arguments make it " +
-                   to_string(here), "guard", "", ""};
+      return Error{ErrorCode::invalid_argument,
+                   "\"" + graph.name + "\" needs " + to_string(g) + "; the arguments make it " + to_string(here),
+                   "guard", "", ""};
     });
     if (!ok) return ok.error();
   }

@@ -8,7 +8,8 @@ namespace burin {
 /// The value of each named size, from types given for the inputs (static ones, or sizes of an outer function).
 /// Checks number, dtypes, ranks, every size and the guards; InvalidArgument names the input: `argument 'x': ...`.
 /// Guards that the given sizes leave open are appended to `open`; with a null `open` they are an error.
-Result<std::vector<DimBinding>> bind_sizes(const Graph&, std::span<const TensorType> inputs, std::vector<Guard>* open = nullptr);
+Result<std::vector<DimBinding>> bind_sizes(const Graph&, std::span<const TensorType> inputs,
+                                           std::vector<Guard>* open = nullptr);
 
 TensorType substitute(const TensorType&, std::span<const DimBinding>);
 /// The attributes with named sizes replaced.

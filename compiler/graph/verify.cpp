@@ -34,11 +34,13 @@ class Verifier {
 
  private:
   Error fail(std::string what, std::string tag) const {
-    return {ErrorCode::invalid_argument, "graph \"" + graph_.name + "\": " + std::move(what), "graph-" + std::move(tag), "", ""};
+    return {ErrorCode::invalid_argument, "graph \"" + graph_.name + "\": " + std::move(what), "graph-" + std::move(tag),
+            "", ""};
   }
   Error fail(OpId id, const std::string& what, std::string tag) const {
     const Op& op = graph_.op(id);
-    Error e = fail("op " + std::to_string(index(id)) + " (" + std::string(op_info(op.kind).mnemonic) + "): " + what, std::move(tag));
+    Error e = fail("op " + std::to_string(index(id)) + " (" + std::string(op_info(op.kind).mnemonic) + "): " + what,
+                   std::move(tag));
     if (op.line != 0 && op.line < graph_.num_lines()) {
       const SourceLine& l = graph_.line(op.line);
       e.where = "at " + std::string(l.file) + ":" + std::to_string(l.line);
@@ -84,21 +86,26 @@ class Verifier {
       if (static_cast<std::size_t>(op.kind) >= catalogue().size()) return fail("an op of no kind", "op");
       for (std::uint32_t i = 0; i < op.num_operands; ++i)
         if (!usable(graph_.operands(op)[i]))
-          return fail(id, "operand " + std::to_string(i) + " is not defined before it, in its block or around it", "dominance");
+          return fail(id, "operand " + std::to_string(i) + " is not defined before it, in its block or around it",
+                      "dominance");
       if (op.line >= graph_.num_lines()) return fail(id, "has a source line that does not exist", "line");
       if (op_info(op.kind).num_regions != static_cast<std::int32_t>(op.regions.size()))
-        return fail(id, "has " + std::to_string(op.regions.size()) + " regions; expected " +
-                        std::to_string(op_info(op.kind).num_regions), "regions");
+        return fail(id,
+                    "has " + std::to_string(op.regions.size()) + " regions; expected " +
+                        std::to_string(op_info(op.kind).num_regions),
+                    "regions");
       for (BlockId r : op.regions) {
         if (r == BlockId::top || index(r) >= graph_.num_blocks() || owned_[index(r)] || graph_.block(r).parent != b)
           return fail(id, "has a region that is not its own", "regions");
         owned_[index(r)] = true;
       }
-      auto ok = op.regions.empty() ? check_plain(id) : region_kind(op.kind) == RegionKind::loop ? check_loop(id, depth)
-                                                                                                : check_branch(id, depth);
+      auto ok = op.regions.empty()                         ? check_plain(id)
+                : region_kind(op.kind) == RegionKind::loop ? check_loop(id, depth)
+                                                           : check_branch(id, depth);
       if (!ok) return ok;
       for (std::uint32_t i = 0; i < op.num_results; ++i) {
-        if (auto fits = check_type(graph_.type(graph_.result(op, i)), "op " + std::to_string(index(id))); !fits) return fits;
+        if (auto fits = check_type(graph_.type(graph_.result(op, i)), "op " + std::to_string(index(id))); !fits)
+          return fits;
         define(graph_.result(op, i));
       }
     }
@@ -128,11 +135,15 @@ class Verifier {
       if (decide(g) != true && std::find(graph_.guards().begin(), graph_.guards().end(), g) == graph_.guards().end())
         return fail(id, "relies on " + to_string(g) + ", which is not among the graph's guards", "guard");
     if (inferred->size() != op.num_results)
-      return fail(id, "has " + std::to_string(op.num_results) + " results; expected " + std::to_string(inferred->size()), "results");
+      return fail(id,
+                  "has " + std::to_string(op.num_results) + " results; expected " + std::to_string(inferred->size()),
+                  "results");
     for (std::uint32_t i = 0; i < op.num_results; ++i)
       if ((*inferred)[i] != graph_.type(graph_.result(op, i)))
-        return fail(id, "result " + std::to_string(i) + " is " + to_string(graph_.type(graph_.result(op, i))) + "; expected " +
-                        to_string((*inferred)[i]), "type");
+        return fail(id,
+                    "result " + std::to_string(i) + " is " + to_string(graph_.type(graph_.result(op, i))) +
+                        "; expected " + to_string((*inferred)[i]),
+                    "type");
     for (const Attribute& a : op.attributes)
       if (const auto* dims = std::get_if<std::vector<Dim>>(&a))
         for (Dim d : *dims)
@@ -151,7 +162,8 @@ class Verifier {
     return {};
   }
 
-  Result<void> same_types(OpId id, std::span<const ValueId> given, std::span<const ValueId> expected, const char* what) const {
+  Result<void> same_types(OpId id, std::span<const ValueId> given, std::span<const ValueId> expected,
+                          const char* what) const {
     bool same = given.size() == expected.size();
     for (std::size_t i = 0; same && i < given.size(); ++i) same = graph_.type(given[i]) == graph_.type(expected[i]);
     if (same) return {};
@@ -188,7 +200,8 @@ class Verifier {
   Result<void> check_branch(OpId id, int depth) {
     const Op& op = graph_.op(id);
     if (auto ok = check_region_attributes(id); !ok) return ok;
-    if (op.num_operands != 1 || !is_condition(graph_.operands(op)[0])) return fail(id, "takes one condition, bool[]", "type");
+    if (op.num_operands != 1 || !is_condition(graph_.operands(op)[0]))
+      return fail(id, "takes one condition, bool[]", "type");
     for (BlockId r : op.regions) {
       if (!graph_.block(r).arguments.empty()) return fail(id, "its regions take no arguments", "regions");
       if (auto ok = check_region(id, r, depth); !ok) return ok;
@@ -204,7 +217,8 @@ class Verifier {
     const Block& body = graph_.block(op.regions[1]);
     if (auto ok = check_region(id, op.regions[0], depth); !ok) return ok;
     if (auto ok = check_region(id, op.regions[1], depth); !ok) return ok;
-    if (test.yields.empty() || !is_condition(test.yields[0])) return fail(id, "its test yields `again`, bool[], first", "type");
+    if (test.yields.empty() || !is_condition(test.yields[0]))
+      return fail(id, "its test yields `again`, bool[], first", "type");
     const auto handed = std::span(test.yields).subspan(1);
     auto ok = same_types(id, test.arguments, graph_.operands(op), "the test's arguments");
     if (ok) ok = same_types(id, body.arguments, handed, "the body's arguments");
@@ -223,7 +237,8 @@ class Verifier {
         return fail(whose + " overwrites what is not a state input", "output");
       if (graph_.type(out.value) != graph_.type(graph_.inputs()[out.state].value))
         return fail(whose + " is " + to_string(graph_.type(out.value)) + "; the state that it overwrites is " +
-                    to_string(graph_.type(graph_.inputs()[out.state].value)), "type");
+                        to_string(graph_.type(graph_.inputs()[out.state].value)),
+                    "type");
       for (std::size_t k = 0; k < i; ++k)
         if (graph_.outputs()[k].kind == OutputKind::state && graph_.outputs()[k].state == out.state)
           return fail(whose + " overwrites a state that another output overwrites", "output");

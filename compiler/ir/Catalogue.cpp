@@ -58,7 +58,8 @@ void printCatalogueOp(Operation *op, OpAsmPrinter &printer) {
   printer << " : (";
   llvm::interleaveComma(op->getOperandTypes(), printer);
   printer << ") -> ";
-  if (op->getNumResults() == 1) printer << op->getResult(0).getType();
+  if (op->getNumResults() == 1)
+    printer << op->getResult(0).getType();
   else {
     printer << '(';
     llvm::interleaveComma(op->getResultTypes(), printer);
@@ -110,18 +111,22 @@ static LogicalResult verifyRegionOp(Operation *op, const OpInfo &info) {
     if (op->getNumOperands() != 1 || !isCondition(op->getOperand(0).getType()))
       return op->emitOpError("needs a bool[] condition");
     for (YieldOp yield : yields)
-      if (failed(sameTypes(op, yield.getValues().getTypes(), op->getResultTypes(), "yields other types than its results")))
+      if (failed(
+              sameTypes(op, yield.getValues().getTypes(), op->getResultTypes(), "yields other types than its results")))
         return failure();
     return success();
   }
   if (info.mnemonic == "while") {
     SmallVector<mlir::Type> handed(yields[0].getValues().getTypes());
     if (handed.empty() || !isCondition(handed.front())) return op->emitOpError("test does not yield a bool[] first");
-    return failure(
-        failed(sameTypes(op, op->getRegion(0).getArgumentTypes(), op->getOperandTypes(), "test takes other types than the operands")) ||
-        failed(sameTypes(op, ArrayRef(handed).drop_front(), op->getResultTypes(), "test hands on other types than the results")) ||
-        failed(sameTypes(op, op->getRegion(1).getArgumentTypes(), op->getResultTypes(), "body takes other types than test hands on")) ||
-        failed(sameTypes(op, yields[1].getValues().getTypes(), op->getOperandTypes(), "body yields other types than it carries")));
+    return failure(failed(sameTypes(op, op->getRegion(0).getArgumentTypes(), op->getOperandTypes(),
+                                    "test takes other types than the operands")) ||
+                   failed(sameTypes(op, ArrayRef(handed).drop_front(), op->getResultTypes(),
+                                    "test hands on other types than the results")) ||
+                   failed(sameTypes(op, op->getRegion(1).getArgumentTypes(), op->getResultTypes(),
+                                    "body takes other types than test hands on")) ||
+                   failed(sameTypes(op, yields[1].getValues().getTypes(), op->getOperandTypes(),
+                                    "body yields other types than it carries")));
   }
   return op->emitOpError("is a region op that this verifier does not know");
 }
@@ -139,7 +144,7 @@ LogicalResult verifyCatalogueOp(Operation *op) {
     if (!tensor) return op->emitOpError("operand type ") << type << " is no burin tensor type";
     operands.push_back(*tensor);
   }
-  std::vector<Guard> guards;  // those that the rule needs were recorded with the graph
+  std::vector<Guard> guards; // those that the rule needs were recorded with the graph
   auto types = infer_types(info->kind, ShapeQuery{operands, *attributes, &guards});
   if (!types) return op->emitOpError(types.error().message) << " [" << types.error().tag << "]";
   if (types->size() != op->getNumResults())
@@ -150,4 +155,4 @@ LogicalResult verifyCatalogueOp(Operation *op) {
   return success();
 }
 
-}  // namespace burin::ir
+} // namespace burin::ir

@@ -18,4 +18,4 @@ void BurinDialect::registerCatalogue() {
   indexCatalogue();
 }
 
-}  // namespace burin::ir
+} // namespace burin::ir

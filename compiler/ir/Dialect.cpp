@@ -3,12 +3,12 @@
 
 #include "compiler/ir/Types.h"
 
-#include "mlir/Dialect/Func/IR/FuncOps.h"
-#include "mlir/IR/Builders.h"
-#include "mlir/IR/DialectImplementation.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/TypeSwitch.h"
 #include "llvm/Support/Format.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
 
 using namespace mlir;
 
@@ -36,7 +36,7 @@ void BurinDialect::initialize() {
 #define GET_OP_LIST
 #include "compiler/ir/IROps.cpp.inc"
       >();
-  registerCatalogue();  // CatalogueOps.cpp
+  registerCatalogue(); // CatalogueOps.cpp
 }
 
 // -- Attributes ----------------------------------------------------------------------------------------------------
@@ -51,8 +51,10 @@ void DimsAttr::print(AsmPrinter &printer) const {
   printer << "<[";
   for (unsigned i = 0; i < size(); ++i) {
     if (i) printer << ", ";
-    if (dim(i).is_known()) printer << dim(i).value();
-    else printer << '"' << to_string(dim(i)) << '"';
+    if (dim(i).is_known())
+      printer << dim(i).value();
+    else
+      printer << '"' << to_string(dim(i)) << '"';
   }
   printer << "]>";
 }
@@ -171,6 +173,6 @@ void BurinHostDialect::initialize() {
 #include "compiler/ir/HostOps.cpp.inc"
       >();
 }
-}  // namespace host
+} // namespace host
 
-}  // namespace burin::ir
+} // namespace burin::ir

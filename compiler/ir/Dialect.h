@@ -3,6 +3,7 @@
 #pragma once
 #include "runtime/ops/catalogue.h"
 
+#include "mlir/Bytecode/BytecodeOpInterface.h"
 #include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/Dialect.h"
@@ -13,7 +14,6 @@
 #include "mlir/Interfaces/ControlFlowInterfaces.h"
 #include "mlir/Interfaces/InferTypeOpInterface.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
-#include "mlir/Bytecode/BytecodeOpInterface.h"
 
 namespace burin::ir {
 
@@ -30,7 +30,7 @@ mlir::LogicalResult verifyCatalogueOp(mlir::Operation *);
 
 /// Verified by the catalogue.
 template <class ConcreteType> class CatalogueOp : public mlir::OpTrait::TraitBase<ConcreteType, CatalogueOp> {
- public:
+public:
   static mlir::LogicalResult verifyRegionTrait(mlir::Operation *op) { return verifyCatalogueOp(op); }
 };
 
@@ -43,11 +43,11 @@ struct OrderResource : mlir::SideEffects::Resource::Base<OrderResource> {
 inline constexpr llvm::StringLiteral opAttrName = "burin.op";
 
 // What @main keeps of the signature.
-inline constexpr llvm::StringLiteral sizesAttrName = "burin.sizes";         // func: names of the entry's sizes, in order
-inline constexpr llvm::StringLiteral inputKindAttrName = "burin.input";     // argument: argument, capture, state, donated
-inline constexpr llvm::StringLiteral stateOutputAttrName = "burin.state";   // result: index of the input it overwrites
+inline constexpr llvm::StringLiteral sizesAttrName = "burin.sizes";       // func: names of the entry's sizes, in order
+inline constexpr llvm::StringLiteral inputKindAttrName = "burin.input";   // argument: argument, capture, state, donated
+inline constexpr llvm::StringLiteral stateOutputAttrName = "burin.state"; // result: index of the input it overwrites
 
-}  // namespace burin::ir
+} // namespace burin::ir
 
 #include "compiler/ir/BurinDialect.h.inc"
 #include "compiler/ir/BurinHostDialect.h.inc"

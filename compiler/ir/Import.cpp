@@ -28,9 +28,10 @@ namespace {
 StringRef ref(std::string_view text) { return {text.data(), text.size()}; }
 
 class Importer {
- public:
+public:
   Importer(const Graph &graph, MLIRContext *context, BlobTable &blobs, const ImportOptions &options)
-      : Source(graph), B(context), Blobs(blobs), Options(options), Values(graph.num_values()), SizeNames(graph.size_names()) {
+      : Source(graph), B(context), Blobs(blobs), Options(options), Values(graph.num_values()),
+        SizeNames(graph.size_names()) {
     for (const Guard &guard : graph.guards())
       if (guard.kind == Guard::Kind::equal) unify(substitute(guard.lhs, Equal), substitute(guard.rhs, Equal));
   }
@@ -61,13 +62,14 @@ class Importer {
     for (auto [i, output] : llvm::enumerate(Source.outputs())) {
       results.push_back(value(output.value));
       if (output.kind == OutputKind::state)
-        main.setResultAttr(static_cast<unsigned>(i), stateOutputAttrName, B.getI32IntegerAttr(static_cast<int>(output.state)));
+        main.setResultAttr(static_cast<unsigned>(i), stateOutputAttrName,
+                           B.getI32IntegerAttr(static_cast<int>(output.state)));
     }
     func::ReturnOp::create(B, loc, results);
     return module;
   }
 
- private:
+private:
   /// What guards say is equal has one name, or a number, from here on: they are checked before the program runs.
   void unify(Dim a, Dim b) {
     for (auto [from, to] : {std::pair(a, b), std::pair(b, a)})
@@ -150,11 +152,11 @@ class Importer {
   llvm::DenseMap<unsigned, std::optional<OperationName>> Names;
 };
 
-}  // namespace
+} // namespace
 
 OwningOpRef<ModuleOp> importGraph(const Graph &graph, MLIRContext *context, BlobTable &blobs,
                                   const ImportOptions &options) {
   return Importer(graph, context, blobs, options).run();
 }
 
-}  // namespace burin::ir
+} // namespace burin::ir

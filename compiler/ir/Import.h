@@ -11,20 +11,20 @@ namespace burin::ir {
 
 /// Constants above maxInlineElements, by digest: the only place that holds their data during a compile.
 class BlobTable {
- public:
+public:
   /// The position of the blob; the same digest is entered once.
   unsigned add(std::shared_ptr<const Constant> blob);
   /// The position of a blob that was added; -1 for an unknown digest.
   int find(BlobAttr) const;
   const std::vector<std::shared_ptr<const Constant>> &blobs() const { return Blobs; }
 
- private:
+private:
   std::vector<std::shared_ptr<const Constant>> Blobs;
 };
 
 /// What the importer marks beyond the graph itself.
 struct ImportOptions {
-  bool markAllOps = false;  ///< check mode: every op keeps its position, since every op may fault
+  bool markAllOps = false; ///< check mode: every op keeps its position, since every op may fault
 };
 
 /// Source lines become locations (`NameLoc` of the function around a `FileLineColLoc`). Ops that may fault keep their
@@ -32,4 +32,4 @@ struct ImportOptions {
 mlir::OwningOpRef<mlir::ModuleOp> importGraph(const Graph &, mlir::MLIRContext *, BlobTable &,
                                               const ImportOptions & = {});
 
-}  // namespace burin::ir
+} // namespace burin::ir

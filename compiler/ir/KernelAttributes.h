@@ -20,4 +20,4 @@ inline constexpr llvm::StringLiteral arenaAttrName = "burin.arena";
 inline constexpr llvm::StringLiteral blobsAttrName = "burin.blobs";
 inline constexpr llvm::StringLiteral entryName = "burin_entry";
 
-}  // namespace burin::passes
+} // namespace burin::passes

@@ -11,14 +11,22 @@ namespace burin::ir {
 
 mlir::Type toMlir(MLIRContext *context, Dtype dtype) {
   switch (dtype) {
-  case Dtype::boolean: return IntegerType::get(context, 1);
-  case Dtype::u8: return IntegerType::get(context, 8, IntegerType::Unsigned);
-  case Dtype::i32: return IntegerType::get(context, 32);
-  case Dtype::i64: return IntegerType::get(context, 64);
-  case Dtype::u32: return IntegerType::get(context, 32, IntegerType::Unsigned);
-  case Dtype::bf16: return BFloat16Type::get(context);
-  case Dtype::f32: return Float32Type::get(context);
-  case Dtype::f64: return Float64Type::get(context);
+  case Dtype::boolean:
+    return IntegerType::get(context, 1);
+  case Dtype::u8:
+    return IntegerType::get(context, 8, IntegerType::Unsigned);
+  case Dtype::i32:
+    return IntegerType::get(context, 32);
+  case Dtype::i64:
+    return IntegerType::get(context, 64);
+  case Dtype::u32:
+    return IntegerType::get(context, 32, IntegerType::Unsigned);
+  case Dtype::bf16:
+    return BFloat16Type::get(context);
+  case Dtype::f32:
+    return Float32Type::get(context);
+  case Dtype::f64:
+    return Float64Type::get(context);
   }
   llvm_unreachable("dtype out of range");
 }
@@ -57,9 +65,12 @@ std::optional<TensorType> toTensorType(mlir::Type type) {
   TensorType result{*dtype, {}};
   auto dims = dyn_cast_or_null<DimsAttr>(ranked.getEncoding());
   for (auto [i, size] : llvm::enumerate(ranked.getShape())) {
-    if (!ShapedType::isDynamic(size)) result.shape.push_back(size);
-    else if (dims && i < dims.size()) result.shape.push_back(dims.dim(i));
-    else return std::nullopt;
+    if (!ShapedType::isDynamic(size))
+      result.shape.push_back(size);
+    else if (dims && i < dims.size())
+      result.shape.push_back(dims.dim(i));
+    else
+      return std::nullopt;
   }
   return result;
 }
@@ -177,4 +188,4 @@ std::optional<Attributes> toAttributes(Operation *op, const OpInfo &info, bool w
 
 Dim byteCount(const TensorType &type) { return type.shape.num_elements() * Dim(byte_size(type.dtype)); }
 
-}  // namespace burin::ir
+} // namespace burin::ir

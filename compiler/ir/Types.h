@@ -34,4 +34,4 @@ HostTensor toHostTensor(mlir::DenseElementsAttr);
 /// Bytes of a value of that type; an expression where sizes are named.
 Dim byteCount(const TensorType &);
 
-}  // namespace burin::ir
+} // namespace burin::ir

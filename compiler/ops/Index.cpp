@@ -18,7 +18,7 @@ struct AxisView {
   }
 };
 
-}  // namespace
+} // namespace
 
 /// One block an index (and outer position): a row is copied.
 void lower_gather(LoopKernel &K) {
@@ -51,47 +51,49 @@ void lower_scatter_add(LoopKernel &K) {
                return S.E.mul(Row, S.E.add(S.value(V.Size), S.value(V.Indices)));
              },
              [=, &K](LoopBlock &B, Value Block) {
-    Emitter &E = B.E;
-    Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
-    Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
-    Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
-    Type Scalar = K.element(0), Sum = Wide ? Type(E.B.getF32Type()) : Scalar;
-    int Bits = static_cast<int>(Sum.getIntOrFloatBitWidth());
-    Value One = E.index(1);
-    // Sums: the result itself, or rows of Stretch f32 in scratch.
-    Buffer Sums = B.buffer(3);
-    if (Wide)
-      Sums = B.scratch(Sum);
-    auto sumAt = [&](Value Position) {
-      return Wide ? E.mul(Position, Stretch) : E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First);
-    };
-    auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
-    E.loop(E.index(0), Size, 1, [&](Value Position) {
-      Value From = place(Position), To = sumAt(Position);
-      B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
-        B.Lanes.store(Sum, B.Lanes.load(Scalar, B.buffer(0), E.add(From, I), One, Lanes, Mask), Sums, E.add(To, I), One, Mask);
-      });
-    });
-    E.loop(E.index(0), N, 1, [&](Value J) {
-      Value To = sumAt(B.checked(B.index(1, J), Size, J));
-      Value From = E.add(E.mul(E.add(E.mul(O, N), J), Inner), First);
-      B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
-        Value X = B.Lanes.load(Sum, Sums, E.add(To, I), One, Lanes, Mask);
-        Value Y = B.Lanes.load(Scalar, B.buffer(2), E.add(From, I), One, Lanes, Mask);
-        bool Float = isa<FloatType>(getElementTypeOrSelf(X.getType()));
-        Value Added = Float ? LLVM::FAddOp::create(E.B, X, Y).getResult() : LLVM::AddOp::create(E.B, X, Y).getResult();
-        B.Lanes.store(Sum, Added, Sums, E.add(To, I), One, Mask);
-      });
-    });
-    if (Wide)
-      E.loop(E.index(0), Size, 1, [&](Value Position) {
-        Value From = sumAt(Position), To = place(Position);
-        B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
-          Value X = B.Lanes.load(Sum, Sums, E.add(From, I), One, Lanes, Mask);
-          B.Lanes.store(Scalar, B.Lanes.roundToBf16(X), B.buffer(3), E.add(To, I), One, Mask);
-        });
-      });
-  }, Wide ? [=](LoopSizes &S) { return S.E.mul(S.value(V.Size), Stretch * 4); } : LoopKernel::Count());
+               Emitter &E = B.E;
+               Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
+               Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
+               Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
+               Type Scalar = K.element(0), Sum = Wide ? Type(E.B.getF32Type()) : Scalar;
+               int Bits = static_cast<int>(Sum.getIntOrFloatBitWidth());
+               Value One = E.index(1);
+               // Sums: the result itself, or rows of Stretch f32 in scratch.
+               Buffer Sums = B.buffer(3);
+               if (Wide) Sums = B.scratch(Sum);
+               auto sumAt = [&](Value Position) {
+                 return Wide ? E.mul(Position, Stretch) : E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First);
+               };
+               auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
+               E.loop(E.index(0), Size, 1, [&](Value Position) {
+                 Value From = place(Position), To = sumAt(Position);
+                 B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
+                   B.Lanes.store(Sum, B.Lanes.load(Scalar, B.buffer(0), E.add(From, I), One, Lanes, Mask), Sums,
+                                 E.add(To, I), One, Mask);
+                 });
+               });
+               E.loop(E.index(0), N, 1, [&](Value J) {
+                 Value To = sumAt(B.checked(B.index(1, J), Size, J));
+                 Value From = E.add(E.mul(E.add(E.mul(O, N), J), Inner), First);
+                 B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
+                   Value X = B.Lanes.load(Sum, Sums, E.add(To, I), One, Lanes, Mask);
+                   Value Y = B.Lanes.load(Scalar, B.buffer(2), E.add(From, I), One, Lanes, Mask);
+                   bool Float = isa<FloatType>(getElementTypeOrSelf(X.getType()));
+                   Value Added =
+                       Float ? LLVM::FAddOp::create(E.B, X, Y).getResult() : LLVM::AddOp::create(E.B, X, Y).getResult();
+                   B.Lanes.store(Sum, Added, Sums, E.add(To, I), One, Mask);
+                 });
+               });
+               if (Wide)
+                 E.loop(E.index(0), Size, 1, [&](Value Position) {
+                   Value From = sumAt(Position), To = place(Position);
+                   B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
+                     Value X = B.Lanes.load(Sum, Sums, E.add(From, I), One, Lanes, Mask);
+                     B.Lanes.store(Scalar, B.Lanes.roundToBf16(X), B.buffer(3), E.add(To, I), One, Mask);
+                   });
+                 });
+             },
+             Wide ? [=](LoopSizes &S) { return S.E.mul(S.value(V.Size), Stretch * 4); } : LoopKernel::Count());
 }
 
-}  // namespace burin::codegen
+} // namespace burin::codegen

@@ -22,15 +22,15 @@ Value constant(OpBuilder &builder, Location loc, Type type, TypedAttr attribute)
 }
 Value integer(OpBuilder &builder, Location loc, Type type, int64_t value) {
   auto element = cast<IntegerType>(getElementTypeOrSelf(type));
-  return constant(builder, loc, type, IntegerAttr::get(element, APInt(element.getWidth(), static_cast<uint64_t>(value), false, true)));
+  return constant(builder, loc, type,
+                  IntegerAttr::get(element, APInt(element.getWidth(), static_cast<uint64_t>(value), false, true)));
 }
 Value real(OpBuilder &builder, Location loc, Type type, double value) {
   return constant(builder, loc, type, FloatAttr::get(getElementTypeOrSelf(type), value));
 }
 /// `like` with another element type.
 Type withElement(Type like, Type element) {
-  if (auto shaped = dyn_cast<ShapedType>(like))
-    return shaped.clone(element);
+  if (auto shaped = dyn_cast<ShapedType>(like)) return shaped.clone(element);
   return element;
 }
 
@@ -43,8 +43,7 @@ Value zero(const ScalarContext &s, Value like) {
 }
 Value allOnes(const ScalarContext &s, Value like) { return integer(s.builder, s.loc, like.getType(), -1); }
 Value number(const ScalarContext &s, Value like, double value) {
-  if (isa<FloatType>(getElementTypeOrSelf(like)))
-    return real(s.builder, s.loc, like.getType(), value);
+  if (isa<FloatType>(getElementTypeOrSelf(like))) return real(s.builder, s.loc, like.getType(), value);
   return integer(s.builder, s.loc, like.getType(), static_cast<int64_t>(value));
 }
 
@@ -57,7 +56,8 @@ Value log1p(const ScalarContext &s, Value x) {
   Value tiny = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, d, zero(s, x));
   // Where x is infinite its quotient by itself is not 1, and the correction is not needed.
   Value huge = arith::CmpFOp::create(s.builder, s.loc, arith::CmpFPredicate::OEQ, d, x);
-  Value correction = arith::SelectOp::create(s.builder, s.loc, huge, one, arith::DivFOp::create(s.builder, s.loc, x, d));
+  Value correction =
+      arith::SelectOp::create(s.builder, s.loc, huge, one, arith::DivFOp::create(s.builder, s.loc, x, d));
   Value product = arith::MulFOp::create(s.builder, s.loc, math::LogOp::create(s.builder, s.loc, w), correction);
   return arith::SelectOp::create(s.builder, s.loc, tiny, x, product);
 }
@@ -91,12 +91,13 @@ namespace {
 
 /// f64 to bf16 with one rounding: by way of an f32 rounded to odd, whose last bit remembers what was lost.
 Value doubleToBfloat16(OpBuilder &builder, Location loc, Value x) {
-  Type f32Type = withElement(x.getType(), builder.getF32Type()), i32Type = withElement(x.getType(), builder.getI32Type());
+  Type f32Type = withElement(x.getType(), builder.getF32Type()),
+       i32Type = withElement(x.getType(), builder.getI32Type());
   Value nearest = arith::TruncFOp::create(builder, loc, f32Type, x);
   Value back = arith::ExtFOp::create(builder, loc, x.getType(), nearest);
   Value inexact = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::ONE, back, x);
-  Value tooFar = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, math::AbsFOp::create(builder, loc, back),
-                                       math::AbsFOp::create(builder, loc, x));
+  Value tooFar = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT,
+                                       math::AbsFOp::create(builder, loc, back), math::AbsFOp::create(builder, loc, x));
   Value bits = arith::BitcastOp::create(builder, loc, i32Type, nearest);
   Value towardZero = arith::SubIOp::create(builder, loc, bits, arith::ExtUIOp::create(builder, loc, i32Type, tooFar));
   Value odd = arith::OrIOp::create(builder, loc, towardZero, integer(builder, loc, i32Type, 1));
@@ -114,7 +115,8 @@ Value longToStickyDouble(OpBuilder &builder, Location loc, Value x) {
   Value sticky = arith::SelectOp::create(builder, loc, lost, integer(builder, loc, type, 0x1000), none);
   Value high = arith::AndIOp::create(builder, loc, x, integer(builder, loc, type, ~int64_t{0xfff}));
   Value shifted = arith::AddIOp::create(builder, loc, x, integer(builder, loc, type, int64_t{1} << 53));
-  Value exact = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, shifted, integer(builder, loc, type, int64_t{1} << 54));
+  Value exact = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, shifted,
+                                      integer(builder, loc, type, int64_t{1} << 54));
   Value chosen = arith::SelectOp::create(builder, loc, exact, x, arith::OrIOp::create(builder, loc, high, sticky));
   return arith::SIToFPOp::create(builder, loc, f64Type, chosen);
 }
@@ -123,8 +125,10 @@ Value floatToInteger(OpBuilder &builder, Location loc, Value x, Dtype to) {
   Type element = elementType(builder.getContext(), to), target = withElement(x.getType(), element);
   unsigned width = element.getIntOrFloatBitWidth(), digits = is_signed(to) ? width - 1 : width;
   double least = is_signed(to) ? -std::ldexp(1.0, static_cast<int>(digits)) : 0.0;
-  Value above = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGE, x, real(builder, loc, x.getType(), std::ldexp(1.0, static_cast<int>(digits))));
-  Value below = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLE, x, real(builder, loc, x.getType(), least));
+  Value above = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGE, x,
+                                      real(builder, loc, x.getType(), std::ldexp(1.0, static_cast<int>(digits))));
+  Value below =
+      arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLE, x, real(builder, loc, x.getType(), least));
   Value nan = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNO, x, x);
   Value outside = arith::OrIOp::create(builder, loc, arith::OrIOp::create(builder, loc, above, below), nan);
   // The conversion is undefined outside the range, so it only sees values inside.
@@ -140,21 +144,20 @@ Value floatToInteger(OpBuilder &builder, Location loc, Value x, Dtype to) {
   }
   APInt greatest = is_signed(to) ? APInt::getSignedMaxValue(width) : APInt::getMaxValue(width);
   APInt lowest = is_signed(to) ? APInt::getSignedMinValue(width) : APInt::getMinValue(width);
-  Value result = arith::SelectOp::create(builder, loc, below, constant(builder, loc, target, IntegerAttr::get(element, lowest)), inside);
-  return arith::SelectOp::create(builder, loc, above, constant(builder, loc, target, IntegerAttr::get(element, greatest)), result);
+  Value result = arith::SelectOp::create(builder, loc, below,
+                                         constant(builder, loc, target, IntegerAttr::get(element, lowest)), inside);
+  return arith::SelectOp::create(builder, loc, above,
+                                 constant(builder, loc, target, IntegerAttr::get(element, greatest)), result);
 }
 
 Value integerToFloat(OpBuilder &builder, Location loc, Value x, Dtype from, Dtype to) {
   auto convert = [&](Dtype target) -> Value {
     Type type = withElement(x.getType(), elementType(builder.getContext(), target));
-    if (is_signed(from))
-      return arith::SIToFPOp::create(builder, loc, type, x);
+    if (is_signed(from)) return arith::SIToFPOp::create(builder, loc, type, x);
     return arith::UIToFPOp::create(builder, loc, type, x);
   };
-  if (to != Dtype::bf16)
-    return convert(to);
-  if (from == Dtype::u8)
-    return emitCast(builder, loc, convert(Dtype::f32), Dtype::f32, Dtype::bf16);
+  if (to != Dtype::bf16) return convert(to);
+  if (from == Dtype::u8) return emitCast(builder, loc, convert(Dtype::f32), Dtype::f32, Dtype::bf16);
   return doubleToBfloat16(builder, loc, from == Dtype::i64 ? longToStickyDouble(builder, loc, x) : convert(Dtype::f64));
 }
 
@@ -164,20 +167,27 @@ ScalarEmitter scalarEmitter(OpKind kind) { return scalarEmitters[static_cast<siz
 
 Type elementType(MLIRContext *context, Dtype dtype) {
   switch (dtype) {
-  case Dtype::boolean: return IntegerType::get(context, 1);
-  case Dtype::u8: return IntegerType::get(context, 8);
-  case Dtype::i32: case Dtype::u32: return IntegerType::get(context, 32);
-  case Dtype::i64: return IntegerType::get(context, 64);
-  case Dtype::bf16: return BFloat16Type::get(context);
-  case Dtype::f32: return Float32Type::get(context);
-  case Dtype::f64: return Float64Type::get(context);
+  case Dtype::boolean:
+    return IntegerType::get(context, 1);
+  case Dtype::u8:
+    return IntegerType::get(context, 8);
+  case Dtype::i32:
+  case Dtype::u32:
+    return IntegerType::get(context, 32);
+  case Dtype::i64:
+    return IntegerType::get(context, 64);
+  case Dtype::bf16:
+    return BFloat16Type::get(context);
+  case Dtype::f32:
+    return Float32Type::get(context);
+  case Dtype::f64:
+    return Float64Type::get(context);
   }
   return {};
 }
 
 Value emitCast(OpBuilder &builder, Location loc, Value x, Dtype from, Dtype to) {
-  if (from == to)
-    return x;
+  if (from == to) return x;
   Type target = withElement(x.getType(), elementType(builder.getContext(), to));
   ScalarContext s{builder, loc, from};
   if (to == Dtype::boolean) {
@@ -186,15 +196,12 @@ Value emitCast(OpBuilder &builder, Location loc, Value x, Dtype from, Dtype to) 
     return arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, x, scalar::zero(s, x));
   }
   if (from == Dtype::boolean) {
-    if (is_floating(to))
-      return arith::UIToFPOp::create(builder, loc, target, x);
+    if (is_floating(to)) return arith::UIToFPOp::create(builder, loc, target, x);
     return arith::ExtUIOp::create(builder, loc, target, x);
   }
   if (is_floating(from) && is_floating(to)) {
-    if (byte_size(to) > byte_size(from))
-      return arith::ExtFOp::create(builder, loc, target, x);
-    if (from == Dtype::f64 && to == Dtype::bf16)
-      return doubleToBfloat16(builder, loc, x);
+    if (byte_size(to) > byte_size(from)) return arith::ExtFOp::create(builder, loc, target, x);
+    if (from == Dtype::f64 && to == Dtype::bf16) return doubleToBfloat16(builder, loc, x);
     return arith::TruncFOp::create(builder, loc, target, x);
   }
   if (is_floating(from)) {
@@ -202,14 +209,11 @@ Value emitCast(OpBuilder &builder, Location loc, Value x, Dtype from, Dtype to) 
       x = emitCast(builder, loc, x, Dtype::bf16, Dtype::f32);
     return floatToInteger(builder, loc, x, to);
   }
-  if (is_floating(to))
-    return integerToFloat(builder, loc, x, from, to);
+  if (is_floating(to)) return integerToFloat(builder, loc, x, from, to);
   if (byte_size(to) == byte_size(from)) // i32 and u32 share their bits
     return x;
-  if (byte_size(to) < byte_size(from))
-    return arith::TruncIOp::create(builder, loc, target, x);
-  if (is_signed(from))
-    return arith::ExtSIOp::create(builder, loc, target, x);
+  if (byte_size(to) < byte_size(from)) return arith::TruncIOp::create(builder, loc, target, x);
+  if (is_signed(from)) return arith::ExtSIOp::create(builder, loc, target, x);
   return arith::ExtUIOp::create(builder, loc, target, x);
 }
 

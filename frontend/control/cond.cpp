@@ -94,19 +94,24 @@ void Branches::finish(const Leaves& results) {
     for (auto& slot : s.frames[0].slots) {
       Content now = HandleAccess::raw(*slot.handle);
       if (!slot.written || !now.defined()) continue;
-      HandleAccess::set_raw(*slot.handle, slot.entry.defined() ? strong(adapt(now, type_of(slot.entry.node).dtype)) : strong(now));
+      HandleAccess::set_raw(*slot.handle,
+                            slot.entry.defined() ? strong(adapt(now, type_of(slot.entry.node).dtype)) : strong(now));
     }
-    for (std::size_t i = 0; i < results.tensors.size(); ++i) HandleAccess::set_raw(*results.tensors[i], strong(s.yields[0][i]));
+    for (std::size_t i = 0; i < results.tensors.size(); ++i)
+      HandleAccess::set_raw(*results.tensors[i], strong(s.yields[0][i]));
     return;
   }
   Trace& t = *s.trace;
   if (s.yields[0].size() != s.yields[1].size() || s.statics[0] != s.statics[1])
-    fail({ErrorCode::invalid_argument, "cond: the branches return trees of different structure or with different host values", "tree", "",
-          "return the same containers and host values from both"}, s.where);
+    fail({ErrorCode::invalid_argument,
+          "cond: the branches return trees of different structure or with different host values", "tree", "",
+          "return the same containers and host values from both"},
+         s.where);
   std::vector<Tensor*> handles;
   for (auto& f : s.frames)
     for (auto& slot : f.slots)
-      if (slot.written && std::find(handles.begin(), handles.end(), slot.handle) == handles.end()) handles.push_back(slot.handle);
+      if (slot.written && std::find(handles.begin(), handles.end(), slot.handle) == handles.end())
+        handles.push_back(slot.handle);
 
   std::vector<Merge> merges;
   for (Tensor* h : handles) {
@@ -146,9 +151,12 @@ void Branches::finish(const Leaves& results) {
       }
       type = type_of(m.sides[0].node);
       if (type != type_of(m.sides[1].node))
-        fail({ErrorCode::invalid_argument, "cond: " + name() + " is " + to_string(type) + " after the then branch" + made_at(m.sides[0]) + " and " +
-                  to_string(type_of(m.sides[1].node)) + " after the else branch" + made_at(m.sides[1]) + "; both must have one type", "branch-types", "",
-              "cast or reshape in one branch"}, s.where);
+        fail({ErrorCode::invalid_argument,
+              "cond: " + name() + " is " + to_string(type) + " after the then branch" + made_at(m.sides[0]) + " and " +
+                  to_string(type_of(m.sides[1].node)) + " after the else branch" + made_at(m.sides[1]) +
+                  "; both must have one type",
+              "branch-types", "", "cast or reshape in one branch"},
+             s.where);
     }
     for (int i = 0; i < 2; ++i) yields[i].push_back(value_in(m.sides[i], type, t, s.frames[i].block));
     types.push_back(type);
@@ -158,7 +166,8 @@ void Branches::finish(const Leaves& results) {
   const BlockId blocks[2] = {s.frames[0].block, s.frames[1].block};
   for (int i = 0; i < 2; ++i) t.graph.set_yields(blocks[i], yields[i]);
   ValueId condition = lower(s.condition, t);
-  OpId op = t.graph.append(t.current, OpKind::if_, std::span(&condition, 1), {}, types, s.r.line_in(t, s.where), {blocks[0], blocks[1]});
+  OpId op = t.graph.append(t.current, OpKind::if_, std::span(&condition, 1), {}, types, s.r.line_in(t, s.where),
+                           {blocks[0], blocks[1]});
   std::uint32_t next = 0;
   for (auto& m : merges) {
     if (!m.needs_result) continue;
@@ -170,7 +179,8 @@ void Branches::finish(const Leaves& results) {
     }
   }
   for (std::size_t k = 0; k < handles.size(); ++k) HandleAccess::write(*handles[k], merges[k].merged);
-  for (std::size_t i = 0; i < results.tensors.size(); ++i) HandleAccess::set_raw(*results.tensors[i], merges[handles.size() + i].merged);
+  for (std::size_t i = 0; i < results.tensors.size(); ++i)
+    HandleAccess::set_raw(*results.tensors[i], merges[handles.size() + i].merged);
   if (tapes_listen()) {
     std::vector<Tensor> operands, made, captures;
     Untracked untracked;

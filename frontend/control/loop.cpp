@@ -15,10 +15,14 @@ struct Loop::State {
 
 namespace {
 
-[[noreturn]] void carried_type_changed(const std::string& name, const Content& before, const Content& after, const std::source_location& where) {
-  fail({ErrorCode::invalid_argument, "while_loop: " + name + " is " + to_string(type_of(before.node)) + " before the loop" + made_at(before) + " and " +
-            to_string(type_of(after.node)) + " after a trip" + made_at(after) + "; a carried tensor keeps its type", "carried-type", "",
-        "cast or reshape before the loop or at the end of the body"}, where);
+[[noreturn]] void carried_type_changed(const std::string& name, const Content& before, const Content& after,
+                                       const std::source_location& where) {
+  fail({ErrorCode::invalid_argument,
+        "while_loop: " + name + " is " + to_string(type_of(before.node)) + " before the loop" + made_at(before) +
+            " and " + to_string(type_of(after.node)) + " after a trip" + made_at(after) +
+            "; a carried tensor keeps its type",
+        "carried-type", "", "cast or reshape before the loop or at the end of the body"},
+       where);
 }
 
 }  // namespace
@@ -70,7 +74,8 @@ void Loop::end_trip() {
     if (!slot.written || !now.defined()) continue;
     if (!slot.entry.defined()) slot.entry = strong(now);
     Content next = strong(adapt(now, type_of(slot.entry.node).dtype));
-    if (type_of(next.node) != type_of(slot.entry.node)) carried_type_changed(s.r.describe(slot.handle, slot.entry), slot.entry, next, s.where);
+    if (type_of(next.node) != type_of(slot.entry.node))
+      carried_type_changed(s.r.describe(slot.handle, slot.entry), slot.entry, next, s.where);
     HandleAccess::set_raw(*slot.handle, next);
   }
 }
@@ -102,7 +107,8 @@ void Loop::finish() {
       if (!no_result) {
         InBlock in(t, f.block);
         slot.result = adapt(slot.result, type.dtype);
-        if (type_of(slot.result.node) != type) carried_type_changed(s.r.describe(slot.handle, slot.entry), slot.entry, slot.result, s.where);
+        if (type_of(slot.result.node) != type)
+          carried_type_changed(s.r.describe(slot.handle, slot.entry), slot.entry, slot.result, s.where);
       }
     } else if (!no_result) {
       type = type_of(slot.result.node);
@@ -113,7 +119,8 @@ void Loop::finish() {
     carried.push_back({&slot, type});
     inits.push_back(value_in(slot.entry, type, t, t.current));
     nexts.push_back(value_in(slot.result, type, t, f.block));
-    test_arguments.push_back(slot.test_argument ? slot.test_argument.get()->id : t.graph.add_argument(f.test_block, type));
+    test_arguments.push_back(slot.test_argument ? slot.test_argument.get()->id
+                                                : t.graph.add_argument(f.test_block, type));
     arguments.push_back(slot.argument ? slot.argument.get()->id : t.graph.add_argument(f.block, type));
   }
   t.arguments[index(f.test_block)] = test_arguments;
@@ -125,7 +132,8 @@ void Loop::finish() {
   std::vector<TensorType> types;
   for (auto& c : carried) types.push_back(c.type);
   const BlockId blocks[2] = {f.test_block, f.block};
-  OpId op = t.graph.append(t.current, OpKind::while_, inits, {}, types, s.r.line_in(t, s.where), {blocks[0], blocks[1]});
+  OpId op =
+      t.graph.append(t.current, OpKind::while_, inits, {}, types, s.r.line_in(t, s.where), {blocks[0], blocks[1]});
   std::vector<Content> results;
   for (std::uint32_t i = 0; i < carried.size(); ++i) {
     NodeRef n = make_traced(t, t.graph.result(t.graph.op(op), i), types[i], s.where);

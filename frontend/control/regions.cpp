@@ -18,11 +18,12 @@ ValueId value_in(const Content& c, const TensorType& type, Trace& t, BlockId b) 
   if (c.defined()) return lower(c, t);
   // Nobody reads it (an op that would is an error), so zeros serve.
   TensorType scalar{type.dtype, {}};
-  OpId zero = t.graph.append(b, OpKind::constant, {}, Attributes{make_constant(literal_value(Literal{}, type.dtype))}, std::span(&scalar, 1));
+  OpId zero = t.graph.append(b, OpKind::constant, {}, Attributes{make_constant(literal_value(Literal{}, type.dtype))},
+                             std::span(&scalar, 1));
   ValueId v = t.graph.result(t.graph.op(zero));
   if (type.shape.empty()) return v;
-  OpId op = t.graph.append(b, OpKind::broadcast_to, std::span(&v, 1), Attributes{std::vector<Dim>(type.shape.begin(), type.shape.end())},
-                           std::span(&type, 1));
+  OpId op = t.graph.append(b, OpKind::broadcast_to, std::span(&v, 1),
+                           Attributes{std::vector<Dim>(type.shape.begin(), type.shape.end())}, std::span(&type, 1));
   return t.graph.result(t.graph.op(op));
 }
 
@@ -61,8 +62,10 @@ std::vector<Tensor> outer_values(Trace& t, std::span<const BlockId> blocks) {
 void check_condition(const Content& c, const char* what, const std::source_location& where) {
   const TensorType& type = type_of(c.node);
   if (type.dtype != boolean || type.shape.rank() != 0)
-    fail({ErrorCode::invalid_argument, std::string(what) + ": the condition is " + to_string(type) + "; expected bool[]", "condition", "",
-          type.dtype == boolean ? "reduce it, for example with reduce_max" : "compare, for example `x != 0`"}, where);
+    fail({ErrorCode::invalid_argument,
+          std::string(what) + ": the condition is " + to_string(type) + "; expected bool[]", "condition", "",
+          type.dtype == boolean ? "reduce it, for example with reduce_max" : "compare, for example `x != 0`"},
+         where);
 }
 
 bool condition_value(const Content& c) { return *c.node.get()->value.data<std::uint8_t>() != 0; }

@@ -26,7 +26,8 @@ std::vector<Tensor> vjp_reshape(const Primal& p, std::span<const Tensor> cotange
 std::vector<Tensor> vjp_transpose(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool>) {
   const auto& order = attribute<std::vector<std::int64_t>>(p, 0);
   std::vector<std::int64_t> inverse(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i) inverse[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
+  for (std::size_t i = 0; i < order.size(); ++i)
+    inverse[static_cast<std::size_t>(order[i])] = static_cast<std::int64_t>(i);
   return {transpose(cotangents[0], Axes(inverse))};
 }
 
@@ -69,7 +70,8 @@ std::vector<Tensor> vjp_pad(const Primal& p, std::span<const Tensor> cotangents,
 }
 
 std::vector<Tensor> vjp_gather(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool>) {
-  return {scatter_add(zeros_like(p.operands[0]), p.operands[1], cotangents[0], attribute<std::int64_t>(p, 0)), Tensor()};
+  return {scatter_add(zeros_like(p.operands[0]), p.operands[1], cotangents[0], attribute<std::int64_t>(p, 0)),
+          Tensor()};
 }
 
 std::vector<Tensor> vjp_scatter_add(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool> wanted) {

@@ -34,7 +34,8 @@ std::string compiler_path() {
   const std::string& chosen = rt::environment().text(Env::compiler_library);
   if (!chosen.empty()) return chosen;
   Dl_info info;
-  std::string beside = dladdr(reinterpret_cast<const void*>(&compiler_path), &info) && info.dli_fname ? info.dli_fname : "";
+  std::string beside =
+      dladdr(reinterpret_cast<const void*>(&compiler_path), &info) && info.dli_fname ? info.dli_fname : "";
   auto slash = beside.rfind('/');
   return (slash == std::string::npos ? "" : beside.substr(0, slash + 1)) + "libburin_compiler.so";
 }
@@ -71,16 +72,19 @@ std::string hex(std::span<const std::uint8_t> bytes) {
 std::string build_id(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return "none";
-  struct stat st {};
+  struct stat st{};
   ::fstat(fd, &st);
-  std::string id = "size " + std::to_string(st.st_size) + ", time " + std::to_string(st.st_mtim.tv_sec) + "." + std::to_string(st.st_mtim.tv_nsec);
+  std::string id = "size " + std::to_string(st.st_size) + ", time " + std::to_string(st.st_mtim.tv_sec) + "." +
+                   std::to_string(st.st_mtim.tv_nsec);
   std::uint8_t page[4096];
   ssize_t n = ::pread(fd, page, sizeof page, 0);
   ::close(fd);
   Elf64_Ehdr header;
   if (n < static_cast<ssize_t>(sizeof header)) return id;
   std::memcpy(&header, page, sizeof header);
-  auto inside = [&](std::uint64_t at, std::uint64_t size) { return at <= static_cast<std::uint64_t>(n) && size <= static_cast<std::uint64_t>(n) - at; };
+  auto inside = [&](std::uint64_t at, std::uint64_t size) {
+    return at <= static_cast<std::uint64_t>(n) && size <= static_cast<std::uint64_t>(n) - at;
+  };
   for (unsigned i = 0; i < header.e_phnum; ++i) {
     std::uint64_t at = header.e_phoff + i * sizeof(Elf64_Phdr);
     if (!inside(at, sizeof(Elf64_Phdr))) break;
@@ -90,9 +94,11 @@ std::string build_id(const std::string& path) {
     for (std::uint64_t o = p.p_offset; o + sizeof(Elf64_Nhdr) <= p.p_offset + p.p_filesz;) {
       Elf64_Nhdr note;
       std::memcpy(&note, page + o, sizeof note);
-      std::uint64_t name = o + sizeof note, text = name + ((note.n_namesz + 3u) & ~3u), next = text + ((note.n_descsz + 3u) & ~3u);
+      std::uint64_t name = o + sizeof note, text = name + ((note.n_namesz + 3u) & ~3u),
+                    next = text + ((note.n_descsz + 3u) & ~3u);
       if (!inside(text, note.n_descsz) || next <= o) break;
-      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(page + name, "GNU", 4) == 0) return hex({page + text, note.n_descsz});
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(page + name, "GNU", 4) == 0)
+        return hex({page + text, note.n_descsz});
       o = next;
     }
   }
@@ -103,7 +109,8 @@ std::string build_id(const std::string& path) {
 
 const std::string& toolchain_text() {
   static const std::string text = [] {
-    std::string s = "compiler=" + build_id(compiler_path()) + "\nabi=" + std::to_string(BURIN_RT_ABI_VERSION) + "\nimage=" + std::to_string(rt::image_version) + "\ncpu=";
+    std::string s = "compiler=" + build_id(compiler_path()) + "\nabi=" + std::to_string(BURIN_RT_ABI_VERSION) +
+                    "\nimage=" + std::to_string(rt::image_version) + "\ncpu=";
     for (auto f : rt::cpu_features()) s += std::string(f) + ",";
     return s + "\n";
   }();
@@ -112,7 +119,8 @@ const std::string& toolchain_text() {
 
 std::string key_text(const Graph& g, bool fuse) {
   auto h = hash(g);
-  return "graph=" + hex({reinterpret_cast<const std::uint8_t*>(h.data()), sizeof h}) + "\nburin=" BURIN_VERSION "\nlevel=" + (fuse ? "full" : "no_fuse") + "\ntarget=host\n" + toolchain_text();
+  return "graph=" + hex({reinterpret_cast<const std::uint8_t*>(h.data()), sizeof h}) +
+         "\nburin=" BURIN_VERSION "\nlevel=" + (fuse ? "full" : "no_fuse") + "\ntarget=host\n" + toolchain_text();
 }
 Digest digest_of(const std::string& text) { return rt::digest({std::as_bytes(std::span(text))}); }
 
@@ -214,7 +222,9 @@ Result<std::shared_ptr<const Code>> map_code(compiler::Image image) {
   char message[256] = "";
   int status = burin_rt_image_load(image.bytes.data(), image.bytes.size(), &code->image, message, sizeof message);
   if (status != BURIN_RT_OK)
-    return Error{status == BURIN_RT_UNSUPPORTED ? ErrorCode::unsupported : status == BURIN_RT_OUT_OF_MEMORY ? ErrorCode::device : ErrorCode::internal,
+    return Error{status == BURIN_RT_UNSUPPORTED     ? ErrorCode::unsupported
+                 : status == BURIN_RT_OUT_OF_MEMORY ? ErrorCode::device
+                                                    : ErrorCode::internal,
                  std::string("the compiled code cannot be mapped: ") + message, "image", "", ""};
   code->entry = burin_rt_image_entry(code->image);
   code->blobs = std::move(image.blobs);
@@ -264,7 +274,9 @@ rt::CacheStore& disk_cache() {
 class Context {
  public:
   Context() : ctx_(burin_rt_ctx_acquire(0)) {}
-  ~Context() { if (ctx_) burin_rt_ctx_release(ctx_); }
+  ~Context() {
+    if (ctx_) burin_rt_ctx_release(ctx_);
+  }
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
   burin_rt_ctx* get() const { return ctx_; }
@@ -275,9 +287,12 @@ class Context {
 
 class Compiled final : public Executable {
  public:
-  Compiled(std::shared_ptr<const Graph> g, std::shared_ptr<const Code> code) : graph_(std::move(g)), code_(std::move(code)) {}
+  Compiled(std::shared_ptr<const Graph> g, std::shared_ptr<const Code> code)
+      : graph_(std::move(g)),
+        code_(std::move(code)) {}
 
-  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs, std::span<const std::int64_t> sizes) const override {
+  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs,
+                   std::span<const std::int64_t> sizes) const override {
     constexpr std::size_t room = 64;
     const std::size_t n = inputs.size() + code_->blobs.size() + outputs.size();
     void* few[room];
@@ -293,8 +308,11 @@ class Compiled final : public Executable {
     if (ctx.get()->fault.kind != BURIN_RT_FAULT_NONE) return fault_error(*graph_, ctx.get()->fault);
     if (status == BURIN_RT_OK) return {};
     if (status == BURIN_RT_OUT_OF_MEMORY)
-      return Error{ErrorCode::device, "out of memory: the temporaries of \"" + graph_->name + "\" do not fit", "out-of-memory", "", "use smaller shapes"};
-    return Error{ErrorCode::internal, "the compiled code of \"" + graph_->name + "\" returned status " + std::to_string(status), "status", "", ""};
+      return Error{ErrorCode::device, "out of memory: the temporaries of \"" + graph_->name + "\" do not fit",
+                   "out-of-memory", "", "use smaller shapes"};
+    return Error{ErrorCode::internal,
+                 "the compiled code of \"" + graph_->name + "\" returned status " + std::to_string(status), "status",
+                 "", ""};
   }
   std::size_t bytes() const override { return code_->bytes; }
 

@@ -74,7 +74,11 @@ Tensor expand_dims(const Arg& x, Axis axis) {
   Shape from = x.shape(), to;
   Axis at = axis < 0 ? axis + from.rank() + 1 : axis;
   if (at < 0 || at > from.rank() || from.rank() == max_rank)
-    detail::fail({ErrorCode::invalid_argument, "expand_dims: axis " + std::to_string(axis) + " is out of range for " + to_string(TensorType{x.dtype(), from}), "axis", "", ""}, x.where());
+    detail::fail(
+        {ErrorCode::invalid_argument,
+         "expand_dims: axis " + std::to_string(axis) + " is out of range for " + to_string(TensorType{x.dtype(), from}),
+         "axis", "", ""},
+        x.where());
   for (std::size_t i = 0; i <= from.size(); ++i) {
     if (static_cast<Axis>(i) == at) to.push_back(1);
     if (i < from.size()) to.push_back(from[i]);

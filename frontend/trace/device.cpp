@@ -8,7 +8,8 @@ namespace burin::detail {
 namespace {
 class Referee final : public EagerDevice {
  public:
-  Result<std::vector<HostTensor>> run(OpKind kind, std::span<const HostTensor> operands, const Attributes& attributes) override {
+  Result<std::vector<HostTensor>> run(OpKind kind, std::span<const HostTensor> operands,
+                                      const Attributes& attributes) override {
     KernelSink sink;
     sink.print = [](void*, std::string_view label, const HostTensor& value) { print_value(label, value); };
     return run_reference(kind, operands, attributes, sink);

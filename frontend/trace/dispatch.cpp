@@ -39,7 +39,8 @@ std::source_location line_of(std::span<const Arg> operands, const Recorder& r) {
 }
 
 // The dtype that the masked operands meet in; nullopt where none is masked.
-std::optional<Dtype> meeting_dtype(std::span<const Arg> operands, std::span<const Content> contents, PromotionMask mask) {
+std::optional<Dtype> meeting_dtype(std::span<const Arg> operands, std::span<const Content> contents,
+                                   PromotionMask mask) {
   std::optional<Dtype> strong_type, weak_type;
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (!(mask >> (i < 31 ? i : 31) & 1)) continue;
@@ -55,7 +56,8 @@ std::optional<Dtype> meeting_dtype(std::span<const Arg> operands, std::span<cons
 ValueId literal_constant(Trace& t, const Literal& n, Dtype d, std::uint32_t line) {
   HostTensor value = literal_value(n, d);
   TensorType type = value.type;
-  OpId op = t.graph.append(t.current, OpKind::constant, {}, Attributes{make_constant(std::move(value))}, std::span(&type, 1), line);
+  OpId op = t.graph.append(t.current, OpKind::constant, {}, Attributes{make_constant(std::move(value))},
+                           std::span(&type, 1), line);
   return t.graph.result(t.graph.op(op));
 }
 
@@ -85,8 +87,10 @@ HostTensor literal_value(const Literal& n, Dtype d) {
   std::int64_t i = n.integer;
   if (real) {  // as `cast` does: saturate, NaN is 0
     constexpr double top = 9223372036854775807.0;
-    i = n.real != n.real ? 0 : n.real >= top ? std::numeric_limits<std::int64_t>::max()
-        : n.real <= -top ? std::numeric_limits<std::int64_t>::min() : static_cast<std::int64_t>(n.real);
+    i = n.real != n.real ? 0
+        : n.real >= top  ? std::numeric_limits<std::int64_t>::max()
+        : n.real <= -top ? std::numeric_limits<std::int64_t>::min()
+                         : static_cast<std::int64_t>(n.real);
   }
   switch (d) {
     case Dtype::boolean: *static_cast<std::uint8_t*>(p) = real ? n.real != 0 : i != 0; break;
@@ -115,11 +119,14 @@ void check_usable(const Content& c, const Tensor* handle, const std::source_loca
   };
   if (!c.defined())
     fail({ErrorCode::invalid_argument, called() + " is used before anything was assigned to it", "undefined", "",
-          "give it a value where it is declared"}, where);
+          "give it a value where it is declared"},
+         where);
   const Node& n = *c.node.get();
   if (n.maybe_undefined)
-    fail({ErrorCode::trace, called() + " is assigned on only some paths of the branch or loop at line " + std::to_string(n.branch_line),
-          "undefined", "", "give it a value before the branch or loop"}, where);
+    fail({ErrorCode::trace,
+          called() + " is assigned on only some paths of the branch or loop at line " + std::to_string(n.branch_line),
+          "undefined", "", "give it a value before the branch or loop"},
+         where);
 }
 
 namespace {
@@ -159,7 +166,10 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes attribu
         if (!(mask >> (i < 31 ? i : 31) & 1)) continue;
         if (!contents[i].defined()) {
           if (!r.trace || r.tapes) contents[i].node = make_eager(literal_value(operands[i].number(), *d), where);
-          else contents[i].node = make_traced(*r.trace, literal_constant(*r.trace, operands[i].number(), *d, r.line_in(*r.trace, where)), {*d, {}}, where);
+          else
+            contents[i].node =
+                make_traced(*r.trace, literal_constant(*r.trace, operands[i].number(), *d, r.line_in(*r.trace, where)),
+                            {*d, {}}, where);
           if (r.trace) contents[i].node.get()->literal = !contents[i].node.get()->traced();
         } else if (type_of(contents[i].node).dtype != *d) {
           contents[i].node = cast_node(contents[i], *d, where);
@@ -214,7 +224,8 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes attribu
 
 }  // namespace
 
-std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Attributes attributes, PromotionMask mask) {
+std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Attributes attributes,
+                                 PromotionMask mask) {
   return carry_out(kind, operands, std::move(attributes), mask).handles();
 }
 Tensor dispatch(OpKind kind, std::span<const Arg> operands, Attributes attributes, PromotionMask mask) {

@@ -17,7 +17,8 @@ inline constexpr PromotionMask promote_all = ~0u, promote_none = 0;
 
 /// Promotes, checks, runs or records one op with one result. Throws what the shape rule or the kernel reports, with the
 /// user's line. `dispatch(OpKind::add, {a, b})`.
-BURIN_API Tensor dispatch(OpKind, std::span<const Arg> operands, Attributes attributes = {}, PromotionMask = promote_all);
+BURIN_API Tensor dispatch(OpKind, std::span<const Arg> operands, Attributes attributes = {},
+                          PromotionMask = promote_all);
 inline Tensor dispatch(OpKind kind, std::initializer_list<Arg> operands, Attributes attributes = {},
                        PromotionMask mask = promote_all) {
   return dispatch(kind, std::span<const Arg>(operands.begin(), operands.size()), std::move(attributes), mask);

@@ -47,7 +47,8 @@ void copy_strided(const DLTensor& t, int axis, const std::uint8_t* from, std::in
   }
   std::int64_t stride = size;  // in bytes
   if (t.strides) stride = t.strides[axis] * size;
-  else for (int a = axis + 1; a < t.ndim; ++a) stride *= t.shape[a];
+  else
+    for (int a = axis + 1; a < t.ndim; ++a) stride *= t.shape[a];
   for (std::int64_t i = 0; i < t.shape[axis]; ++i) copy_strided(t, axis + 1, from + i * stride, size, to);
 }
 
@@ -57,20 +58,30 @@ Tensor Tensor::from_dlpack(DLManagedTensor* managed) {
   std::shared_ptr<DLManagedTensor> owner(managed, [](DLManagedTensor* m) {
     if (m && m->deleter) m->deleter(m);
   });
-  auto refuse = [](std::string why, const char* tag) { detail::fail({ErrorCode::invalid_argument, "from_dlpack: " + why, tag, "", ""}, {}); };
+  auto refuse = [](std::string why, const char* tag) {
+    detail::fail({ErrorCode::invalid_argument, "from_dlpack: " + why, tag, "", ""}, {});
+  };
   if (!managed) refuse("the tensor is null", "null");
   const DLTensor& t = managed->dl_tensor;
-  if (t.device.device_type != kDLCPU) refuse("the tensor is not in host memory (device type " + std::to_string(t.device.device_type) + ")", "device");
+  if (t.device.device_type != kDLCPU)
+    refuse("the tensor is not in host memory (device type " + std::to_string(t.device.device_type) + ")", "device");
   auto dtype = burin::from_dlpack(t.dtype);
-  if (!dtype) refuse("no dtype of ours has code " + std::to_string(t.dtype.code) + " and " + std::to_string(t.dtype.bits) + " bits", "dtype");
-  if (t.ndim < 0 || t.ndim > max_rank) refuse("the rank is " + std::to_string(t.ndim) + "; expected at most " + std::to_string(max_rank), "rank");
+  if (!dtype)
+    refuse(
+        "no dtype of ours has code " + std::to_string(t.dtype.code) + " and " + std::to_string(t.dtype.bits) + " bits",
+        "dtype");
+  if (t.ndim < 0 || t.ndim > max_rank)
+    refuse("the rank is " + std::to_string(t.ndim) + "; expected at most " + std::to_string(max_rank), "rank");
   TensorType type{*dtype, Shape::of({t.shape, static_cast<std::size_t>(t.ndim)})};
   std::int64_t bytes = type.shape.num_elements().value() * byte_size(*dtype);
   const auto* data = static_cast<const std::uint8_t*>(t.data) + t.byte_offset;
   bool aligned = reinterpret_cast<std::uintptr_t>(data) % static_cast<std::size_t>(byte_size(*dtype)) == 0;
-  if (dense(t) && aligned) return detail::HandleAccess::make(detail::make_eager({type, Buffer::adopt(data, bytes, [owner] {})}));
+  if (dense(t) && aligned)
+    return detail::HandleAccess::make(detail::make_eager({type, Buffer::adopt(data, bytes, [owner] {})}));
   HostTensor copy{type, Buffer::allocate(bytes)};
-  if (!copy.buffer) detail::fail({ErrorCode::device, "out of memory: " + to_string(type) + " does not fit", "out-of-memory", "", ""}, {});
+  if (!copy.buffer)
+    detail::fail({ErrorCode::device, "out of memory: " + to_string(type) + " does not fit", "out-of-memory", "", ""},
+                 {});
   auto* to = static_cast<std::uint8_t*>(copy.buffer.mutable_data());
   copy_strided(t, 0, data, byte_size(*dtype), to);
   return detail::HandleAccess::make(detail::make_eager(std::move(copy)));
@@ -86,7 +97,8 @@ DLManagedTensor* Tensor::to_dlpack() const {
   const void* data = data_as(dtype(), std::source_location::current());
   e->buffer = node_.get()->value.buffer;
   for (Dim d : shape()) e->shape.push_back(d.value());
-  e->managed.dl_tensor = {const_cast<void*>(data), {kDLCPU, 0}, rank(), to_dlpack_type(dtype()), e->shape.data(), nullptr, 0};
+  e->managed.dl_tensor = {const_cast<void*>(data), {kDLCPU, 0}, rank(), to_dlpack_type(dtype()),
+                          e->shape.data(),         nullptr,     0};
   e->managed.manager_ctx = e.get();
   e->managed.deleter = [](DLManagedTensor* m) { std::default_delete<Export>()(static_cast<Export*>(m->manager_ctx)); };
   return &e.release()->managed;

@@ -5,9 +5,14 @@
 
 extern "C" {
 enum DLDeviceType { kDLCPU = 1 };
-struct DLDevice { std::int32_t device_type, device_id; };
+struct DLDevice {
+  std::int32_t device_type, device_id;
+};
 enum DLDataTypeCode { kDLInt = 0, kDLUInt = 1, kDLFloat = 2, kDLBfloat = 4, kDLBool = 6 };
-struct DLDataType { std::uint8_t code, bits; std::uint16_t lanes; };
+struct DLDataType {
+  std::uint8_t code, bits;
+  std::uint16_t lanes;
+};
 struct DLTensor {
   void* data;
   DLDevice device;

@@ -13,7 +13,8 @@ namespace {
 class Interpreted final : public Executable {
  public:
   explicit Interpreted(std::shared_ptr<const Graph> g) : graph_(std::move(g)) {}
-  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs, std::span<const std::int64_t>) const override {
+  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs,
+                   std::span<const std::int64_t>) const override {
     std::vector<HostTensor> values;
     for (auto* t : inputs) values.push_back(*t);
     KernelSink sink;
@@ -30,6 +31,8 @@ class Interpreted final : public Executable {
 
 }  // namespace
 
-std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph> g) { return std::make_shared<Interpreted>(std::move(g)); }
+std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph> g) {
+  return std::make_shared<Interpreted>(std::move(g));
+}
 
 }  // namespace burin::detail

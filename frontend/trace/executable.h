@@ -12,7 +12,8 @@ class Executable {
  public:
   virtual ~Executable() = default;
   /// Inputs in the Graph's order; `outputs` have their types and memory already. `sizes`: the named sizes' values.
-  virtual Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs, std::span<const std::int64_t> sizes) const = 0;
+  virtual Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs,
+                           std::span<const std::int64_t> sizes) const = 0;
   virtual std::size_t bytes() const { return 0; }
 };
 

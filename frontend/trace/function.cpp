@@ -98,8 +98,10 @@ TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings)
 
 Error no_memory(const Graph& g, ValueId v, const TensorType& type) {
   std::string op = g.is_op_result(v) ? std::string(op_info(g.op(g.defining_op(v)).kind).mnemonic) : g.name;
-  return {ErrorCode::device, op + ": no memory for the result " + burin::to_string(type) + " (" +
-              burin::to_string(type.shape.num_elements() * byte_size(type.dtype)) + " bytes)", "out-of-memory", "", ""};
+  return {ErrorCode::device,
+          op + ": no memory for the result " + burin::to_string(type) + " (" +
+              burin::to_string(type.shape.num_elements() * byte_size(type.dtype)) + " bytes)",
+          "out-of-memory", "", ""};
 }
 
 void charge(std::size_t bytes) { spent.fetch_add(bytes, std::memory_order_relaxed); }
@@ -116,7 +118,8 @@ std::uint8_t current_level(const FunctionState& f) {
   return level_override == no_level ? static_cast<std::uint8_t>(f.options.level) : level_override;
 }
 
-std::shared_ptr<FunctionState> make_function(FunctionOptions options, const void* code, std::string_view callable, const std::source_location& where) {
+std::shared_ptr<FunctionState> make_function(FunctionOptions options, const void* code, std::string_view callable,
+                                             const std::source_location& where) {
   static std::atomic<std::uint64_t> next{1};
   auto f = std::make_shared<FunctionState>();
   f->name = options.name.empty() ? callable_name(code, callable, where) : options.name;
@@ -130,7 +133,9 @@ std::shared_ptr<FunctionState> make_function(FunctionOptions options, const void
 // -- a call ------------------------------------------------------------------------------------------------------
 
 void Call::tensor(Tensor& t, const Path&) { push({Leaf::Kind::tensor, {}, in_state_, &t, 0, {}, {}}); }
-void Call::host(const HostValue& h, const Path&) { push({Leaf::Kind::host, h.kind, false, nullptr, h.bits, h.text, h.type}); }
+void Call::host(const HostValue& h, const Path&) {
+  push({Leaf::Kind::host, h.kind, false, nullptr, h.bits, h.text, h.type});
+}
 void Call::length(std::size_t n, const Path&) { push({Leaf::Kind::length, {}, false, nullptr, n, {}, {}}); }
 void Call::spill(const Leaf& l) {
   if (more_.empty()) more_.assign(inline_.begin(), inline_.begin() + static_cast<std::ptrdiff_t>(count_));
@@ -160,12 +165,13 @@ void make_executable(FunctionState& f, Entry& e) {
 }
 
 std::size_t entry_bytes(const Entry& e) {
-  return sizeof(Entry) + e.graph->num_ops() * 160 + e.graph->num_values() * 100 + e.key.fields.size() * sizeof(KeyField) +
-         (e.executable ? e.executable->bytes() : 0);
+  return sizeof(Entry) + e.graph->num_ops() * 160 + e.graph->num_values() * 100 +
+         e.key.fields.size() * sizeof(KeyField) + (e.executable ? e.executable->bytes() : 0);
 }
 
 // Takes the place of a key that nobody traces, or waits for who does.
-std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::uint8_t level, Call::TraceThunk trace, Call::WalkThunk walk, void* user) {
+std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::uint8_t level, Call::TraceThunk trace,
+                                           Call::WalkThunk walk, void* user) {
   Paths paths;
   walk(user, paths);
   Key key = make_key(f, call.leaves(), level, paths.list);
@@ -186,7 +192,8 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
       if ((*it)->maker == std::this_thread::get_id()) {
         lock.unlock();
         fail({ErrorCode::trace, "\"" + f.name + "\" calls itself while it is being traced", "recursion", "",
-              "call the plain function instead, and let the recursion end on a host value"}, f.where);
+              "call the plain function instead, and let the recursion end on a host value"},
+             f.where);
       }
       f.made.wait(lock);
     }
@@ -195,7 +202,10 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
     if (f.options.max_traces > 0 && f.stats.traces >= static_cast<std::uint64_t>(f.options.max_traces)) {
       std::string last = f.stories.empty() ? "" : f.stories.back();
       lock.unlock();
-      fail({ErrorCode::trace, "\"" + f.name + "\" needs another trace; max_traces is " + std::to_string(f.options.max_traces), "max-traces", "", last}, f.where);
+      fail({ErrorCode::trace,
+            "\"" + f.name + "\" needs another trace; max_traces is " + std::to_string(f.options.max_traces),
+            "max-traces", "", last},
+           f.where);
     }
     place->key = key;
     place->maker = std::this_thread::get_id();
@@ -241,7 +251,8 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
 }
 
 // Tells tapes of a call that ran eagerly: one op, whose graph they may evaluate.
-void note_call(const Entry& e, std::span<const Leaf> given, std::span<const NodeRef> results, const std::source_location& where) {
+void note_call(const Entry& e, std::span<const Leaf> given, std::span<const NodeRef> results,
+               const std::source_location& where) {
   std::vector<Tensor> operands, made;
   Untracked untracked;
   for (std::size_t i = 0; i < given.size(); ++i) {
@@ -281,14 +292,17 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
       ++states;
       for (auto& m : given)
         if (&m != &l && m.tensor == l.tensor && m.state)
-          fail({ErrorCode::invalid_argument, f.name + ": one tensor is given to two by-reference parameters", "aliased-state", "", "pass a copy to one of them"}, f.where);
+          fail({ErrorCode::invalid_argument, f.name + ": one tensor is given to two by-reference parameters",
+                "aliased-state", "", "pass a copy to one of them"},
+               f.where);
     }
   num_state_ = states;
 
   Dim bound[max_names];
   Remembered& last = remembered(f);
   const Entry* e = nullptr;
-  if (last.function == f.number && last.generation == f.generation.load(std::memory_order_acquire) && matches(last.entry->key, given, level, bound)) {
+  if (last.function == f.number && last.generation == f.generation.load(std::memory_order_acquire) &&
+      matches(last.entry->key, given, level, bound)) {
     ++last.hits;
     e = last.entry.get();
   } else {
@@ -368,7 +382,9 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
   }
   for (auto& guard : g.guards())
     if (decide(guard, bindings) != true)
-      fail({ErrorCode::invalid_argument, f.name + ": the sizes break what the trace relies on: " + burin::to_string(guard), "guard", "", ""}, f.where);
+      fail({ErrorCode::invalid_argument,
+            f.name + ": the sizes break what the trace relies on: " + burin::to_string(guard), "guard", "", ""},
+           f.where);
   constexpr std::size_t few_outputs = 8;
   const std::size_t m = g.outputs().size();
   HostTensor results_few[few_outputs];
@@ -377,8 +393,7 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
   for (std::size_t i = 0; i < m; ++i) {
     made[i].type = bindings.empty() ? g.type(g.outputs()[i].value) : known_type(g.type(g.outputs()[i].value), bindings);
     made[i].buffer = Buffer::allocate(made[i].num_bytes());
-    if (!made[i].buffer)
-      fail(no_memory(g, g.outputs()[i].value, made[i].type), f.where);
+    if (!made[i].buffer) fail(no_memory(g, g.outputs()[i].value, made[i].type), f.where);
   }
   auto ok = executable_of(f, *e).run({inputs, count}, {made, m}, {sizes, e->key.names.size()});
   if (!ok) fail(std::move(ok.error()), f.where);
@@ -433,7 +448,8 @@ void empty_leaves(const Leaves& l) {
 
 }  // namespace detail
 
-LevelScope::LevelScope(Level l) noexcept : saved_(std::exchange(detail::level_override, static_cast<std::uint8_t>(l))) {}
+LevelScope::LevelScope(Level l) noexcept
+    : saved_(std::exchange(detail::level_override, static_cast<std::uint8_t>(l))) {}
 LevelScope::~LevelScope() { detail::level_override = saved_; }
 NoRetraceScope::NoRetraceScope() noexcept : saved_(std::exchange(detail::no_retrace, true)) {}
 NoRetraceScope::~NoRetraceScope() { detail::no_retrace = saved_; }

@@ -17,11 +17,12 @@ struct KeyField {
   Leaf::Kind kind;
   HostValue::Kind host_kind{};
   bool weak = false, state = false, from_signature = false;
-  std::array<std::int8_t, max_rank> size_name{-1, -1, -1, -1, -1, -1, -1, -1};  ///< by axis: the name in Key::names, -1: a number, -2: an expression
+  std::array<std::int8_t, max_rank> size_name{
+      -1, -1, -1, -1, -1, -1, -1, -1};  ///< by axis: the name in Key::names, -1: a number, -2: an expression
   TensorType tensor{};
   std::uint64_t bits = 0;
   std::string text{};
-  std::string_view type{};       ///< of a static value, as the compiler spells it
+  std::string_view type{};  ///< of a static value, as the compiler spells it
   bool same_kind(const KeyField& o) const { return kind == o.kind && type == o.type && host_kind == o.host_kind; }
 };
 std::string to_string(const KeyField&);
@@ -30,24 +31,24 @@ inline constexpr std::size_t max_names = 16;  ///< named sizes of one signature
 /// What decides which trace a call uses. Hash, comparison, explanation and printing all read these fields.
 struct Key {
   std::vector<KeyField> fields;
-  std::vector<std::string> names;      ///< of sizes, in order of first appearance
+  std::vector<std::string> names;  ///< of sizes, in order of first appearance
   std::uint8_t level = 0;
   std::uint64_t hash = 0;
 };
 
 struct Entry {
   Key key;
-  std::vector<std::string> paths;      ///< of the key's fields: `arg0.w1`
+  std::vector<std::string> paths;  ///< of the key's fields: `arg0.w1`
   std::shared_ptr<const Graph> graph;
-  std::vector<NodeRef> captures;       ///< values of the hidden inputs, in the graph's order behind the arguments
-  bool captures_traced = false;        ///< good for the trace that it was made in only
+  std::vector<NodeRef> captures;  ///< values of the hidden inputs, in the graph's order behind the arguments
+  bool captures_traced = false;   ///< good for the trace that it was made in only
   std::size_t num_results = 0;
-  std::vector<std::size_t> state_outputs;   ///< by state leaf: which output it is given
-  std::shared_ptr<void> prototype;     ///< the returned tree, its tensors emptied
-  std::shared_ptr<Executable> executable;             ///< null where the entry has served traces only
+  std::vector<std::size_t> state_outputs;                 ///< by state leaf: which output it is given
+  std::shared_ptr<void> prototype;                        ///< the returned tree, its tensors emptied
+  std::shared_ptr<Executable> executable;                 ///< null where the entry has served traces only
   mutable std::atomic<const Executable*> ready{nullptr};  ///< the same, for calls
   std::size_t bytes = 0;
-  std::string story;                   ///< why it was traced
+  std::string story;  ///< why it was traced
 };
 
 /// A place in the cache: being traced by a thread, or ready.
@@ -62,8 +63,8 @@ struct FunctionState {
   FunctionOptions options;
   std::string name;
   std::source_location where;
-  std::uint64_t number = 0;                      ///< never used again: what threads remember entries by
-  std::atomic<std::uint64_t> generation{0};      ///< raised when an entry leaves, so that threads forget it
+  std::uint64_t number = 0;                  ///< never used again: what threads remember entries by
+  std::atomic<std::uint64_t> generation{0};  ///< raised when an entry leaves, so that threads forget it
 
   std::mutex mutex;
   std::condition_variable made;
@@ -71,7 +72,8 @@ struct FunctionState {
   std::uint64_t clock = 0;
   FunctionStats stats;
   std::vector<std::string> stories;
-  std::vector<std::pair<std::string, int>> static_retraces;   ///< path of a static value that alone caused a trace, how often
+  std::vector<std::pair<std::string, int>>
+      static_retraces;  ///< path of a static value that alone caused a trace, how often
   ~FunctionState();
 };
 
@@ -86,7 +88,8 @@ std::string explain_trace(FunctionState&, const Entry& made, std::span<const std
 std::uint8_t current_level(const FunctionState&);
 
 // -- tracer.cpp
-std::shared_ptr<Entry> trace_entry(FunctionState&, Call&, Key, std::vector<std::string> paths, Call::TraceThunk, void* user);
+std::shared_ptr<Entry> trace_entry(FunctionState&, Call&, Key, std::vector<std::string> paths, Call::TraceThunk,
+                                   void* user);
 
 /// The words of the referee for a result that cannot be allocated.
 Error no_memory(const Graph&, ValueId, const TensorType&);

@@ -46,7 +46,8 @@ bool fit(const Key& key, const KeyField& f, std::size_t axis, Dim given, Dim* bo
 bool fits(const Key& key, const KeyField& f, const TensorType& given, bool weak, Dim* bound) {
   if (given.shape.size() != f.tensor.shape.size()) return false;
   if (given.dtype != f.tensor.dtype &&
-      !(f.from_signature && weak && given.shape.empty() && category(given.dtype) <= category(f.tensor.dtype))) return false;
+      !(f.from_signature && weak && given.shape.empty() && category(given.dtype) <= category(f.tensor.dtype)))
+    return false;
   if (!f.from_signature && weak != f.weak) return false;
   for (std::size_t i = 0; i < given.shape.size(); ++i)
     if (!fit(key, f, i, given.shape[i], bound)) return false;
@@ -64,7 +65,9 @@ void index_names(Key& key, KeyField& f) {
       if (std::find(key.names.begin(), key.names.end(), n) == key.names.end()) key.names.push_back(n);
     if (names.empty()) f.size_name[i] = no_name;
     else if (names.size() > 1 || burin::to_string(d) != names[0]) f.size_name[i] = expression;
-    else f.size_name[i] = static_cast<std::int8_t>(std::find(key.names.begin(), key.names.end(), names[0]) - key.names.begin());
+    else
+      f.size_name[i] =
+          static_cast<std::int8_t>(std::find(key.names.begin(), key.names.end(), names[0]) - key.names.begin());
   }
 }
 
@@ -78,7 +81,9 @@ std::string to_string(const KeyField& f) {
   }
   switch (f.host_kind) {
     case HostValue::Kind::boolean: return f.bits ? "true" : "false";
-    case HostValue::Kind::integer: return std::to_string(static_cast<std::int64_t>(f.bits)) + (f.type == "int" ? "" : " (" + std::string(f.type) + ")");
+    case HostValue::Kind::integer:
+      return std::to_string(static_cast<std::int64_t>(f.bits)) +
+             (f.type == "int" ? "" : " (" + std::string(f.type) + ")");
     case HostValue::Kind::real: {
       std::string s = std::to_string(__builtin_bit_cast(double, f.bits));
       while (s.size() > 3 && s.back() == '0' && s[s.size() - 2] != '.') s.pop_back();
@@ -89,15 +94,19 @@ std::string to_string(const KeyField& f) {
   return "?";
 }
 
-Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t level, const std::vector<std::string>& paths) {
+Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t level,
+             const std::vector<std::string>& paths) {
   Key key;
   key.level = level;
   const auto& signature = f.options.signature;
   std::size_t tensors = 0;
   for (auto& l : leaves) tensors += l.kind == Leaf::Kind::tensor;
   if (!signature.empty() && tensors != signature.size())
-    fail({ErrorCode::invalid_argument, f.name + ": the arguments hold " + std::to_string(tensors) + " tensors; the input signature names " +
-              std::to_string(signature.size()), "signature", "", "give a spec for each tensor, in order"}, f.where);
+    fail({ErrorCode::invalid_argument,
+          f.name + ": the arguments hold " + std::to_string(tensors) + " tensors; the input signature names " +
+              std::to_string(signature.size()),
+          "signature", "", "give a spec for each tensor, in order"},
+         f.where);
   std::size_t next = 0;
   std::vector<Dim> bound(max_names, unbound);
   for (std::size_t i = 0; i < leaves.size(); ++i) {
@@ -107,7 +116,9 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
     if (l.kind == Leaf::Kind::tensor) {
       Content c = HandleAccess::raw(*l.tensor);
       if (!c.defined())
-        fail({ErrorCode::invalid_argument, f.name + ": " + paths[i] + " is undefined; nothing was assigned to it", "undefined", "", ""}, f.where);
+        fail({ErrorCode::invalid_argument, f.name + ": " + paths[i] + " is undefined; nothing was assigned to it",
+              "undefined", "", ""},
+             f.where);
       check_usable(c, l.tensor, f.where);
       k.tensor = type_of(c.node);
       k.weak = c.weak;
@@ -117,10 +128,15 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
         k.from_signature = true;
         index_names(key, k);
         if (key.names.size() > max_names)
-          fail({ErrorCode::invalid_argument, f.name + ": the input signature has more than 16 named sizes", "signature", "", ""}, f.where);
+          fail({ErrorCode::invalid_argument, f.name + ": the input signature has more than 16 named sizes", "signature",
+                "", ""},
+               f.where);
         if (!fits(key, k, type_of(c.node), c.weak, bound.data()))
-          fail({ErrorCode::invalid_argument, f.name + ": " + paths[i] + " is " + burin::to_string(type_of(c.node)) + "; the input signature asks for " +
-                    burin::to_string(k.tensor), "signature", "", ""}, f.where);
+          fail({ErrorCode::invalid_argument,
+                f.name + ": " + paths[i] + " is " + burin::to_string(type_of(c.node)) +
+                    "; the input signature asks for " + burin::to_string(k.tensor),
+                "signature", "", ""},
+               f.where);
       }
     } else {
       k.host_kind = l.host_kind;
@@ -132,7 +148,8 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
   }
   std::uint64_t h = mix(level, key.fields.size());
   for (auto& k : key.fields) {
-    h = mix(h, static_cast<std::uint64_t>(k.kind) | static_cast<std::uint64_t>(k.host_kind) << 8 | std::uint64_t{k.weak} << 16);
+    h = mix(h, static_cast<std::uint64_t>(k.kind) | static_cast<std::uint64_t>(k.host_kind) << 8 |
+                   std::uint64_t{k.weak} << 16);
     h = mix(h, k.bits);
     if (k.kind == Leaf::Kind::tensor) {
       h = mix(h, static_cast<std::uint64_t>(k.tensor.dtype));
@@ -201,12 +218,16 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
     text += " " + path + ": " + a + " -> " + b + ";";
     if (is.kind == Leaf::Kind::host && was.kind == Leaf::Kind::host) {
       bool number = is.host_kind == HostValue::Kind::integer || is.host_kind == HostValue::Kind::real;
-      std::string scalar = number ? "declare it Scalar<" + std::string(is.type) + "> where its value need not be known while tracing" : "";
+      std::string scalar =
+          number ? "declare it Scalar<" + std::string(is.type) + "> where its value need not be known while tracing"
+                 : "";
       if (fewest == 1) {
-        auto it = std::find_if(f.static_retraces.begin(), f.static_retraces.end(), [&](auto& x) { return x.first == path; });
+        auto it =
+            std::find_if(f.static_retraces.begin(), f.static_retraces.end(), [&](auto& x) { return x.first == path; });
         if (it == f.static_retraces.end()) it = f.static_retraces.insert(it, {path, 0});
         if (++it->second == 2 && number)
-          rt::warn(f.name + ": the static argument " + path + " caused its second retrace (" + a + " -> " + b + "); " + scalar);
+          rt::warn(f.name + ": the static argument " + path + " caused its second retrace (" + a + " -> " + b + "); " +
+                   scalar);
       }
       if (hint.empty()) hint = scalar;
     } else if (is.kind == Leaf::Kind::tensor && was.kind == Leaf::Kind::tensor && hint.empty()) {
@@ -215,7 +236,8 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
       } else if (is.tensor.shape.rank() == was.tensor.shape.rank() && is.tensor.shape != was.tensor.shape) {
         hint = "name the size in an input signature: spec<" + std::string(name(is.tensor.dtype)) + ">({";
         for (std::size_t d = 0; d < is.tensor.shape.size(); ++d)
-          hint += (d ? ", " : "") + (is.tensor.shape[d] == was.tensor.shape[d] ? burin::to_string(is.tensor.shape[d]) : "\"n" + std::to_string(d) + "\"");
+          hint += (d ? ", " : "") + (is.tensor.shape[d] == was.tensor.shape[d] ? burin::to_string(is.tensor.shape[d])
+                                                                               : "\"n" + std::to_string(d) + "\"");
         hint += "})";
       }
     }

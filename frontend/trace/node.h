@@ -10,13 +10,13 @@ namespace burin::detail {
 /// A value: eager (`trace` is 0, `value` has bytes) or traced (`value.type` only, and where it lives in its trace).
 struct Node : NodeBase {
   HostTensor value;
-  std::uint64_t trace = 0;                 ///< number of the Trace that it belongs to; numbers are never used again
+  std::uint64_t trace = 0;  ///< number of the Trace that it belongs to; numbers are never used again
   ValueId id = ValueId::none;
   BlockId block = BlockId::top;
-  bool literal = false;                    ///< made from host values while tracing: becomes a constant, not a capture
-  bool maybe_undefined = false;            ///< a merge of a path that assigned and one that did not
-  bool untyped = false;                    ///< stands for an undefined handle in a region: no type until the region closes
-  std::uint32_t branch_line = 0;           ///< where maybe_undefined came from
+  bool literal = false;           ///< made from host values while tracing: becomes a constant, not a capture
+  bool maybe_undefined = false;   ///< a merge of a path that assigned and one that did not
+  bool untyped = false;           ///< stands for an undefined handle in a region: no type until the region closes
+  std::uint32_t branch_line = 0;  ///< where maybe_undefined came from
   std::source_location where{};
   bool traced() const { return trace != 0; }
 };
@@ -39,8 +39,16 @@ struct HandleAccess {
   static bool weak(const Tensor& t) { return t.weak_; }
   static Content raw(const Tensor& t) { return {t.node_, static_cast<bool>(t.weak_)}; }
   static std::uint64_t born(const Tensor& t) { return t.born_; }
-  static void set_raw(const Tensor& t, Content c) { t.node_ = std::move(c.node); t.weak_ = c.weak; }
-  static Tensor make(NodeRef n, bool weak = false) { Tensor t; t.node_ = std::move(n); t.weak_ = weak; return t; }
+  static void set_raw(const Tensor& t, Content c) {
+    t.node_ = std::move(c.node);
+    t.weak_ = c.weak;
+  }
+  static Tensor make(NodeRef n, bool weak = false) {
+    Tensor t;
+    t.node_ = std::move(n);
+    t.weak_ = weak;
+    return t;
+  }
   static Tensor make(Content c) { return make(std::move(c.node), c.weak); }
   static void adopt(Tensor& t) noexcept { t.attach(); }
   /// A read as ops do it: open loops learn of it. Defined in recorder.cpp.

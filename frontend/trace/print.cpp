@@ -68,7 +68,9 @@ class Printer {
   void emit(int axis, std::int64_t at) {
     int rank = t_.type.shape.rank();
     bool last = axis + 1 == rank;
-    std::string gap = last ? ", " : "," + std::string(static_cast<std::size_t>(rank - axis - 1), '\n') + std::string(static_cast<std::size_t>(axis) + 1, ' ');
+    std::string gap = last ? ", "
+                           : "," + std::string(static_cast<std::size_t>(rank - axis - 1), '\n') +
+                                 std::string(static_cast<std::size_t>(axis) + 1, ' ');
     out_ += "[";
     for (std::int64_t i = 0; i < size(axis); ++i) {
       if (i) out_ += gap;
@@ -100,7 +102,8 @@ std::string format(const HostTensor& t) { return Printer(t).run(); }
 void print_value(std::string_view label, const HostTensor& t) {
   std::int64_t sizes[max_rank];
   for (std::size_t i = 0; i < t.type.shape.size(); ++i) sizes[i] = t.type.shape[i].value();
-  rt::print_value(label.data(), static_cast<std::int64_t>(label.size()), static_cast<std::int32_t>(t.type.dtype), t.type.shape.rank(), sizes, t.buffer.data());
+  rt::print_value(label.data(), static_cast<std::int64_t>(label.size()), static_cast<std::int32_t>(t.type.dtype),
+                  t.type.shape.rank(), sizes, t.buffer.data());
 }
 
 }  // namespace detail

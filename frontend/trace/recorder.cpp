@@ -16,7 +16,10 @@ namespace {
 constinit thread_local Recorder* this_thread __attribute__((tls_model("initial-exec"))) = nullptr;
 struct Holder {
   std::unique_ptr<Recorder> own;
-  ~Holder() { this_thread = nullptr; recorder = nullptr; }
+  ~Holder() {
+    this_thread = nullptr;
+    recorder = nullptr;
+  }
 };
 thread_local Holder holder;
 
@@ -70,8 +73,8 @@ void Recorder::died(const Tensor* h, std::uint64_t stamp) noexcept {
     std::erase_if(f.slots, [&](const Slot& s) { return s.handle == h; });
   }
   if (inside && !poison && std::uncaught_exceptions() == 0)
-    poison = Error{ErrorCode::trace, "a tensor made before the branch or loop is destroyed inside it", "destroyed-inside", "",
-                   "let it live until the region ends; reserve() a container that grows"};
+    poison = Error{ErrorCode::trace, "a tensor made before the branch or loop is destroyed inside it",
+                   "destroyed-inside", "", "let it live until the region ends; reserve() a container that grows"};
   if (!names.empty() && (maybe_named & name_bit(h))) names.erase(h);
 }
 
@@ -90,7 +93,8 @@ void Recorder::note_read(const Tensor* h, std::size_t upto) {
     const Node* entry = s.entry.node.get();
     bool untyped = !entry || entry->untyped;
     TensorType type = untyped ? TensorType{} : entry->value.type;
-    NodeRef arg = make_traced(*f.trace, f.trace->graph.add_argument(f.block, type), type, entry ? entry->where : f.where);
+    NodeRef arg =
+        make_traced(*f.trace, f.trace->graph.add_argument(f.block, type), type, entry ? entry->where : f.where);
     arg.get()->block = f.block;
     arg.get()->untyped = untyped;
     arg.get()->maybe_undefined = !entry || entry->maybe_undefined;
@@ -107,8 +111,8 @@ void Recorder::note_write(Tensor* h) {
     if (i + 1 < frames.size()) note_read(h, i + 1);  // deeper, the write may not happen: the old value counts
     Frame& f = frames[i];
     if (f.in_test && !poison)
-      poison = Error{ErrorCode::trace, describe(h, HandleAccess::raw(*h)) + " is assigned inside a loop's test", "assigned-in-test",
-                     "", "assign it in the body"};
+      poison = Error{ErrorCode::trace, describe(h, HandleAccess::raw(*h)) + " is assigned inside a loop's test",
+                     "assigned-in-test", "", "assign it in the body"};
     Slot* s = f.find(h);
     if (!s) {  // what it held *here*: a loop inside may have renamed it since
       Content before = HandleAccess::raw(*h);
@@ -185,7 +189,7 @@ void Recorder::begin_body() {
   f.trace->open[index(f.block)] = false;
   f.block = f.trace->add_block(f.parent);
   f.trace->current = f.block;
-  for (auto& s : f.slots) {  // what the test read is an argument of the body too
+  for (auto& s : f.slots) {          // what the test read is an argument of the body too
     if (!s.test_argument) continue;  // assigned in the test: an error when the loop closes
     const Node& t = *s.test_argument.get();
     s.argument = make_traced(*f.trace, f.trace->graph.add_argument(f.block, t.value.type), t.value.type, t.where);
@@ -286,10 +290,12 @@ void foreign_value(const Node& n, const std::source_location& where) {
   }
   std::string type = n.untyped ? "" : " " + to_string(n.value.type);
   if (alive)
-    fail({ErrorCode::trace, "a traced tensor" + type + " is used in another thread than the one that traces it", "other-thread", "",
-          "pass values between threads, not tensors of a trace"}, where);
+    fail({ErrorCode::trace, "a traced tensor" + type + " is used in another thread than the one that traces it",
+          "other-thread", "", "pass values between threads, not tensors of a trace"},
+         where);
   fail({ErrorCode::trace, "a traced tensor" + type + " is used after its trace ended", "after-trace", "",
-        "return it from the function instead of storing it outside"}, where);
+        "return it from the function instead of storing it outside"},
+       where);
 }
 
 }  // namespace burin::detail

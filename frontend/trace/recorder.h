@@ -24,15 +24,15 @@ struct Trace {
   Graph graph;
   std::string name;
   BlockId current = BlockId::top;
-  std::vector<bool> open{true};                       ///< by block: still being recorded, so its values may be used
+  std::vector<bool> open{true};  ///< by block: still being recorded, so its values may be used
   std::vector<Capture> captures;
   std::unordered_map<const Node*, std::uint32_t> capture_of;
-  bool captures_traced = false;                       ///< captured a value of a trace around it: good for that trace only
+  bool captures_traced = false;  ///< captured a value of a trace around it: good for that trace only
   // What the Graph cannot say while it is recorded; finish() rebuilds it where any of these is filled.
-  std::unordered_map<std::uint32_t, ValueId> forward;                  ///< an invariant loop argument stands for this value
-  std::unordered_map<std::uint32_t, TensorType> types;                 ///< of values that were untyped when made
-  std::unordered_map<std::uint32_t, std::vector<ValueId>> arguments;   ///< by block: its arguments in carried order
-  std::unordered_map<std::uint64_t, std::uint32_t> lines;              ///< source_location, hashed, to its number
+  std::unordered_map<std::uint32_t, ValueId> forward;   ///< an invariant loop argument stands for this value
+  std::unordered_map<std::uint32_t, TensorType> types;  ///< of values that were untyped when made
+  std::unordered_map<std::uint32_t, std::vector<ValueId>> arguments;  ///< by block: its arguments in carried order
+  std::unordered_map<std::uint64_t, std::uint32_t> lines;             ///< source_location, hashed, to its number
 
   std::uint32_t line(const std::source_location&);
   BlockId add_block(BlockId parent);
@@ -56,11 +56,12 @@ struct Frame {
   BlockId block = BlockId::top, test_block = BlockId::top, parent = BlockId::top;
   bool in_test = false;
   std::vector<Slot> slots{};
-  long live = 0;                    ///< handles born inside that still live
-  std::size_t tapes = 0;            ///< height of the layer stack when it opened
+  long live = 0;          ///< handles born inside that still live
+  std::size_t tapes = 0;  ///< height of the layer stack when it opened
   std::source_location where{};
   Slot* find(const Tensor* h) {
-    for (auto& s : slots) if (s.handle == h) return &s;
+    for (auto& s : slots)
+      if (s.handle == h) return &s;
     return nullptr;
   }
   bool is_loop() const { return kind == Kind::loop || kind == Kind::eager_loop; }
@@ -75,16 +76,18 @@ struct Layer {
 struct Recorder {
   std::vector<Layer> layers;
   std::vector<Frame> frames;
-  Trace* trace = nullptr;                  ///< innermost, or null: ops run eagerly
-  std::size_t tapes = 0;                   ///< tapes in `layers`
+  Trace* trace = nullptr;  ///< innermost, or null: ops run eagerly
+  std::size_t tapes = 0;   ///< tapes in `layers`
   std::uint64_t clock = 0, clock_end = 0;
-  std::optional<Error> poison;             ///< found in a destructor; thrown when the region closes
+  std::optional<Error> poison;  ///< found in a destructor; thrown when the region closes
   const std::source_location* scope = nullptr;
   std::source_location scope_storage{};
-  const SourceLine* replay_line = nullptr;  ///< of a finished graph's op that is evaluated now
+  const SourceLine* replay_line = nullptr;               ///< of a finished graph's op that is evaluated now
   std::unordered_map<const Tensor*, std::string> names;  ///< paths of handles, for errors only
-  std::uint64_t maybe_named = 0;           ///< a bit for each name's address: most handles that die need no look-up
-  static std::uint64_t name_bit(const Tensor* h) { return std::uint64_t{1} << (reinterpret_cast<std::uintptr_t>(h) / sizeof(Tensor) * 0x9e3779b97f4a7c15u >> 58); }
+  std::uint64_t maybe_named = 0;  ///< a bit for each name's address: most handles that die need no look-up
+  static std::uint64_t name_bit(const Tensor* h) {
+    return std::uint64_t{1} << (reinterpret_cast<std::uintptr_t>(h) / sizeof(Tensor) * 0x9e3779b97f4a7c15u >> 58);
+  }
   void give_name(const Tensor* h, std::string path) {
     if (names.empty()) maybe_named = 0;
     maybe_named |= name_bit(h);
@@ -101,11 +104,11 @@ struct Recorder {
   void push_trace(Trace&);
   void pop_trace(Trace&) noexcept;
   void open(Frame::Kind, const std::source_location&);
-  void begin_body();                       ///< from a loop's test to its body
+  void begin_body();  ///< from a loop's test to its body
   /// Pops the innermost frame, giving each slot its result and each handle what it held before.
   Frame close(const char* what);
-  void abandon() noexcept;                 ///< the same while an exception passes: handles get back what they held
-  void hook();                             ///< sets or clears `recorder` for this thread
+  void abandon() noexcept;  ///< the same while an exception passes: handles get back what they held
+  void hook();              ///< sets or clears `recorder` for this thread
 
   std::string describe(const Tensor* h, const Content& c) const;
   std::uint32_t line_in(Trace& t, const std::source_location& w) const {

@@ -25,7 +25,9 @@ void save(const FunctionState& c, const std::string& file) {
         const KeyField& k = e.key.fields[i];
         SavedLeaf leaf;
         leaf.path = e.paths[i];
-        leaf.kind = k.kind == Leaf::Kind::tensor ? SavedLeaf::Kind::tensor : k.kind == Leaf::Kind::host ? SavedLeaf::Kind::host : SavedLeaf::Kind::length;
+        leaf.kind = k.kind == Leaf::Kind::tensor ? SavedLeaf::Kind::tensor
+                    : k.kind == Leaf::Kind::host ? SavedLeaf::Kind::host
+                                                 : SavedLeaf::Kind::length;
         if (k.kind == Leaf::Kind::host) leaf.type = k.type;
         if (k.kind != Leaf::Kind::tensor) leaf.text = to_string(k);
         leaf.weak = k.weak;
@@ -43,7 +45,9 @@ void save(const FunctionState& c, const std::string& file) {
     }
   }
   if (saved.traces.empty())
-    fail({ErrorCode::invalid_argument, "save: \"" + f.name + "\" has not been traced yet", "no-trace", "", "call it once with arguments of the types to save"}, f.where);
+    fail({ErrorCode::invalid_argument, "save: \"" + f.name + "\" has not been traced yet", "no-trace", "",
+          "call it once with arguments of the types to save"},
+         f.where);
   if (auto ok = write_saved(saved, file); !ok) fail(ok.error(), f.where);
 }
 
@@ -145,7 +149,8 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
     return results;
   }
   if (!mismatch) raise({ErrorCode::invalid_argument, state_->name + ": the file holds no trace", "no-trace", "", ""});
-  if (state_->traces.size() > 1) mismatch->hint = "the file holds " + std::to_string(state_->traces.size()) + " traces; none has these types";
+  if (state_->traces.size() > 1)
+    mismatch->hint = "the file holds " + std::to_string(state_->traces.size()) + " traces; none has these types";
   raise(std::move(*mismatch));
 }
 

@@ -11,7 +11,8 @@ std::string where_text(const std::source_location& where) {
   Recorder* r = context_if_any();
   const std::source_location& w = r ? r->user_line(where) : where;
   std::string at = w.line() ? "at " + place(w) : "";
-  if (at.empty() && r && r->replay_line) at = "at " + std::string(r->replay_line->file) + ":" + std::to_string(r->replay_line->line);
+  if (at.empty() && r && r->replay_line)
+    at = "at " + std::string(r->replay_line->file) + ":" + std::to_string(r->replay_line->line);
   if (!r || !r->trace) return at;
   return "while tracing \"" + r->trace->name + "\"" + (at.empty() ? "" : " " + at);
 }

@@ -38,8 +38,8 @@ struct NotedOp {
   std::span<const Tensor> operands;
   const Attributes& attributes;
   std::span<const Tensor> results;
-  std::span<const Tensor> captures = {};          ///< region ops: outer values that their blocks use
-  std::shared_ptr<const Graph> call = {};         ///< a compiled function run eagerly: its graph; operands are its inputs
+  std::span<const Tensor> captures = {};   ///< region ops: outer values that their blocks use
+  std::shared_ptr<const Graph> call = {};  ///< a compiled function run eagerly: its graph; operands are its inputs
   std::source_location where;
 };
 

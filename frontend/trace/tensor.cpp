@@ -73,12 +73,18 @@ NodeRef host_value(HostTensor value, const std::source_location& where = {}) {
 Buffer buffer_for(const TensorType& type) {
   std::int64_t count = 1;
   for (Dim d : type.shape)
-    if (!d.is_known()) fail({ErrorCode::invalid_argument, "a tensor of host values needs known sizes; the shape is " + to_string(type.shape), "named-size", "", ""}, {});
+    if (!d.is_known())
+      fail({ErrorCode::invalid_argument,
+            "a tensor of host values needs known sizes; the shape is " + to_string(type.shape), "named-size", "", ""},
+           {});
     else if (__builtin_mul_overflow(count, d.value(), &count)) count = -1;
   std::int64_t bytes = 0;
   if (count < 0 || __builtin_mul_overflow(count, byte_size(type.dtype), &bytes)) bytes = -1;
   Buffer b = bytes < 0 ? Buffer() : Buffer::allocate(bytes);
-  if (!b) fail({ErrorCode::device, "out of memory: " + to_string(type) + " does not fit", "out-of-memory", "", "use a smaller shape"}, {});
+  if (!b)
+    fail({ErrorCode::device, "out of memory: " + to_string(type) + " does not fit", "out-of-memory", "",
+          "use a smaller shape"},
+         {});
   return b;
 }
 
@@ -88,8 +94,11 @@ const Node& eager_value(const Content& c, const Tensor* t, const char* what, con
   if (n.traced()) {
     for (auto& l : context().layers)
       if (l.trace && l.trace->number == n.trace)
-        fail({ErrorCode::trace, std::string(what) + ": the " + to_string(n.value.type) + " tensor has no value yet, it is being traced",
-              "value-while-tracing", "", "use burin::cond or burin::while_loop for decisions, or return it and read it after the call"}, where);
+        fail({ErrorCode::trace,
+              std::string(what) + ": the " + to_string(n.value.type) + " tensor has no value yet, it is being traced",
+              "value-while-tracing", "",
+              "use burin::cond or burin::while_loop for decisions, or return it and read it after the call"},
+             where);
     foreign_value(n, where);
   }
   return n;
@@ -117,7 +126,9 @@ void Tensor::assign(const Tensor& o) {
 }
 void Tensor::detach() noexcept { detail::recorder->died(this, born_); }
 
-Tensor::Tensor(const detail::Literal& n, std::source_location where) : node_(detail::host_value(detail::literal_value(n, n.dtype), where)), weak_(1) {
+Tensor::Tensor(const detail::Literal& n, std::source_location where)
+    : node_(detail::host_value(detail::literal_value(n, n.dtype), where)),
+      weak_(1) {
   if (detail::recorder) attach();
 }
 Tensor::Tensor(const void* values, Dtype dtype, const Shape& shape) {
@@ -131,19 +142,26 @@ Tensor::Tensor(const void* values, Dtype dtype, const Shape& shape) {
 Tensor::Checked Tensor::checked(const void* values, Dtype dtype, std::size_t count, const Shape& shape) {
   Dim n = shape.num_elements();
   if (!n.is_known() || n.value() != static_cast<std::int64_t>(count))
-    detail::fail({ErrorCode::invalid_argument, "tensor: " + std::to_string(count) + " values were given for the shape " + to_string(shape) +
-                      ", which holds " + to_string(n), "shape-mismatch", "", ""}, {});
+    detail::fail({ErrorCode::invalid_argument,
+                  "tensor: " + std::to_string(count) + " values were given for the shape " + to_string(shape) +
+                      ", which holds " + to_string(n),
+                  "shape-mismatch", "", ""},
+                 {});
   return {values, dtype, shape};
 }
 void Tensor::ragged(int axis) {
-  detail::fail({ErrorCode::invalid_argument, "tensor: the lists along axis " + std::to_string(axis) + " differ in length", "ragged", "",
-                "give every row the same number of elements"}, {});
+  detail::fail(
+      {ErrorCode::invalid_argument, "tensor: the lists along axis " + std::to_string(axis) + " differ in length",
+       "ragged", "", "give every row the same number of elements"},
+      {});
 }
-Tensor Tensor::view_of(const void* values, Dtype dtype, std::size_t count, const Shape& shape, std::shared_ptr<const void> owner) {
+Tensor Tensor::view_of(const void* values, Dtype dtype, std::size_t count, const Shape& shape,
+                       std::shared_ptr<const void> owner) {
   checked(values, dtype, count, shape);
   TensorType type{dtype, shape};
   auto bytes = static_cast<std::int64_t>(count) * byte_size(dtype);
-  if (reinterpret_cast<std::uintptr_t>(values) % static_cast<std::size_t>(byte_size(dtype)) != 0) return Tensor(values, dtype, shape);  // code needs aligned elements
+  if (reinterpret_cast<std::uintptr_t>(values) % static_cast<std::size_t>(byte_size(dtype)) != 0)
+    return Tensor(values, dtype, shape);  // code needs aligned elements
   HostTensor t{type, Buffer::adopt(values, bytes, [owner = std::move(owner)] {})};
   return HandleAccess::make(detail::make_eager(std::move(t)));  // large: a capture, not a constant, in a trace
 }
@@ -158,7 +176,9 @@ Dim Tensor::shape(int axis) const {
   const Shape& s = shape();
   int a = axis < 0 ? axis + s.rank() : axis;
   if (a < 0 || a >= s.rank())
-    detail::fail({ErrorCode::invalid_argument, "shape: axis " + std::to_string(axis) + " is out of range for " + to_string(type()), "axis", "", ""}, {});
+    detail::fail({ErrorCode::invalid_argument,
+                  "shape: axis " + std::to_string(axis) + " is out of range for " + to_string(type()), "axis", "", ""},
+                 {});
   return s[static_cast<std::size_t>(a)];
 }
 TensorType Tensor::type() const {
@@ -170,11 +190,15 @@ void Tensor::item_into(void* out, Dtype wanted, const std::source_location& wher
   const detail::Node& n = detail::eager_value(HandleAccess::read(*this), this, "item", where);
   Dtype own = n.value.type.dtype;
   if (n.value.num_elements() != 1)
-    detail::fail({ErrorCode::invalid_argument, "item: the tensor is " + to_string(n.value.type) + "; expected one element", "one-element", "",
-                  "use to_vector() for more"}, where);
+    detail::fail(
+        {ErrorCode::invalid_argument, "item: the tensor is " + to_string(n.value.type) + "; expected one element",
+         "one-element", "", "use to_vector() for more"},
+        where);
   if (promote(own, wanted) != wanted)
-    detail::fail({ErrorCode::invalid_argument, "item: a value of " + to_string(n.value.type) + " does not fit in " + std::string(name(wanted)),
-                  "dtype", "", "read it as " + std::string(name(own)) + ", or cast the tensor"}, where);
+    detail::fail({ErrorCode::invalid_argument,
+                  "item: a value of " + to_string(n.value.type) + " does not fit in " + std::string(name(wanted)),
+                  "dtype", "", "read it as " + std::string(name(own)) + ", or cast the tensor"},
+                 where);
   HostTensor from = n.value;
   from.type.shape = {};
   if (own != wanted) {
@@ -188,8 +212,10 @@ void Tensor::item_into(void* out, Dtype wanted, const std::source_location& wher
 const void* Tensor::data_as(Dtype wanted, const std::source_location& where) const {
   const detail::Node& n = detail::eager_value(HandleAccess::read(*this), this, "data", where);
   if (n.value.type.dtype != wanted)
-    detail::fail({ErrorCode::invalid_argument, "data: the tensor is " + to_string(n.value.type) + ", asked for as " + std::string(name(wanted)), "dtype", "",
-                  "ask for " + std::string(name(n.value.type.dtype)) + ", or cast the tensor"}, where);
+    detail::fail({ErrorCode::invalid_argument,
+                  "data: the tensor is " + to_string(n.value.type) + ", asked for as " + std::string(name(wanted)),
+                  "dtype", "", "ask for " + std::string(name(n.value.type.dtype)) + ", or cast the tensor"},
+                 where);
   return n.value.buffer.data();
 }
 
@@ -208,6 +234,7 @@ Args::Args(std::span<const Tensor> tensors, std::source_location where) {
   list_.reserve(tensors.size());
   for (auto& t : tensors) list_.emplace_back(t, where);
 }
-Args::Args(const std::vector<Tensor>& tensors, std::source_location where) : Args(std::span<const Tensor>(tensors), where) {}
+Args::Args(const std::vector<Tensor>& tensors, std::source_location where)
+    : Args(std::span<const Tensor>(tensors), where) {}
 
 }  // namespace burin

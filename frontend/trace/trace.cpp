@@ -62,8 +62,9 @@ ValueId lower(const Content& c, Trace& t) {
     Trace* own = n.trace == t.number ? &t : enclosing(n.trace);
     if (!own) foreign_value(n, n.where);
     if (!own->open[index(n.block)])
-      fail({ErrorCode::trace, "a tensor made inside a branch or loop is used after that region ended", "outside-region", "",
-            "return it from the branch, or assign it to a Tensor declared before it"}, n.where);
+      fail({ErrorCode::trace, "a tensor made inside a branch or loop is used after that region ended", "outside-region",
+            "", "return it from the branch, or assign it to a Tensor declared before it"},
+           n.where);
     if (own == &t) return n.id;
     t.captures_traced = true;
   } else if (n.literal) {

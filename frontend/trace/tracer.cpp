@@ -12,7 +12,7 @@ struct Tracer::State {
   FunctionState& function;
   Trace trace;
   Entry* entry = nullptr;
-  std::vector<ValueId> inputs;                 // of the tensor leaves
+  std::vector<ValueId> inputs;  // of the tensor leaves
   std::vector<ValueId> state_inputs;
 
   struct Arguments final : TreeVisitor {
@@ -23,7 +23,8 @@ struct Tracer::State {
       std::size_t i = next++;
       const KeyField& k = s->entry->key.fields[i];
       auto& r = context();
-      ValueId v = s->trace.graph.add_input(is_state ? InputKind::state : InputKind::argument, k.tensor, s->entry->paths[i]);
+      ValueId v =
+          s->trace.graph.add_input(is_state ? InputKind::state : InputKind::argument, k.tensor, s->entry->paths[i]);
       s->inputs.push_back(v);
       if (is_state) s->state_inputs.push_back(static_cast<ValueId>(s->inputs.size() - 1));
       HandleAccess::set_raw(t, {make_traced(s->trace, v, k.tensor, {}), k.weak});
@@ -50,7 +51,9 @@ void Tracer::results(const Leaves& l, std::shared_ptr<void> prototype) {
     Content c = HandleAccess::read(*l.tensors[i]);
     std::string name = l.tensors.size() == 1 ? "result" : "result" + std::to_string(i);
     if (!c.defined())
-      fail({ErrorCode::trace, name + " is undefined; nothing was assigned to it", "undefined", "", "give every returned tensor a value"}, s.function.where);
+      fail({ErrorCode::trace, name + " is undefined; nothing was assigned to it", "undefined", "",
+            "give every returned tensor a value"},
+           s.function.where);
     check_usable(c, l.tensors[i], s.function.where);
     s.trace.graph.add_output(OutputKind::result, lower(c, s.trace), name);
   }
@@ -65,7 +68,8 @@ void Tracer::state(const Leaves& l) {
     const std::string& name = s.trace.graph.inputs()[input].name;
     Content c = HandleAccess::read(*t);
     if (!c.defined())
-      fail({ErrorCode::trace, name + " is undefined at the end of the function", "undefined", "", ""}, s.function.where);
+      fail({ErrorCode::trace, name + " is undefined at the end of the function", "undefined", "", ""},
+           s.function.where);
     check_usable(c, t, s.function.where);
     TensorType was = s.trace.type(s.inputs[input]);
     c = adapt(c, was.dtype);
@@ -75,7 +79,9 @@ void Tracer::state(const Leaves& l) {
     s.trace.graph.add_output(same ? OutputKind::state : OutputKind::result, v, name, same ? input : 0);
   }
   if (l.tensors.size() + s.entry->state_outputs.size() > 0 && s.entry->state_outputs.size() > s.state_inputs.size())
-    fail({ErrorCode::trace, "a by-reference argument changed its structure", "tree", "", "keep the number of its tensors"}, s.function.where);
+    fail({ErrorCode::trace, "a by-reference argument changed its structure", "tree", "",
+          "keep the number of its tensors"},
+         s.function.where);
 }
 
 namespace {
@@ -83,7 +89,10 @@ namespace {
 // The function's own frame: pops itself and the trace on every way out.
 class Recording {
  public:
-  Recording(Recorder& r, Trace& t, const std::source_location& where) : r_(r), t_(t), scope_(std::exchange(r.scope, nullptr)) {
+  Recording(Recorder& r, Trace& t, const std::source_location& where)
+      : r_(r),
+        t_(t),
+        scope_(std::exchange(r.scope, nullptr)) {
     r_.push_trace(t);
     r_.open(Frame::Kind::function, where);
     depth_ = r_.frames.size();
@@ -117,20 +126,25 @@ void warn_of_size(const FunctionState& f, const Trace& t) {
     const HostTensor& v = c.node.get()->value;
     if (!v.type.shape.is_static() || v.num_bytes() < large) continue;
     std::string made = c.node.get()->where.line() ? " made at " + place(c.node.get()->where) : "";
-    rt::warn(f.name + ": captures " + to_string(v.type) + made + " (" + std::to_string(v.num_bytes() >> 20) + " MiB), bound for as long as the trace is kept; pass it as an argument where it changes");
+    rt::warn(f.name + ": captures " + to_string(v.type) + made + " (" + std::to_string(v.num_bytes() >> 20) +
+             " MiB), bound for as long as the trace is kept; pass it as an argument where it changes");
   }
   if (t.graph.num_ops() > many)
-    rt::warn(f.name + ": the trace has " + std::to_string(t.graph.num_ops()) + " ops; a host loop over tensors is unrolled, while_loop is not");
+    rt::warn(f.name + ": the trace has " + std::to_string(t.graph.num_ops()) +
+             " ops; a host loop over tensors is unrolled, while_loop is not");
 }
 
 }  // namespace
 
-std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::vector<std::string> paths, Call::TraceThunk thunk, void* user) {
+std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::vector<std::string> paths,
+                                   Call::TraceThunk thunk, void* user) {
   Recorder& r = context();
   std::size_t nested = 0;
   for (auto& l : r.layers) nested += l.trace != nullptr;
   if (nested > 200)
-    fail({ErrorCode::trace, "functions are traced inside each other more than 200 deep", "recursion", "", "a recursion must end on a host value"}, f.where);
+    fail({ErrorCode::trace, "functions are traced inside each other more than 200 deep", "recursion", "",
+          "a recursion must end on a host value"},
+         f.where);
   auto entry = std::make_shared<Entry>();
   entry->key = std::move(key);
   entry->paths = std::move(paths);
@@ -145,8 +159,10 @@ std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::v
     Frame frame = recording.close();
     for (auto& slot : frame.slots)
       if (slot.written)
-        fail({ErrorCode::trace, r.describe(slot.handle, slot.result) + " is assigned to a tensor outside \"" + f.name + "\"", "assigned-outside", "",
-              "return it, or make the outer tensor a by-reference parameter"}, f.where);
+        fail({ErrorCode::trace,
+              r.describe(slot.handle, slot.result) + " is assigned to a tensor outside \"" + f.name + "\"",
+              "assigned-outside", "", "return it, or make the outer tensor a by-reference parameter"},
+             f.where);
   }
   warn_of_size(f, s.trace);
   Untracked untracked;

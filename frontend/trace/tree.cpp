@@ -6,7 +6,8 @@
 namespace burin::detail {
 
 std::string to_string(const Path& p) {
-  if (!p.parent) return !p.name.empty() ? std::string(p.name) : p.index >= 0 ? "arg" + std::to_string(p.index) : "value";
+  if (!p.parent)
+    return !p.name.empty() ? std::string(p.name) : p.index >= 0 ? "arg" + std::to_string(p.index) : "value";
   std::string s = to_string(*p.parent);
   return p.name.empty() ? s + "[" + std::to_string(p.index) + "]" : s + "." + std::string(p.name);
 }
@@ -29,9 +30,12 @@ void adopt(const Leaves& l) noexcept {
 
 void check_same_structure(const Leaves& a, const Leaves& b, const char* what) {
   if (a.tensors.size() == b.tensors.size() && a.statics == b.statics) return;
-  fail({ErrorCode::invalid_argument, std::string(what) + ": the trees differ in structure: one has " + std::to_string(a.tensors.size()) +
-            " tensors, the other " + std::to_string(b.tensors.size()) + (a.tensors.size() == b.tensors.size() ? ", and their host values or lengths differ" : ""),
-        "tree", "", "use the same containers with the same lengths and host values"}, {});
+  fail({ErrorCode::invalid_argument,
+        std::string(what) + ": the trees differ in structure: one has " + std::to_string(a.tensors.size()) +
+            " tensors, the other " + std::to_string(b.tensors.size()) +
+            (a.tensors.size() == b.tensors.size() ? ", and their host values or lengths differ" : ""),
+        "tree", "", "use the same containers with the same lengths and host values"},
+       {});
 }
 
 }  // namespace burin::detail

@@ -59,7 +59,8 @@ std::vector<Tensor> handles(std::span<const Content> contents) {
 Tensor fresh_identity(const Tensor& t) {
   Content c = HandleAccess::read(t);
   // An op where somebody records or observes, so that the link to the old identity is kept.
-  if (c.node.get()->traced() || tapes_listen()) return dispatch(OpKind::cast, {Arg(t)}, Attributes{Attribute(t.dtype())}, promote_none);
+  if (c.node.get()->traced() || tapes_listen())
+    return dispatch(OpKind::cast, {Arg(t)}, Attributes{Attribute(t.dtype())}, promote_none);
   return HandleAccess::make(make_eager(c.node.get()->value), c.weak);
 }
 
@@ -150,11 +151,15 @@ GradientSession::GradientSession(const Leaves& sources, const std::source_locati
     Tensor& source = *sources.tensors[i];
     const std::string& name = sources.paths[i];
     if (!source.defined())
-      fail({ErrorCode::invalid_argument, "grad: '" + name + "' holds nothing", "undefined", {}, "assign it first"}, where);
+      fail({ErrorCode::invalid_argument, "grad: '" + name + "' holds nothing", "undefined", {}, "assign it first"},
+           where);
     if (!is_floating(source.dtype()))
       fail({ErrorCode::invalid_argument,
-            "grad: '" + name + "' is " + to_string(source.type()) + "; a gradient needs f32, f64 or bf16", "dtype", {},
-            "cast it, or pass it as a later argument: the gradient is taken of the first one"}, where);
+            "grad: '" + name + "' is " + to_string(source.type()) + "; a gradient needs f32, f64 or bf16",
+            "dtype",
+            {},
+            "cast it, or pass it as a later argument: the gradient is taken of the first one"},
+           where);
     source = fresh_identity(source);
     state_->sources.push_back(HandleAccess::raw(source));
   }
@@ -170,9 +175,13 @@ void GradientSession::finish(const Tensor& loss, const Leaves& sources, const st
     fail({ErrorCode::invalid_argument,
           "grad: the function returned " + (loss.defined() ? to_string(loss.type()) : "nothing") +
               "; a gradient needs a scalar of f32, f64 or bf16",
-          "scalar-loss", {}, loss.defined() && loss.rank() != 0 ? "reduce it, for example with mean(...)" : ""}, where);
+          "scalar-loss",
+          {},
+          loss.defined() && loss.rank() != 0 ? "reduce it, for example with mean(...)" : ""},
+         where);
   const Tensor one = cast(Tensor(1.0f), loss.dtype());
-  std::vector<Tensor> gradients = state_->notes->backward(std::span(&loss, 1), std::span(&one, 1), handles(state_->sources));
+  std::vector<Tensor> gradients =
+      state_->notes->backward(std::span(&loss, 1), std::span(&one, 1), handles(state_->sources));
   for (std::size_t i = 0; i < gradients.size(); ++i) *sources.tensors[i] = gradients[i];
 }
 

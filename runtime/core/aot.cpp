@@ -44,12 +44,15 @@ struct Call {
   int32_t check_form(const burin_rt_tensor& t, const int64_t* r) const {
     const char* n = name_of(r);
     if (t.dtype != r[0])
-      return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' is %s; expected dtype %s [dtype]", name, n, dtype_name(t.dtype), dtype_name(r[0]));
+      return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' is %s; expected dtype %s [dtype]", name, n, dtype_name(t.dtype),
+                  dtype_name(r[0]));
     if (t.rank != r[1])
-      return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has rank %d; expected %d [rank]", name, n, t.rank, static_cast<int>(r[1]));
+      return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has rank %d; expected %d [rank]", name, n, t.rank,
+                  static_cast<int>(r[1]));
     if (t.rank && !t.shape) return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has no shape [null-pointer]", name, n);
     for (int32_t d = 0; d < t.rank; ++d)
-      if (t.shape[d] < 0) return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has a negative size [shape-mismatch]", name, n);
+      if (t.shape[d] < 0)
+        return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has a negative size [shape-mismatch]", name, n);
     return BURIN_RT_OK;
   }
 
@@ -62,11 +65,12 @@ struct Call {
     int64_t elements = 1;
     for (int32_t d = 0; d < t.rank; ++d) {
       if (t.shape[d] != expected(r[4 + d]))
-        return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' is %s; expected size %lld in dim %d [shape-mismatch]", name, name_of(r),
-                    text(t).c_str(), static_cast<long long>(expected(r[4 + d])), d);
+        return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' is %s; expected size %lld in dim %d [shape-mismatch]", name,
+                    name_of(r), text(t).c_str(), static_cast<long long>(expected(r[4 + d])), d);
       elements *= t.shape[d];
     }
-    if (elements && !t.data) return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has no data [null-pointer]", name, name_of(r));
+    if (elements && !t.data)
+      return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has no data [null-pointer]", name, name_of(r));
     return BURIN_RT_OK;
   }
 
@@ -90,7 +94,8 @@ struct Call {
       }
     }
     for (int64_t& size : sizes)
-      if (size < 0) return fail(BURIN_RT_INVALID_ARGUMENT, "%s: a named size follows from no argument [unbound-size]", name);
+      if (size < 0)
+        return fail(BURIN_RT_INVALID_ARGUMENT, "%s: a named size follows from no argument [unbound-size]", name);
     computed.resize(static_cast<std::size_t>(f.num_computed));
     if (f.num_computed) f.compute(sizes.data(), computed.data());
     for (int64_t i = 0; i < f.num_inputs; ++i)
@@ -100,7 +105,9 @@ struct Call {
       const int64_t* guard = f.guards + 3 * g;
       int64_t lhs = computed[static_cast<std::size_t>(guard[1])], rhs = computed[static_cast<std::size_t>(guard[2])];
       bool holds = guard[0] == 0 ? lhs == rhs : guard[0] == 1 ? rhs != 0 && lhs % rhs == 0 : lhs >= rhs;
-      if (!holds) return fail(BURIN_RT_INVALID_ARGUMENT, "%s: the sizes given do not meet a condition that the function was traced for [guard]", name);
+      if (!holds)
+        return fail(BURIN_RT_INVALID_ARGUMENT,
+                    "%s: the sizes given do not meet a condition that the function was traced for [guard]", name);
     }
     for (int64_t o = 0; o < f.num_outputs; ++o) {
       const int64_t* r = record(f.num_inputs + o);
@@ -132,9 +139,11 @@ struct Call {
     if (fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY || status == BURIN_RT_OUT_OF_MEMORY)
       return fail(BURIN_RT_OUT_OF_MEMORY, "%s: memory is exhausted [out-of-memory]", name);
     if (fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE)
-      return fail(BURIN_RT_FAULT, "%s: op %d: index %lld is out of range [index-out-of-range]", name, fault.op, static_cast<long long>(fault.value));
+      return fail(BURIN_RT_FAULT, "%s: op %d: index %lld is out of range [index-out-of-range]", name, fault.op,
+                  static_cast<long long>(fault.value));
     if (status != BURIN_RT_OK || fault.kind != BURIN_RT_FAULT_NONE)
-      return fail(status == BURIN_RT_OK ? BURIN_RT_FAULT : static_cast<burin_rt_status>(status), "%s: op %d failed [fault]", name, fault.op);
+      return fail(status == BURIN_RT_OK ? BURIN_RT_FAULT : static_cast<burin_rt_status>(status),
+                  "%s: op %d failed [fault]", name, fault.op);
     return BURIN_RT_OK;
   }
 };

@@ -24,15 +24,18 @@ class Buffer {
 
   Buffer(const Buffer& o) noexcept : block_(o.block_) { retain(); }
   Buffer(Buffer&& o) noexcept : block_(std::exchange(o.block_, nullptr)) {}
-  Buffer& operator=(Buffer o) noexcept { std::swap(block_, o.block_); return *this; }
+  Buffer& operator=(Buffer o) noexcept {
+    std::swap(block_, o.block_);
+    return *this;
+  }
   ~Buffer() { release(); }
 
   explicit operator bool() const { return block_ != nullptr; }
   const void* data() const;
-  void* mutable_data();        ///< precondition: not foreign
-  std::int64_t size() const;   ///< bytes
+  void* mutable_data();       ///< precondition: not foreign
+  std::int64_t size() const;  ///< bytes
   bool foreign() const;
-  bool unique() const;         ///< nobody else holds it
+  bool unique() const;  ///< nobody else holds it
   std::uint64_t version() const;
   void bump_version();
   bool same(const Buffer& o) const { return block_ == o.block_; }

@@ -39,13 +39,16 @@ Digest digest_of(const HostTensor& value) {
   std::int64_t head[2 + max_rank] = {static_cast<std::int64_t>(value.type.dtype), value.type.shape.rank()};
   for (int i = 0; i < value.type.shape.rank(); ++i) head[2 + i] = value.type.shape[static_cast<std::size_t>(i)].value();
   XXH3_128bits_update(state, head, sizeof(std::int64_t) * static_cast<std::size_t>(2 + value.type.shape.rank()));
-  if (value.num_bytes() > 0) XXH3_128bits_update(state, value.buffer.data(), static_cast<std::size_t>(value.num_bytes()));
+  if (value.num_bytes() > 0)
+    XXH3_128bits_update(state, value.buffer.data(), static_cast<std::size_t>(value.num_bytes()));
   XXH128_hash_t hash = XXH3_128bits_digest(state);
   XXH3_freeState(state);
   return {hash.low64, hash.high64};
 }
 
-std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_t seed) { return XXH3_64bits_withSeed(data, size, seed); }
+std::uint64_t hash_bytes(const void* data, std::size_t size, std::uint64_t seed) {
+  return XXH3_64bits_withSeed(data, size, seed);
+}
 
 }  // namespace
 
@@ -58,8 +61,10 @@ std::shared_ptr<const Constant> make_constant(HostTensor value) {
 
 bool same_attribute(const Attribute& a, const Attribute& b) {
   if (a.index() != b.index()) return false;
-  if (auto* x = std::get_if<double>(&a)) return std::memcmp(x, std::get_if<double>(&b), sizeof(double)) == 0;  // NaN is NaN
-  if (auto* x = std::get_if<std::shared_ptr<const Constant>>(&a)) return (*x)->digest == std::get<std::shared_ptr<const Constant>>(b)->digest;
+  if (auto* x = std::get_if<double>(&a))
+    return std::memcmp(x, std::get_if<double>(&b), sizeof(double)) == 0;  // NaN is NaN
+  if (auto* x = std::get_if<std::shared_ptr<const Constant>>(&a))
+    return (*x)->digest == std::get<std::shared_ptr<const Constant>>(b)->digest;
   return a == b;
 }
 
@@ -70,14 +75,16 @@ std::uint64_t hash_attributes(const Attributes& attributes, std::uint64_t seed) 
     std::visit(
         [&]<class T>(const T& x) {
           if constexpr (std::is_same_v<T, std::string>) seed = hash_bytes(x.data(), x.size(), seed);
-          else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>) seed = hash_bytes(x.data(), x.size() * 8, seed);
+          else if constexpr (std::is_same_v<T, std::vector<std::int64_t>>)
+            seed = hash_bytes(x.data(), x.size() * 8, seed);
           else if constexpr (std::is_same_v<T, std::vector<Dim>>) {
             for (Dim d : x) {
               std::int64_t word = d.word();
               seed = hash_bytes(&word, sizeof word, seed);
             }
             seed += x.size();
-          } else if constexpr (std::is_same_v<T, std::shared_ptr<const Constant>>) seed = hash_bytes(x->digest.data(), 16, seed);
+          } else if constexpr (std::is_same_v<T, std::shared_ptr<const Constant>>)
+            seed = hash_bytes(x->digest.data(), 16, seed);
           else seed = hash_bytes(&x, sizeof x, seed);
         },
         attribute);
@@ -90,7 +97,8 @@ std::uint64_t hash_attributes(const Attributes& attributes, std::uint64_t seed) 
 namespace {
 
 Error mistake(const OpInfo& info, std::string tag, std::string message, std::string hint = {}) {
-  return Error{ErrorCode::invalid_argument, std::string(info.mnemonic) + ": " + std::move(message), std::move(tag), "", std::move(hint)};
+  return Error{ErrorCode::invalid_argument, std::string(info.mnemonic) + ": " + std::move(message), std::move(tag), "",
+               std::move(hint)};
 }
 
 /// Index into operand_names and operand_dtypes: the last entry of a variadic op repeats.
@@ -113,22 +121,28 @@ std::string operand_name(const OpInfo& info, std::size_t i) {
 Result<void> check_arity(const OpInfo& info, std::size_t given) {
   std::size_t named = info.operand_names.size(), least = info.variadic ? named - 1 : named;
   if (given == named || (info.variadic && given >= least)) return {};
-  return mistake(info, "operand-count", "has " + std::to_string(given) + " operands; expected " + (info.variadic ? "at least " : "") +
-                                            std::to_string(least));
+  return mistake(info, "operand-count",
+                 "has " + std::to_string(given) + " operands; expected " + (info.variadic ? "at least " : "") +
+                     std::to_string(least));
 }
 
 Result<void> check_attributes(const OpInfo& info, const Attributes& attributes) {
   if (attributes.size() != info.attributes.size())
-    return mistake(info, "attribute", "has " + std::to_string(attributes.size()) + " attributes; expected " +
-                                          std::to_string(info.attributes.size()));
+    return mistake(
+        info, "attribute",
+        "has " + std::to_string(attributes.size()) + " attributes; expected " + std::to_string(info.attributes.size()));
   for (std::size_t i = 0; i < attributes.size(); ++i) {
     bool null = false;
     if (auto* constant = std::get_if<std::shared_ptr<const Constant>>(&attributes[i])) null = !*constant;
-    if (auto* sizes = std::get_if<std::vector<Dim>>(&attributes[i]); sizes && sizes->size() > static_cast<std::size_t>(max_rank))
-      return mistake(info, "rank", "attribute `" + std::string(info.attributes[i].name) + "` has " + std::to_string(sizes->size()) +
-                                       " sizes; expected 8 or less");
+    if (auto* sizes = std::get_if<std::vector<Dim>>(&attributes[i]);
+        sizes && sizes->size() > static_cast<std::size_t>(max_rank))
+      return mistake(info, "rank",
+                     "attribute `" + std::string(info.attributes[i].name) + "` has " + std::to_string(sizes->size()) +
+                         " sizes; expected 8 or less");
     if (null || attributes[i].index() != static_cast<std::size_t>(info.attributes[i].kind))
-      return mistake(info, "attribute", "attribute `" + std::string(info.attributes[i].name) + "` is of another kind than the catalogue says");
+      return mistake(
+          info, "attribute",
+          "attribute `" + std::string(info.attributes[i].name) + "` is of another kind than the catalogue says");
   }
   return {};
 }
@@ -142,15 +156,20 @@ Result<Dtype> check_dtypes(const OpInfo& info, std::span<const TensorType> opera
     if (!c.contains(t)) {
       // A cast is the remedy only where the class leaves no doubt to what.
       bool floats = (c.set & 0x1f) == 0;
-      std::string hint = floats ? "did you mean " + std::string(info.mnemonic) + "(cast(" + std::string(info.operand_names[slot(info, i)]) + ", f32))?" : "";
+      std::string hint = floats ? "did you mean " + std::string(info.mnemonic) + "(cast(" +
+                                      std::string(info.operand_names[slot(info, i)]) + ", f32))?"
+                                : "";
       if (info.operand_names.size() > 1) hint = floats ? "cast " + operand_name(info, i) + " to f32 first" : "";
-      return mistake(info, "dtype", operand_name(info, i) + " is " + to_string(operands[i]) + "; expected dtype " + set_text(c.set), hint);
+      return mistake(info, "dtype",
+                     operand_name(info, i) + " is " + to_string(operands[i]) + "; expected dtype " + set_text(c.set),
+                     hint);
     }
     if (!c.shared) continue;
     if (first == operands.size()) first = i;
     else if (operands[first].dtype != t)
-      return mistake(info, "dtype-mismatch", "dtypes differ: " + operand_name(info, first) + " is " + to_string(operands[first]) + ", " +
-                                                 operand_name(info, i) + " is " + to_string(operands[i]) + "; expected one dtype for both",
+      return mistake(info, "dtype-mismatch",
+                     "dtypes differ: " + operand_name(info, first) + " is " + to_string(operands[first]) + ", " +
+                         operand_name(info, i) + " is " + to_string(operands[i]) + "; expected one dtype for both",
                      "cast one of them");
   }
   return first == operands.size() ? Dtype::f32 : operands[first].dtype;
@@ -159,7 +178,8 @@ Result<Dtype> check_dtypes(const OpInfo& info, std::span<const TensorType> opera
 Dtype attribute_dtype(const OpInfo& info, const Attributes& attributes) {
   for (std::size_t i = 0; i < attributes.size(); ++i) {
     if (info.attributes[i].kind == AttributeKind::dtype) return std::get<Dtype>(attributes[i]);
-    if (info.attributes[i].kind == AttributeKind::constant) return std::get<std::shared_ptr<const Constant>>(attributes[i])->value.type.dtype;
+    if (info.attributes[i].kind == AttributeKind::constant)
+      return std::get<std::shared_ptr<const Constant>>(attributes[i])->value.type.dtype;
   }
   return Dtype::f32;  // not reached: the generator wants such an attribute
 }
@@ -173,7 +193,8 @@ Result<std::vector<TensorType>> infer_types(OpKind kind, const ShapeQuery& query
   auto shared = check_dtypes(info, query.operands);
   if (!shared) return shared.error();
   if (!info.shape_rule)
-    return Error{ErrorCode::internal, std::string(info.mnemonic) + ": result types follow the regions, not a shape rule", "region-op"};
+    return Error{ErrorCode::internal,
+                 std::string(info.mnemonic) + ": result types follow the regions, not a shape rule", "region-op"};
   ShapeQuery q = query;
   q.op = &info;
   q.dtype = info.result_dtype == ResultDtype::fixed       ? info.fixed_dtype
@@ -186,7 +207,8 @@ Result<std::vector<TensorType>> infer_types(OpKind kind, const ShapeQuery& query
       if (!t.shape.is_static()) continue;
       std::int64_t bytes = byte_size(t.dtype);
       for (Dim d : t.shape)
-        if (d.value() != 0 && __builtin_mul_overflow(bytes, d.value(), &bytes) && !std::count(t.shape.begin(), t.shape.end(), Dim(0)))
+        if (d.value() != 0 && __builtin_mul_overflow(bytes, d.value(), &bytes) &&
+            !std::count(t.shape.begin(), t.shape.end(), Dim(0)))
           return mistake(info, "too-large", "the result would be " + to_string(t) + ", which no memory can hold");
     }
   return types;
@@ -198,14 +220,17 @@ Error fault_error(const OpInfo& info, burin_rt_fault_kind kind, std::int64_t ind
   std::string op(info.mnemonic), at = " at element " + std::to_string(index);
   switch (kind) {
     case BURIN_RT_FAULT_INDEX_OUT_OF_RANGE:
-      return {ErrorCode::device, op + ": index " + std::to_string(value) + " is out of range," + at + " of the indices", "index-out-of-range", "", ""};
+      return {ErrorCode::device, op + ": index " + std::to_string(value) + " is out of range," + at + " of the indices",
+              "index-out-of-range", "", ""};
     case BURIN_RT_FAULT_ASSERTION: return {ErrorCode::device, op + ": assertion failed", "assertion", "", ""};
     case BURIN_RT_FAULT_NAN: return {ErrorCode::device, op + ": NaN" + at + " of the result", "nan", "", ""};
-    case BURIN_RT_FAULT_DIVISION_BY_ZERO: return {ErrorCode::device, op + ": division by zero" + at + " of the result", "division-by-zero", "", ""};
+    case BURIN_RT_FAULT_DIVISION_BY_ZERO:
+      return {ErrorCode::device, op + ": division by zero" + at + " of the result", "division-by-zero", "", ""};
     case BURIN_RT_FAULT_TRIP_COUNT:
       return {ErrorCode::device, op + ": more than " + std::to_string(value) + " trips", "trip-count", "", ""};
-    case BURIN_RT_FAULT_OUT_OF_MEMORY: // belongs to a kernel, not to an op
-      return {ErrorCode::device, "a kernel found no memory for " + std::to_string(value) + " bytes of scratch", "out-of-memory", "", ""};
+    case BURIN_RT_FAULT_OUT_OF_MEMORY:  // belongs to a kernel, not to an op
+      return {ErrorCode::device, "a kernel found no memory for " + std::to_string(value) + " bytes of scratch",
+              "out-of-memory", "", ""};
     case BURIN_RT_FAULT_NONE: break;
   }
   return {ErrorCode::internal, op + ": unknown fault", "fault", "", ""};
@@ -233,8 +258,8 @@ struct FaultNote {
 
 }  // namespace
 
-Result<std::vector<HostTensor>> run_reference(OpKind kind, std::span<const HostTensor> operands, const Attributes& attributes,
-                                              const KernelSink& sink) {
+Result<std::vector<HostTensor>> run_reference(OpKind kind, std::span<const HostTensor> operands,
+                                              const Attributes& attributes, const KernelSink& sink) {
   const OpInfo& info = op_info(kind);
   std::vector<TensorType> operand_types;
   operand_types.reserve(operands.size());
@@ -247,8 +272,10 @@ Result<std::vector<HostTensor>> run_reference(OpKind kind, std::span<const HostT
     HostTensor result{type, {}};
     result.buffer = Buffer::allocate(result.num_bytes());
     if (!result.buffer)
-      return Error{ErrorCode::device, std::string(info.mnemonic) + ": no memory for the result " + to_string(type) + " (" +
-                                          std::to_string(result.num_bytes()) + " bytes)", "out-of-memory"};
+      return Error{ErrorCode::device,
+                   std::string(info.mnemonic) + ": no memory for the result " + to_string(type) + " (" +
+                       std::to_string(result.num_bytes()) + " bytes)",
+                   "out-of-memory"};
     results.push_back(std::move(result));
   }
   FaultNote note{&sink};

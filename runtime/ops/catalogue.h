@@ -65,9 +65,9 @@ struct OpInfo;
 struct ShapeQuery {
   std::span<const TensorType> operands;
   const Attributes& attributes;
-  std::vector<Guard>* guards = nullptr;                 ///< null: a rule that needs a guard fails instead
-  const OpInfo* op = nullptr;                           ///< for the names in error texts
-  Dtype dtype = Dtype::f32;                             ///< the results' dtype, by the op's dtype signature
+  std::vector<Guard>* guards = nullptr;  ///< null: a rule that needs a guard fails instead
+  const OpInfo* op = nullptr;            ///< for the names in error texts
+  Dtype dtype = Dtype::f32;              ///< the results' dtype, by the op's dtype signature
 };
 using ShapeRule = Result<std::vector<TensorType>> (*)(const ShapeQuery&);
 
@@ -84,26 +84,26 @@ using ReferenceKernel = void (*)(std::span<const HostTensor> operands, std::span
 
 struct OpInfo {
   OpKind kind;
-  std::string_view mnemonic;                      ///< `reduce_sum`
-  std::int32_t version;                           ///< raised when the meaning changes; stored in files
+  std::string_view mnemonic;  ///< `reduce_sum`
+  std::int32_t version;       ///< raised when the meaning changes; stored in files
   std::span<const std::string_view> operand_names;
-  bool variadic;                                  ///< the last operand repeats (concatenate)
-  std::int32_t num_results;                       ///< -1: as the regions yield
+  bool variadic;             ///< the last operand repeats (concatenate)
+  std::int32_t num_results;  ///< -1: as the regions yield
   std::span<const AttributeSpec> attributes;
   std::int32_t num_regions;
-  std::uint8_t effects;                           ///< bits of Effect
+  std::uint8_t effects;  ///< bits of Effect
   Precision precision;
   FusionRole fusion;
   LoweringKind lowering;
-  ShapeRule shape_rule;                           ///< null for region ops: their types follow their regions
-  ReferenceKernel reference;                      ///< null for region ops
-  std::string_view derivative;                    ///< "formula", "custom", "none: reason"
-  std::string_view batching;                      ///< "elementwise", "custom", "none: reason"
-  std::span<const DtypeClass> operand_dtypes;     ///< one for each operand name
+  ShapeRule shape_rule;                        ///< null for region ops: their types follow their regions
+  ReferenceKernel reference;                   ///< null for region ops
+  std::string_view derivative;                 ///< "formula", "custom", "none: reason"
+  std::string_view batching;                   ///< "elementwise", "custom", "none: reason"
+  std::span<const DtypeClass> operand_dtypes;  ///< one for each operand name
   ResultDtype result_dtype;
-  Dtype fixed_dtype;                              ///< for ResultDtype::fixed
-  std::span<const std::string_view> labels;       ///< tags of the errors that its constraints give
-  bool elementwise;                               ///< result element i depends on element i of the operands alone
+  Dtype fixed_dtype;                         ///< for ResultDtype::fixed
+  std::span<const std::string_view> labels;  ///< tags of the errors that its constraints give
+  bool elementwise;                          ///< result element i depends on element i of the operands alone
 };
 
 const OpInfo& op_info(OpKind);
@@ -113,7 +113,7 @@ const OpInfo* find_op(std::string_view mnemonic);
 
 /// Digest of a constant's type and bytes, as keys and files use it.
 std::shared_ptr<const Constant> make_constant(HostTensor value);
-bool same_attribute(const Attribute&, const Attribute&);   ///< constants by digest
+bool same_attribute(const Attribute&, const Attribute&);  ///< constants by digest
 std::uint64_t hash_attributes(const Attributes&, std::uint64_t seed = 0);
 
 /// The error that a fault becomes, same text whoever ran the op: `gather: index 7 is out of range, at element 3 of ...`.

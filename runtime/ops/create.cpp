@@ -13,8 +13,10 @@ Types iota(const ShapeQuery& q) {
   if (!shape) return shape.error();
   std::int64_t axis = attribute<std::int64_t>(q, 1);
   if (axis < 0 || axis >= shape->rank())
-    return violation(q, "axis", "axis " + std::to_string(axis) + " is out of range: shape is " + to_string(*shape) + "; expected " +
-                                    (shape->rank() == 0 ? "one size or more" : "0 to " + std::to_string(shape->rank() - 1)));
+    return violation(q, "axis",
+                     "axis " + std::to_string(axis) + " is out of range: shape is " + to_string(*shape) +
+                         "; expected " +
+                         (shape->rank() == 0 ? "one size or more" : "0 to " + std::to_string(shape->rank() - 1)));
   if (q.dtype == Dtype::boolean)
     return violation(q, "dtype", "dtype is bool, which cannot count; expected f32|f64|bf16|i32|i64|u8|u32");
   return one(q, *shape);
@@ -28,7 +30,8 @@ Types nothing(const ShapeQuery&) { return std::vector<TensorType>{}; }
 namespace burin::reference {
 
 /// Shares the constant's bytes: they are immutable.
-void constant(std::span<const HostTensor>, std::span<HostTensor> results, const Attributes& attributes, const KernelSink&) {
+void constant(std::span<const HostTensor>, std::span<HostTensor> results, const Attributes& attributes,
+              const KernelSink&) {
   results[0] = std::get<std::shared_ptr<const Constant>>(attributes[0])->value;
 }
 
@@ -76,14 +79,16 @@ void cast(std::span<const HostTensor> operands, std::span<HostTensor> results, c
       for (std::int64_t i = 0; i < n; ++i) {
         // i64 to f32 and bf16 must round once: a double in between would round first.
         if constexpr (std::is_same_v<F, std::int64_t> && std::is_same_v<T, float>) out[i] = static_cast<float>(in[i]);
-        else if constexpr (std::is_same_v<F, std::int64_t> && std::is_same_v<T, bfloat16>) out[i] = scalar::to_bfloat16_exactly(in[i]);
+        else if constexpr (std::is_same_v<F, std::int64_t> && std::is_same_v<T, bfloat16>)
+          out[i] = scalar::to_bfloat16_exactly(in[i]);
         else out[i] = scalar::store<T>(convert<T, F>(scalar::load<F>(in[i])));
       }
     });
   });
 }
 
-void print(std::span<const HostTensor> operands, std::span<HostTensor>, const Attributes& attributes, const KernelSink& sink) {
+void print(std::span<const HostTensor> operands, std::span<HostTensor>, const Attributes& attributes,
+           const KernelSink& sink) {
   if (sink.print) sink.print(sink.self, std::get<std::string>(attributes[0]), operands[0]);
 }
 

@@ -162,7 +162,8 @@ Dim max_of(Dim a, Dim b) {
   std::sort(all.begin(), all.end(), [](Dim x, Dim y) { return dims::text(x) < dims::text(y); });
   all.erase(std::unique(all.begin(), all.end()), all.end());
   for (Dim d : all) {  // drop what another alternative is never below; all differ, so never both of a pair
-    const bool dominated = std::any_of(all.begin(), all.end(), [&](Dim e) { return e != d && provably_nonnegative(e - d); });
+    const bool dominated =
+        std::any_of(all.begin(), all.end(), [&](Dim e) { return e != d && provably_nonnegative(e - d); });
     if (!dominated) kept.push_back(d);
   }
   if (kept.size() == 1) return kept[0];

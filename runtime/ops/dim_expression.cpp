@@ -71,8 +71,8 @@ void append_term(std::string& out, const Term& t, bool first) {
   const bool negative = t.coefficient < 0;
   if (first) out += negative ? "-" : "";
   else out += negative ? " - " : " + ";
-  const std::uint64_t magnitude = negative ? 0 - static_cast<std::uint64_t>(t.coefficient)
-                                           : static_cast<std::uint64_t>(t.coefficient);
+  const std::uint64_t magnitude =
+      negative ? 0 - static_cast<std::uint64_t>(t.coefficient) : static_cast<std::uint64_t>(t.coefficient);
   if (t.atoms.empty() || magnitude != 1) out += std::to_string(magnitude);
   for (std::size_t i = 0; i < t.atoms.size() && out.size() <= max_text; ++i) {
     if (i > 0 || magnitude != 1) out += '*';

@@ -16,8 +16,9 @@ Types gather(const ShapeQuery& q) {
   if (indices.num_elements() != Dim(0) && !not_empty(q, axis)) return empty_axis(q, axis);
   auto shape = with_axis_replaced(q, axis, indices);
   if (!shape)
-    return violation(q, "rank", "the result would have rank " + std::to_string(q.operands[0].shape.rank() - 1 + indices.rank()) + ": " +
-                                    operand_text(q) + "; expected 8 or less");
+    return violation(q, "rank",
+                     "the result would have rank " + std::to_string(q.operands[0].shape.rank() - 1 + indices.rank()) +
+                         ": " + operand_text(q) + "; expected 8 or less");
   return one(q, *shape);
 }
 
@@ -29,8 +30,9 @@ Types scatter_add(const ShapeQuery& q) {
   bool same = expected && expected->rank() == updates.rank();
   for (std::size_t i = 0; same && i < updates.size(); ++i) same = same_size(q, (*expected)[i], updates[i]);
   if (!same)
-    return violation(q, "shape-mismatch", "updates do not fit: " + operand_text(q) + "; expected updates of shape " +
-                                              (expected ? to_string(*expected) : "of rank 8 or less"));
+    return violation(q, "shape-mismatch",
+                     "updates do not fit: " + operand_text(q) + "; expected updates of shape " +
+                         (expected ? to_string(*expected) : "of rank 8 or less"));
   if (indices.num_elements() != Dim(0) && !not_empty(q, axis)) return empty_axis(q, axis);
   return one(q, q.operands[0].shape);
 }
@@ -52,7 +54,8 @@ std::vector<std::int64_t> positions(const HostTensor& indices, std::int64_t size
     for (std::size_t i = 0; i < result.size(); ++i) {
       auto at = static_cast<std::int64_t>(p[i]);
       result[i] = std::clamp<std::int64_t>(at, 0, size - 1);
-      if (at != result[i] && sink.fault) sink.fault(sink.self, BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, static_cast<std::int64_t>(i), at);
+      if (at != result[i] && sink.fault)
+        sink.fault(sink.self, BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, static_cast<std::int64_t>(i), at);
     }
   });
   return result;

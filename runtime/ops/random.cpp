@@ -35,7 +35,8 @@ Words philox(Words c, std::uint32_t key0, std::uint32_t key1) {
 
 }  // namespace
 
-void random_bits(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes&, const KernelSink&) {
+void random_bits(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes&,
+                 const KernelSink&) {
   auto *key = operands[0].data<std::uint32_t>(), *counter = operands[1].data<std::uint32_t>();
   auto* out = static_cast<std::uint32_t*>(results[0].buffer.mutable_data());
   std::uint64_t low = counter[0] | std::uint64_t{counter[1]} << 32;
@@ -43,7 +44,8 @@ void random_bits(std::span<const HostTensor> operands, std::span<HostTensor> res
   for (std::int64_t i = 0, n = results[0].num_elements(); i < n; ++i) {
     if (i % 4 == 0) {
       std::uint64_t at = low + static_cast<std::uint64_t>(i / 4);
-      words = philox({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at >> 32), counter[2], counter[3]}, key[0], key[1]);
+      words = philox({static_cast<std::uint32_t>(at), static_cast<std::uint32_t>(at >> 32), counter[2], counter[3]},
+                     key[0], key[1]);
     }
     out[i] = words[static_cast<std::size_t>(i % 4)];
   }

@@ -16,8 +16,9 @@ Types reduce(const ShapeQuery& q) {
   for (std::int64_t axis : axes) {
     if (!has_axis(q, axis)) return bad_axis(q, axis);
     if (reduced & (1u << axis))
-      return violation(q, "repeated-axis", "axis " + std::to_string(axis) + " is given twice: x is " + to_string(x) +
-                                               "; expected each axis once");
+      return violation(
+          q, "repeated-axis",
+          "axis " + std::to_string(axis) + " is given twice: x is " + to_string(x) + "; expected each axis once");
     reduced |= 1u << axis;
   }
   Shape out;
@@ -43,7 +44,8 @@ namespace {
 
 /// result = combine over `axes` of x, from `init`; any element type whose Value combine takes.
 template <class T, class F>
-void reduce_with(const HostTensor& x, HostTensor& result, const std::vector<std::int64_t>& axes, scalar::Value<T> init, F combine) {
+void reduce_with(const HostTensor& x, HostTensor& result, const std::vector<std::int64_t>& axes, scalar::Value<T> init,
+                 F combine) {
   scalar::Sizes sizes(x.type.shape);
   // The result's strides under x's shape: 0 along reduced axes, whether they were kept or not.
   scalar::Walk<1> walk{sizes, {scalar::Strides(sizes, sizes)}};
@@ -65,7 +67,8 @@ void reduce_with(const HostTensor& x, HostTensor& result, const std::vector<std:
 
 }  // namespace
 
-void reduce_sum(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes, const KernelSink& sink) {
+void reduce_sum(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes,
+                const KernelSink& sink) {
   scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     reduce_with<T>(operands[0], results[0], std::get<std::vector<std::int64_t>>(attributes[0]), scalar::Value<T>(0),
                    [](auto sum, auto x) { return sum + x; });
@@ -73,7 +76,8 @@ void reduce_sum(std::span<const HostTensor> operands, std::span<HostTensor> resu
   if (sink.check_mode) scalar::report_nan(results[0], sink);
 }
 
-void reduce_max(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes, const KernelSink& sink) {
+void reduce_max(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes,
+                const KernelSink& sink) {
   scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     scalar::Value<T> least;
     if constexpr (std::is_same_v<scalar::Value<T>, double>) least = -std::numeric_limits<double>::infinity();
@@ -84,7 +88,8 @@ void reduce_max(std::span<const HostTensor> operands, std::span<HostTensor> resu
   if (sink.check_mode) scalar::report_nan(results[0], sink);
 }
 
-void argmin(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes, const KernelSink&) {
+void argmin(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes,
+            const KernelSink&) {
   scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
   auto* out = static_cast<std::int64_t*>(results[0].buffer.mutable_data());
   scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {

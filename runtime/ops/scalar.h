@@ -53,11 +53,26 @@ inline double absolute(double x) { return std::fabs(x); }
 template <class T> constexpr Int<T> absolute(Int<T> x) { return x < Int<T>() ? -x : x; }
 
 /// How a dtype is stored and computed with.
-template <class T> struct Element { using Stored = T; using Value = Int<T>; };
-template <> struct Element<bool> { using Stored = std::uint8_t; using Value = bool; };
-template <> struct Element<bfloat16> { using Stored = bfloat16; using Value = double; };
-template <> struct Element<float> { using Stored = float; using Value = double; };
-template <> struct Element<double> { using Stored = double; using Value = double; };
+template <class T> struct Element {
+  using Stored = T;
+  using Value = Int<T>;
+};
+template <> struct Element<bool> {
+  using Stored = std::uint8_t;
+  using Value = bool;
+};
+template <> struct Element<bfloat16> {
+  using Stored = bfloat16;
+  using Value = double;
+};
+template <> struct Element<float> {
+  using Stored = float;
+  using Value = double;
+};
+template <> struct Element<double> {
+  using Stored = double;
+  using Value = double;
+};
 template <class T> using Stored = typename Element<T>::Stored;
 template <class T> using Value = typename Element<T>::Value;
 
@@ -113,7 +128,9 @@ template <unsigned set = 0xff, class F> void visit(Dtype t, F&& f) {
 struct Sizes {
   std::int64_t n[max_rank];
   int rank = 0;
-  explicit Sizes(const Shape& s) : rank(s.rank()) { for (int i = 0; i < rank; ++i) n[i] = s[static_cast<std::size_t>(i)].value(); }
+  explicit Sizes(const Shape& s) : rank(s.rank()) {
+    for (int i = 0; i < rank; ++i) n[i] = s[static_cast<std::size_t>(i)].value();
+  }
   std::int64_t operator[](int i) const { return n[i]; }
   std::int64_t product(int begin, int end) const {
     std::int64_t p = 1;
@@ -189,7 +206,8 @@ void map(std::span<const HostTensor> operands, HostTensor& out, const KernelSink
     bool linear = (... && (operands[k].type.shape == out.type.shape || operands[k].num_elements() == 1));
     if (linear) {
       std::int64_t step[n] = {(operands[k].num_elements() == 1 ? 0 : 1)...};
-      for (std::int64_t i = 0; i < count; ++i) result[i] = finish<R>(f(load<Ts>(std::get<k>(data)[i * step[k]])...), i, sink);
+      for (std::int64_t i = 0; i < count; ++i)
+        result[i] = finish<R>(f(load<Ts>(std::get<k>(data)[i * step[k]])...), i, sink);
     } else if (count > 0) {
       Walk<n> walk{sizes, {Strides(Sizes(operands[k].type.shape), sizes)...}};
       int last = sizes.rank - 1;

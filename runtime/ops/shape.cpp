@@ -22,8 +22,9 @@ std::string list_text(std::span<const Dim> dims) {
 Dim size(const TensorType& t, std::size_t axis) { return t.shape[axis]; }
 
 Error negative_size(const ShapeQuery& q, std::string_view what, std::span<const Dim> dims, std::size_t i) {
-  return violation(q, "negative-size", std::string(what) + " is " + list_text(dims) + ": entry " + std::to_string(i) +
-                                           " is negative; expected 0 or more");
+  return violation(q, "negative-size",
+                   std::string(what) + " is " + list_text(dims) + ": entry " + std::to_string(i) +
+                       " is negative; expected 0 or more");
 }
 
 /// Each list has an entry for each axis of x; `optional` may also be empty.
@@ -34,8 +35,9 @@ Result<void> check_lengths(const ShapeQuery& q, std::size_t first, std::string_v
   auto [name, length] = first != rank    ? std::pair(first_name, first)
                         : second != rank ? std::pair(second_name, second)
                                          : std::pair(optional_name, optional);
-  return violation(q, "rank-mismatch", std::string(name) + " has " + std::to_string(length) + " entries: x is " +
-                                           to_string(q.operands[0]) + "; expected one for each axis, " + std::to_string(rank));
+  return violation(q, "rank-mismatch",
+                   std::string(name) + " has " + std::to_string(length) + " entries: x is " + to_string(q.operands[0]) +
+                       "; expected one for each axis, " + std::to_string(rank));
 }
 
 }  // namespace
@@ -50,7 +52,9 @@ Types broadcast_to(const ShapeQuery& q) {
     fits = from == Dim(1) || same_size(q, from, to);
   }
   if (!fits)
-    return violation(q, "shape-mismatch", "x does not broadcast: x is " + to_string(x) + "; expected a shape that broadcasts to " + list_text(shape));
+    return violation(
+        q, "shape-mismatch",
+        "x does not broadcast: x is " + to_string(x) + "; expected a shape that broadcasts to " + list_text(shape));
   return one(q, Shape(shape));
 }
 
@@ -80,15 +84,19 @@ Types reshape(const ShapeQuery& q) {
   auto count_text = [&] { return "x is " + to_string(x) + " (" + to_string(x.shape.num_elements()) + " elements)"; };
   if (inferred == shape.size()) {
     if (!same_size(q, left, right))
-      return violation(q, "element-count", "numbers of elements differ: " + count_text() + ", shape is " + list_text(shape) + " (" +
-                                               to_string(Shape(shape).num_elements()) + "); expected as many");
+      return violation(q, "element-count",
+                       "numbers of elements differ: " + count_text() + ", shape is " + list_text(shape) + " (" +
+                           to_string(Shape(shape).num_elements()) + "); expected as many");
     return one(q, Shape(shape));
   }
-  bool divides = right != Dim(0) && (right == Dim(1) || require(q, right.is_known() ? Guard{Guard::Kind::divisible, left, right}
-                                                                  : Guard{Guard::Kind::equal, floordiv(left, right) * right, left}));
+  bool divides = right != Dim(0) &&
+                 (right == Dim(1) ||
+                  require(q, right.is_known() ? Guard{Guard::Kind::divisible, left, right}
+                                              : Guard{Guard::Kind::equal, floordiv(left, right) * right, left}));
   if (!divides)
-    return violation(q, "inferred-size", "the size -1 of shape " + list_text(shape) + " cannot be inferred: " + count_text() +
-                                             "; expected a multiple of " + to_string(Shape(given).num_elements()));
+    return violation(q, "inferred-size",
+                     "the size -1 of shape " + list_text(shape) + " cannot be inferred: " + count_text() +
+                         "; expected a multiple of " + to_string(Shape(given).num_elements()));
   shape[inferred] = floordiv(left, right);
   return one(q, Shape(shape));
 }
@@ -107,7 +115,8 @@ Types transpose(const ShapeQuery& q) {
   if (permutation.size() != x.shape.size() || seen != (1u << x.shape.rank()) - 1) {
     std::string text;
     for (std::int64_t axis : permutation) text += (text.empty() ? "" : ",") + std::to_string(axis);
-    return violation(q, "permutation", "axes [" + text + "] are not an order of x's: x is " + to_string(x) + "; expected each axis once");
+    return violation(q, "permutation",
+                     "axes [" + text + "] are not an order of x's: x is " + to_string(x) + "; expected each axis once");
   }
   return one(q, out);
 }
@@ -124,8 +133,9 @@ Types concatenate(const ShapeQuery& q) {
     for (std::size_t d = 0; d < shape.size(); ++d) {
       if (static_cast<std::int64_t>(d) == axis) out[d] = out[d] + shape[d];
       else if (!same_size(q, out[d], shape[d]))
-        return violation(q, "shape-mismatch", "sizes differ at axis " + std::to_string(d) + ": " + operand_text(q) +
-                                                  "; expected equal sizes but along axis " + std::to_string(axis));
+        return violation(q, "shape-mismatch",
+                         "sizes differ at axis " + std::to_string(d) + ": " + operand_text(q) +
+                             "; expected equal sizes but along axis " + std::to_string(axis));
       else if (shape[d].is_known()) out[d] = shape[d];
     }
   }
@@ -136,18 +146,21 @@ Types slice(const ShapeQuery& q) {
   const TensorType& x = q.operands[0];
   const auto &starts = attribute<Dims>(q, 0), &sizes = attribute<Dims>(q, 1);
   const auto& strides = attribute<Ints>(q, 2);
-  if (auto ok = check_lengths(q, starts.size(), "starts", sizes.size(), "sizes", strides.size(), "strides"); !ok) return ok.error();
+  if (auto ok = check_lengths(q, starts.size(), "starts", sizes.size(), "sizes", strides.size(), "strides"); !ok)
+    return ok.error();
   for (std::int64_t s : strides)
     if (s < 1) return violation(q, "stride", "stride " + std::to_string(s) + " is less than 1; expected 1 or more");
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     Dim n = size(x, i), stride = strides.empty() ? 1 : strides[i];
     // The position after the last one taken; a block of size 0 may stand at the very end.
     Dim end = sizes[i] == Dim(0) ? starts[i] : starts[i] + (sizes[i] - 1) * stride + 1;
-    bool inside = !first_negative(q, std::array{starts[i], sizes[i]}) && !end.is_overflow() && require(q, Guard{Guard::Kind::at_least, n, end});
+    bool inside = !first_negative(q, std::array{starts[i], sizes[i]}) && !end.is_overflow() &&
+                  require(q, Guard{Guard::Kind::at_least, n, end});
     if (!inside)
-      return violation(q, "out-of-bounds", "the block leaves x at axis " + std::to_string(i) + ": x is " + to_string(x) + ", start " +
-                                               to_string(starts[i]) + ", size " + to_string(sizes[i]) + ", stride " + to_string(stride) +
-                                               "; expected positions from 0 to " + to_string(n - 1));
+      return violation(q, "out-of-bounds",
+                       "the block leaves x at axis " + std::to_string(i) + ": x is " + to_string(x) + ", start " +
+                           to_string(starts[i]) + ", size " + to_string(sizes[i]) + ", stride " + to_string(stride) +
+                           "; expected positions from 0 to " + to_string(n - 1));
   }
   return one(q, Shape(sizes));
 }
@@ -157,10 +170,12 @@ Types pad(const ShapeQuery& q) {
   const auto &low = attribute<Dims>(q, 0), &high = attribute<Dims>(q, 1);
   const auto& interior = attribute<Ints>(q, 2);
   if (value.shape.rank() != 0) return violation(q, "scalar", "value is " + to_string(value) + "; expected rank 0");
-  if (auto ok = check_lengths(q, low.size(), "low", high.size(), "high", interior.size(), "interior"); !ok) return ok.error();
+  if (auto ok = check_lengths(q, low.size(), "low", high.size(), "high", interior.size(), "interior"); !ok)
+    return ok.error();
   if (auto i = first_negative(q, low)) return negative_size(q, "low", low, *i);
   if (auto i = first_negative(q, high)) return negative_size(q, "high", high, *i);
-  if (auto negative = std::find_if(interior.begin(), interior.end(), [](std::int64_t n) { return n < 0; }); negative != interior.end())
+  if (auto negative = std::find_if(interior.begin(), interior.end(), [](std::int64_t n) { return n < 0; });
+      negative != interior.end())
     return violation(q, "negative-size", "interior has an entry " + std::to_string(*negative) + "; expected 0 or more");
   Shape out;
   for (std::size_t i = 0; i < low.size(); ++i) {
@@ -184,8 +199,8 @@ using scalar::Strides;
 using scalar::Walk;
 
 /// Copies `count` elements of `sizes`, reading and writing at strides of its own on either side.
-void copy_strided(const std::byte* from, const Strides& from_strides, std::byte* to, const Strides& to_strides, const Sizes& sizes,
-                  std::int64_t element) {
+void copy_strided(const std::byte* from, const Strides& from_strides, std::byte* to, const Strides& to_strides,
+                  const Sizes& sizes, std::int64_t element) {
   Walk<2> walk{sizes, {from_strides, to_strides}};
   for (std::int64_t i = 0, n = sizes.count(); i < n; ++i, walk.next(sizes.rank - 1))
     std::memcpy(to + walk.offset[1] * element, from + walk.offset[0] * element, static_cast<std::size_t>(element));
@@ -205,7 +220,9 @@ Strides dense(const Sizes& s) {
   return result;
 }
 
-std::int64_t number(const Attribute& list, int i) { return std::get<std::vector<Dim>>(list)[static_cast<std::size_t>(i)].value(); }
+std::int64_t number(const Attribute& list, int i) {
+  return std::get<std::vector<Dim>>(list)[static_cast<std::size_t>(i)].value();
+}
 
 /// The entry of an optional list of integers.
 std::int64_t entry(const Attribute& list, int i, std::int64_t otherwise) {
@@ -222,7 +239,9 @@ void broadcast_to(Operands operands, Results results, const Attributes&, const K
 }
 
 /// Shares the operand's bytes: row-major order is the same.
-void reshape(Operands operands, Results results, const Attributes&, const KernelSink&) { results[0].buffer = operands[0].buffer; }
+void reshape(Operands operands, Results results, const Attributes&, const KernelSink&) {
+  results[0].buffer = operands[0].buffer;
+}
 
 void transpose(Operands operands, Results results, const Attributes& attributes, const KernelSink&) {
   const auto& permutation = std::get<std::vector<std::int64_t>>(attributes[0]);

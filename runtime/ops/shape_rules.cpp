@@ -7,15 +7,16 @@
 namespace burin::shape_rules {
 
 Error violation(const ShapeQuery& q, std::string_view label, std::string message, std::string hint) {
-  return Error{ErrorCode::invalid_argument, std::string(q.op->mnemonic) + ": " + std::move(message), std::string(label), "",
-               std::move(hint)};
+  return Error{ErrorCode::invalid_argument, std::string(q.op->mnemonic) + ": " + std::move(message), std::string(label),
+               "", std::move(hint)};
 }
 
 std::string operand_text(const ShapeQuery& q) {
   std::string text;
   for (std::size_t i = 0; i < q.operands.size(); ++i) {
     std::size_t name = std::min(i, q.op->operand_names.size() - 1);
-    std::string number = q.op->variadic && name + 1 == q.op->operand_names.size() ? "[" + std::to_string(i - name) + "]" : "";
+    std::string number =
+        q.op->variadic && name + 1 == q.op->operand_names.size() ? "[" + std::to_string(i - name) + "]" : "";
     text += (i ? ", " : "") + std::string(q.op->operand_names[name]) + number + " is " + to_string(q.operands[i]);
   }
   return text;
@@ -43,13 +44,18 @@ std::optional<Dim> broadcast_size(const ShapeQuery& q, Dim a, Dim b) {
 
 Error bad_axis(const ShapeQuery& q, std::int64_t axis) {
   int rank = q.operands[0].shape.rank();
-  std::string range = rank == 0 ? "no axis" : rank == 1 ? "0 or -1" : std::to_string(-rank) + " to " + std::to_string(rank - 1);
-  return violation(q, "axis", "axis " + std::to_string(axis) + " is out of range: " + operand_text(q) + "; expected " + range);
+  std::string range = rank == 0   ? "no axis"
+                      : rank == 1 ? "0 or -1"
+                                  : std::to_string(-rank) + " to " + std::to_string(rank - 1);
+  return violation(q, "axis",
+                   "axis " + std::to_string(axis) + " is out of range: " + operand_text(q) + "; expected " + range);
 }
 
 std::optional<std::size_t> first_negative(const ShapeQuery& q, std::span<const Dim> sizes) {
   for (std::size_t i = 0; i < sizes.size(); ++i)
-    if (sizes[i].is_overflow() || (!provably_nonnegative(sizes[i]) && !require(q, Guard{Guard::Kind::at_least, sizes[i], 0}))) return i;
+    if (sizes[i].is_overflow() ||
+        (!provably_nonnegative(sizes[i]) && !require(q, Guard{Guard::Kind::at_least, sizes[i], 0})))
+      return i;
   return std::nullopt;
 }
 
@@ -59,7 +65,8 @@ std::optional<Shape> with_axis_replaced(const ShapeQuery& q, std::int64_t axis, 
   Shape out;
   for (int i = 0; i < x.rank(); ++i) {
     if (i != axis) out.push_back(x[static_cast<std::size_t>(i)]);
-    else for (Dim d : inner) out.push_back(d);
+    else
+      for (Dim d : inner) out.push_back(d);
   }
   return out;
 }
@@ -96,8 +103,9 @@ bool not_empty(const ShapeQuery& q, std::int64_t axis) {
 }
 
 Error empty_axis(const ShapeQuery& q, std::int64_t axis) {
-  return violation(q, "empty-axis", "nothing to take along axis " + std::to_string(axis) + ": " + operand_text(q) +
-                                        "; expected a size of 1 or more there");
+  return violation(q, "empty-axis",
+                   "nothing to take along axis " + std::to_string(axis) + ": " + operand_text(q) +
+                       "; expected a size of 1 or more there");
 }
 
 namespace {
@@ -120,8 +128,10 @@ Types broadcast(const ShapeQuery& q) {
   if (q.operands.size() == 1) return one(q, q.operands[0].shape);
   auto shape = broadcast_shapes(q, 0);
   if (!shape)
-    return violation(q, "shape-mismatch", "shapes do not broadcast: " + operand_text(q) +
-                     "; expected each size, from the last axis on, to be equal or 1", reshape_hint(q));
+    return violation(
+        q, "shape-mismatch",
+        "shapes do not broadcast: " + operand_text(q) + "; expected each size, from the last axis on, to be equal or 1",
+        reshape_hint(q));
   return one(q, *shape);
 }
 

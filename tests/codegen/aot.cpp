@@ -80,9 +80,10 @@ TEST_CASE("a C program calls a compiled function through its header") {
   write(folder / "affine.h", result->header.data(), result->header.size());
   write(folder / "main.c", Program, std::strlen(Program));
   std::filesystem::path lib = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib";
-  std::string command = "cc -std=c11 -Wall -Werror -Iruntime/include -I" + folder.string() + " " + (folder / "main.c").string() + " " +
-                        (folder / "affine.o").string() + " -o " + (folder / "main").string() + " -L" + lib.string() +
-                        " -lburin_rt -Wl,-rpath," + lib.string() + " && " + (folder / "main").string() + " > " + (folder / "out").string();
+  std::string command = "cc -std=c11 -Wall -Werror -Iruntime/include -I" + folder.string() + " " +
+                        (folder / "main.c").string() + " " + (folder / "affine.o").string() + " -o " +
+                        (folder / "main").string() + " -L" + lib.string() + " -lburin_rt -Wl,-rpath," + lib.string() +
+                        " && " + (folder / "main").string() + " > " + (folder / "out").string();
   INFO(result->header);
   REQUIRE(std::system(command.c_str()) == 0);
   std::ifstream out(folder / "out");

@@ -54,8 +54,11 @@ TEST_CASE("named sizes are computed at run time") {
   auto x = b.argument(type(f32, {n, 16})), y = b.argument(type(f32, {n, 16}));
   auto total = b.op(OpKind::reduce_sum, {b.op(OpKind::mul, {x, y})}, {std::vector<std::int64_t>{1}, false});
   b.result(total);
-  b.result(b.op(OpKind::add, {b.op(OpKind::matmul, {x, b.op(OpKind::transpose, {y}, {std::vector<std::int64_t>{1, 0}})}), b.constant(scalar(1.0f))}));
-  for (std::int64_t size : {0, 1, 7, 40}) agrees(b.graph, {ramp({size, 16}, 0, 0.1f), ramp({size, 16}, 1, -0.05f)}, 1e-4);
+  b.result(
+      b.op(OpKind::add, {b.op(OpKind::matmul, {x, b.op(OpKind::transpose, {y}, {std::vector<std::int64_t>{1, 0}})}),
+                         b.constant(scalar(1.0f))}));
+  for (std::int64_t size : {0, 1, 7, 40})
+    agrees(b.graph, {ramp({size, 16}, 0, 0.1f), ramp({size, 16}, 1, -0.05f)}, 1e-4);
 }
 
 TEST_CASE("a multilayer perceptron with softmax agrees") {
@@ -88,7 +91,8 @@ TEST_CASE("branches run the side that the condition says") {
   b.graph.set_yields(no, std::vector<ValueId>{x});
   b.block = BlockId::top;
   TensorType t = type(f32, {10});
-  OpId op = b.graph.append(BlockId::top, OpKind::if_, std::vector<ValueId>{c}, {}, std::vector<TensorType>{t}, 0, {yes, no});
+  OpId op =
+      b.graph.append(BlockId::top, OpKind::if_, std::vector<ValueId>{c}, {}, std::vector<TensorType>{t}, 0, {yes, no});
   auto r = b.graph.result(b.graph.op(op));
   b.result(b.op(OpKind::exp, {r}));
   for (bool which : {true, false}) agrees(b.graph, {ramp({10}, 0, 0.1f), scalar(which)});
@@ -109,11 +113,13 @@ TEST_CASE("a loop carries values, swaps them and ends") {
   auto sum = b.op(OpKind::add, {bx, by});
   b.graph.set_yields(body, std::vector<ValueId>{next, by, sum});
   b.block = BlockId::top;
-  OpId op = b.graph.append(BlockId::top, OpKind::while_, std::vector<ValueId>{i0, x0, y0}, {}, std::vector<TensorType>{s, v, v}, 0, {test, body});
+  OpId op = b.graph.append(BlockId::top, OpKind::while_, std::vector<ValueId>{i0, x0, y0}, {},
+                           std::vector<TensorType>{s, v, v}, 0, {test, body});
   const Op& loop = b.graph.op(op);
   b.result(b.graph.result(loop, 0));
   b.result(b.op(OpKind::mul, {b.graph.result(loop, 1), b.graph.result(loop, 2)}));
-  for (int start : {0, 6, 9}) agrees(b.graph, {scalar<std::int32_t>(start), ramp({70}, 0, 0.01f), ramp({70}, 1, 0.02f)}, 1e-4);
+  for (int start : {0, 6, 9})
+    agrees(b.graph, {scalar<std::int32_t>(start), ramp({70}, 0, 0.01f), ramp({70}, 1, 0.02f)}, 1e-4);
 }
 
 TEST_CASE("a loop that exchanges its carried values keeps both") {
@@ -130,7 +136,8 @@ TEST_CASE("a loop that exchanges its carried values keeps both") {
   auto next = b.op(OpKind::add, {bi, b.constant(scalar<std::int32_t>(1))});
   b.graph.set_yields(body, std::vector<ValueId>{next, by, bx});
   b.block = BlockId::top;
-  OpId op = b.graph.append(BlockId::top, OpKind::while_, std::vector<ValueId>{i0, x0, y0}, {}, std::vector<TensorType>{s, v, v}, 0, {test, body});
+  OpId op = b.graph.append(BlockId::top, OpKind::while_, std::vector<ValueId>{i0, x0, y0}, {},
+                           std::vector<TensorType>{s, v, v}, 0, {test, body});
   for (std::uint32_t r = 0; r < 3; ++r) b.result(b.graph.result(b.graph.op(op), r));
   for (int start : {0, 1, 5}) agrees(b.graph, {scalar<std::int32_t>(start), ramp({9}, 0, 1), ramp({9}, 100, 1)});
 }

@@ -33,9 +33,9 @@ struct Fixture {
 };
 
 /// out[i] = in[i] + 1 for i in [begin, end), by vectors with a masked tail; launched over sizes[0] blocks.
-void emitIncrement(Fixture &F) {
+void emitIncrement(Fixture& F) {
   KernelBuilder K(*F.Module, "increment.p0", {F.F32, F.F32}, 1, F.Target);
-  Emitter &E = K.E;
+  Emitter& E = K.E;
   auto V = E.nativeVector(F.F32);
   int64_t L = V.getNumElements();
   Value One = E.splat(mlir::LLVM::ConstantOp::create(E.B, F.F32, E.B.getF32FloatAttr(1)), V);
@@ -74,17 +74,16 @@ TEST_CASE("an unknown target is an error that lists the choices") {
 }
 
 TEST_CASE("a launch function runs its block function over all blocks at every level") {
-  for (const char *Level : {"x86-64", "x86-64-v3", "x86-64-v4", "host"}) {
+  for (const char* Level : {"x86-64", "x86-64-v3", "x86-64-v4", "host"}) {
     Fixture F;
     F.Target = *resolveTarget(Level);
-    if (!test::canRun(F.Target))
-      continue;
+    if (!test::canRun(F.Target)) continue;
     emitIncrement(F);
     auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
     REQUIRE(Kernels);
     for (int64_t N : {0, 1, 7, 64, 101}) {
       std::vector<float> In(N + 1, 3), Out(N + 1, -1);
-      void *Buffers[] = {In.data(), Out.data()};
+      void* Buffers[] = {In.data(), Out.data()};
       KernelRuntime Runtime(2);
       Kernels->function("increment")(Buffers, &N, Runtime.ctx());
       CHECK(std::all_of(Out.begin(), Out.begin() + N, [](float X) { return X == 4; }));
@@ -99,16 +98,14 @@ TEST_CASE("kernels reach scratch and faults through the context") {
   Buffer Scratch = K.scratch(K.E.index(64), F.I64);
   K.E.store(K.E.index(42), Scratch, K.E.index(3));
   K.E.store(K.E.load(Scratch, K.E.index(3)), K.buffer(0), K.E.index(0));
-  K.E.when(K.E.less(K.begin(), K.end()), [&] {
-    K.faultAt(BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, 7, K.begin(), K.end());
-  });
+  K.E.when(K.E.less(K.begin(), K.end()), [&] { K.faultAt(BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, 7, K.begin(), K.end()); });
   K.finish();
   auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
   REQUIRE(Kernels);
-  auto *Kernel = Kernels->function<std::remove_pointer_t<burin_rt_kernel>>("k");
+  auto* Kernel = Kernels->function<std::remove_pointer_t<burin_rt_kernel>>("k");
   KernelRuntime Runtime(1);
   int64_t Out = 0;
-  void *Buffers[] = {&Out};
+  void* Buffers[] = {&Out};
   Kernel(Buffers, nullptr, 5, 5, Runtime.ctx());
   CHECK(Out == 42);
   CHECK(Runtime.ctx()->fault.kind == BURIN_RT_FAULT_NONE);
@@ -116,7 +113,7 @@ TEST_CASE("kernels reach scratch and faults through the context") {
   burin_rt_fault Fault = Runtime.ctx()->fault;
   CHECK((Fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE && Fault.op == 7 && Fault.index == 5 && Fault.value == 9));
   Out = 0;
-  Runtime.ctx()->scratch = [](burin_rt_ctx *, int64_t) -> void * { return nullptr; };
+  Runtime.ctx()->scratch = [](burin_rt_ctx*, int64_t) -> void* { return nullptr; };
   Kernel(Buffers, nullptr, 5, 9, Runtime.ctx());
   CHECK(Out == 0);  // without memory it leaves at once
 }
@@ -131,10 +128,11 @@ TEST_CASE("bf16 is rounded to nearest even and keeps NaN and denormals") {
   K.finish();
   auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
   REQUIRE(Kernels);
-  std::vector<uint32_t> Bits = {0x3f800000, 0x3f808000, 0x3f818000, 0x3f808001, 0x7f800001, 0x7fc00000, 0xff800000, 0x7f7fffff,
-                                0x00008000, 0x00018000, 0x80000001, 0x00400000, 0x7fffffff, 0xffc12345, 0x477fffff, 0};
+  std::vector<uint32_t> Bits = {0x3f800000, 0x3f808000, 0x3f818000, 0x3f808001, 0x7f800001, 0x7fc00000,
+                                0xff800000, 0x7f7fffff, 0x00008000, 0x00018000, 0x80000001, 0x00400000,
+                                0x7fffffff, 0xffc12345, 0x477fffff, 0};
   std::vector<uint16_t> Out(16);
-  void *Buffers[] = {Bits.data(), Out.data()};
+  void* Buffers[] = {Bits.data(), Out.data()};
   KernelRuntime Runtime(1);
   Kernels->function<std::remove_pointer_t<burin_rt_kernel>>("k")(Buffers, nullptr, 0, 16, Runtime.ctx());
   for (size_t I = 0; I < Bits.size(); ++I) {
@@ -146,7 +144,7 @@ TEST_CASE("bf16 is rounded to nearest even and keeps NaN and denormals") {
 TEST_CASE("a math op without an instruction does not lower") {
   Fixture F;
   std::string Message;
-  mlir::ScopedDiagnosticHandler Handler(&F.Context, [&](mlir::Diagnostic &D) {
+  mlir::ScopedDiagnosticHandler Handler(&F.Context, [&](mlir::Diagnostic& D) {
     Message += D.str();
     return mlir::success();
   });
@@ -176,8 +174,7 @@ TEST_CASE("compiling twice gives the same bytes") {
     emitIncrement(F);
     auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
     REQUIRE(Kernels);
-    if (Round == 0)
-      First = Kernels->Bytes;
+    if (Round == 0) First = Kernels->Bytes;
     CHECK(Kernels->Bytes == First);
   }
 }

@@ -15,9 +15,9 @@ using test::KernelRuntime;
 
 namespace {
 
-const char *const Levels[] = {"x86-64", "x86-64-v3", "x86-64-v4", "host"};
+const char* const Levels[] = {"x86-64", "x86-64-v3", "x86-64-v4", "host"};
 
-int64_t product(const std::vector<int64_t> &Shape) {
+int64_t product(const std::vector<int64_t>& Shape) {
   return std::accumulate(Shape.begin(), Shape.end(), int64_t{1}, std::multiplies<>());
 }
 
@@ -25,24 +25,18 @@ int64_t product(const std::vector<int64_t> &Shape) {
 template <class T> T sample(int64_t I, int Salt) {
   int V = static_cast<int>((I * 2654435761u + Salt * 40503u) >> 7) % 7;
   V = V < 0 ? V + 7 : V;
-  if constexpr (std::is_unsigned_v<T>)
-    return T(V);
-  else if constexpr (std::is_same_v<T, bfloat16>)
-    return bfloat16(float(V - 3));
-  else
-    return T(V - 3);
+  if constexpr (std::is_unsigned_v<T>) return T(V);
+  else if constexpr (std::is_same_v<T, bfloat16>) return bfloat16(float(V - 3));
+  else return T(V - 3);
 }
 template <class T> std::vector<T> samples(int64_t N, int Salt) {
   std::vector<T> Out(N);
-  for (int64_t I = 0; I < N; ++I)
-    Out[I] = sample<T>(I, Salt);
+  for (int64_t I = 0; I < N; ++I) Out[I] = sample<T>(I, Salt);
   return Out;
 }
 template <class T> double asDouble(T X) {
-  if constexpr (std::is_same_v<T, bfloat16>)
-    return float(X);
-  else
-    return double(X);
+  if constexpr (std::is_same_v<T, bfloat16>) return float(X);
+  else return double(X);
 }
 
 /// Shapes of one product as operands see them, all sizes known.
@@ -52,17 +46,16 @@ struct Case {
 };
 
 /// The result, computed as the definition says it. Integers wrap (exact in 64 bits, then cut to T).
-template <class T> std::vector<T> reference(const Case &C, const std::vector<T> &A, const std::vector<T> &B) {
+template <class T> std::vector<T> reference(const Case& C, const std::vector<T>& A, const std::vector<T>& B) {
   size_t Rank = std::max(C.Lhs.size(), C.Rhs.size()) - 2;
-  auto batchDim = [&](const std::vector<int64_t> &S, size_t D) -> int64_t {
+  auto batchDim = [&](const std::vector<int64_t>& S, size_t D) -> int64_t {
     size_t Missing = Rank - (S.size() - 2);
     return D < Missing ? 1 : S[D - Missing];
   };
   int64_t M = C.Lhs[C.Lhs.size() - (C.LhsTransposed ? 1 : 2)], K = C.Lhs[C.Lhs.size() - (C.LhsTransposed ? 2 : 1)];
   int64_t N = C.Rhs[C.Rhs.size() - (C.RhsTransposed ? 2 : 1)];
   int64_t Batch = 1;
-  for (size_t D = 0; D < Rank; ++D)
-    Batch *= std::max(batchDim(C.Lhs, D), batchDim(C.Rhs, D));
+  for (size_t D = 0; D < Rank; ++D) Batch *= std::max(batchDim(C.Lhs, D), batchDim(C.Rhs, D));
   if (product(C.Lhs) == 0 && K != 0) Batch = 0;
   std::vector<T> Out;
   for (int64_t I = 0; I < Batch; ++I) {
@@ -80,30 +73,25 @@ template <class T> std::vector<T> reference(const Case &C, const std::vector<T> 
         for (int64_t L = 0; L < K; ++L) {
           T X = A[LA * M * K + (C.LhsTransposed ? L * M + R : R * K + L)];
           T Y = B[LB * K * N + (C.RhsTransposed ? J * K + L : L * N + J)];
-          if constexpr (std::is_integral_v<T>)
-            U += uint64_t(X) * uint64_t(Y);
-          else
-            F += asDouble(X) * asDouble(Y);
+          if constexpr (std::is_integral_v<T>) U += uint64_t(X) * uint64_t(Y);
+          else F += asDouble(X) * asDouble(Y);
         }
-        if constexpr (std::is_integral_v<T>)
-          Out.push_back(T(U));
-        else if constexpr (std::is_same_v<T, bfloat16>)
-          Out.push_back(bfloat16(float(F)));
-        else
-          Out.push_back(T(F));
+        if constexpr (std::is_integral_v<T>) Out.push_back(T(U));
+        else if constexpr (std::is_same_v<T, bfloat16>) Out.push_back(bfloat16(float(F)));
+        else Out.push_back(T(F));
       }
   }
   return Out;
 }
 
 struct Options {
-  const char *Level = "host";
+  const char* Level = "host";
   bool Dynamic = false;  ///< sizes are operands
   MatmulEpilogue Epilogue;
 };
 
 /// Emits and compiles the product; sizes that are operands are those of `C`, numbered in order of appearance.
-std::unique_ptr<CompiledKernels> build(const Case &C, Dtype D, const Options &O, std::vector<int64_t> &Sizes) {
+std::unique_ptr<CompiledKernels> build(const Case& C, Dtype D, const Options& O, std::vector<int64_t>& Sizes) {
   auto Target = resolveTarget(O.Level);
   REQUIRE(Target);
   MatmulConfig Config;
@@ -111,14 +99,12 @@ std::unique_ptr<CompiledKernels> build(const Case &C, Dtype D, const Options &O,
   Config.LhsTransposed = C.LhsTransposed;
   Config.RhsTransposed = C.RhsTransposed;
   Config.Epilogue = O.Epilogue;
-  auto encode = [&](const std::vector<int64_t> &Shape) {
+  auto encode = [&](const std::vector<int64_t>& Shape) {
     std::vector<int64_t> Codes = Shape;
-    for (int64_t &S : Codes) {
-      if (!O.Dynamic || (&S < &Codes[Codes.size() - 2] && S == 1))
-        continue;  // a named size never broadcasts
+    for (int64_t& S : Codes) {
+      if (!O.Dynamic || (&S < &Codes[Codes.size() - 2] && S == 1)) continue;  // a named size never broadcasts
       auto Known = std::find(Sizes.begin(), Sizes.end(), S);
-      if (Known == Sizes.end())
-        Known = Sizes.insert(Sizes.end(), S);
+      if (Known == Sizes.end()) Known = Sizes.insert(Sizes.end(), S);
       S = -(Known - Sizes.begin()) - 1;
     }
     return Codes;
@@ -140,39 +126,36 @@ std::unique_ptr<CompiledKernels> build(const Case &C, Dtype D, const Options &O,
   return Kernels;
 }
 
-std::string describe(const Case &C, const Options &O) {
+std::string describe(const Case& C, const Options& O) {
   std::string S = std::string(O.Level) + (O.Dynamic ? " dynamic" : "") + (C.LhsTransposed ? " lhs^T" : "") +
                   (C.RhsTransposed ? " rhs^T" : "");
-  for (const auto *Shape : {&C.Lhs, &C.Rhs}) {
+  for (const auto* Shape : {&C.Lhs, &C.Rhs}) {
     S += " [";
-    for (int64_t D : *Shape)
-      S += std::to_string(D) + ",";
+    for (int64_t D : *Shape) S += std::to_string(D) + ",";
     S.back() = ']';
   }
   return S;
 }
 
-template <class T> void check(const Case &C, const Options &O) {
-  if (auto Target = resolveTarget(O.Level); !Target || !test::canRun(*Target))
-    return;
+template <class T> void check(const Case& C, const Options& O) {
+  if (auto Target = resolveTarget(O.Level); !Target || !test::canRun(*Target)) return;
   INFO(describe(C, O));
   std::vector<int64_t> Sizes;
   auto Kernels = build(C, dtype_of<T>, O, Sizes);
-  auto *Product = Kernels->function("product");
+  auto* Product = Kernels->function("product");
   REQUIRE(Product);
   auto A = samples<T>(product(C.Lhs), 1), B = samples<T>(product(C.Rhs), 2);
   auto Expected = reference(C, A, B);
   for (unsigned Threads : {1u, 2u}) {
     KernelRuntime Runtime(Threads);
     std::vector<T> Out(Expected.size() + 16);
-    auto *Bytes = reinterpret_cast<unsigned char *>(Out.data());
+    auto* Bytes = reinterpret_cast<unsigned char*>(Out.data());
     std::fill_n(Bytes, Out.size() * sizeof(T), 0xee);
-    void *Buffers[] = {A.data(), B.data(), Out.data()};
+    void* Buffers[] = {A.data(), B.data(), Out.data()};
     Product(Buffers, Sizes.data(), Runtime.ctx());
     int64_t Wrong = 0, FirstWrong = -1;
     for (size_t I = 0; I < Expected.size(); ++I)
-      if (!(asDouble(Out[I]) == asDouble(Expected[I])) && Wrong++ == 0)
-        FirstWrong = I;
+      if (!(asDouble(Out[I]) == asDouble(Expected[I])) && Wrong++ == 0) FirstWrong = I;
     INFO("threads " << Threads << ", first wrong element " << FirstWrong);
     CHECK(Wrong == 0);
     CHECK(std::all_of(Bytes + Expected.size() * sizeof(T), Bytes + Out.size() * sizeof(T),
@@ -180,50 +163,45 @@ template <class T> void check(const Case &C, const Options &O) {
   }
 }
 
-const Case Ragged[] = {{{1, 1}, {1, 1}},          {{3, 5}, {5, 7}},           {{17, 65}, {65, 33}},
-                       {{13, 257}, {257, 31}},    {{100, 333}, {333, 200}},   {{65, 1029}, {1029, 129}},
-                       {{14, 256}, {256, 32}},    {{64, 512}, {512, 64}},     {{33, 2}, {2, 1}},
-                       {{1, 300}, {300, 130}},    {{130, 300}, {300, 1}},     {{5, 700}, {700, 90}},
-                       {{2, 3}, {3, 1100}},       {{41, 64}, {64, 10}},        {{18, 65}, {65, 64}},
-                       {{96, 700}, {700, 32}},    {{260, 31}, {31, 300}}};
+const Case Ragged[] = {{{1, 1}, {1, 1}},       {{3, 5}, {5, 7}},         {{17, 65}, {65, 33}},
+                       {{13, 257}, {257, 31}}, {{100, 333}, {333, 200}}, {{65, 1029}, {1029, 129}},
+                       {{14, 256}, {256, 32}}, {{64, 512}, {512, 64}},   {{33, 2}, {2, 1}},
+                       {{1, 300}, {300, 130}}, {{130, 300}, {300, 1}},   {{5, 700}, {700, 90}},
+                       {{2, 3}, {3, 1100}},    {{41, 64}, {64, 10}},     {{18, 65}, {65, 64}},
+                       {{96, 700}, {700, 32}}, {{260, 31}, {31, 300}}};
 
 }  // namespace
 
 TEST_CASE("every level multiplies ragged shapes exactly") {
-  for (const char *Level : Levels)
-    for (const Case &C : Ragged)
-      check<float>(C, {Level});
+  for (const char* Level : Levels)
+    for (const Case& C : Ragged) check<float>(C, {Level});
 }
 
 TEST_CASE("sizes may be operands") {
-  for (const char *Level : Levels)
-    for (const Case &C : Ragged)
-      check<float>(C, {Level, true});
+  for (const char* Level : Levels)
+    for (const Case& C : Ragged) check<float>(C, {Level, true});
 }
 
 TEST_CASE("transposed operands are absorbed") {
-  for (const char *Level : Levels)
+  for (const char* Level : Levels)
     for (bool Dynamic : {false, true})
       for (Case C : {Case{{17, 65}, {65, 33}}, Case{{100, 333}, {333, 200}}, Case{{1, 300}, {300, 40}},
                      Case{{29, 16}, {16, 48}}, Case{{64, 128}, {128, 10}}})
         for (int Which = 1; Which < 4; ++Which) {
           Case X = C;
-          if (Which & 1)
-            std::swap(X.Lhs[0], X.Lhs[1]), X.LhsTransposed = true;
-          if (Which & 2)
-            std::swap(X.Rhs[0], X.Rhs[1]), X.RhsTransposed = true;
+          if (Which & 1) std::swap(X.Lhs[0], X.Lhs[1]), X.LhsTransposed = true;
+          if (Which & 2) std::swap(X.Rhs[0], X.Rhs[1]), X.RhsTransposed = true;
           check<float>(X, {Level, Dynamic});
         }
 }
 
 TEST_CASE("other element types are exact, integers wrap") {
-  for (const char *Level : Levels)
+  for (const char* Level : Levels)
     for (bool Dynamic : {false, true})
-      for (Case C : {Case{{17, 65}, {65, 33}}, Case{{100, 333}, {333, 72}}, Case{{3, 5}, {5, 7}},
-                     Case{{6, 600}, {600, 21}}})
+      for (Case C :
+           {Case{{17, 65}, {65, 33}}, Case{{100, 333}, {333, 72}}, Case{{3, 5}, {5, 7}}, Case{{6, 600}, {600, 21}}})
         for (bool Transposed : {false, true}) {
-          if (Transposed)
-            std::swap(C.Rhs[0], C.Rhs[1]), C.RhsTransposed = true;
+          if (Transposed) std::swap(C.Rhs[0], C.Rhs[1]), C.RhsTransposed = true;
           check<double>(C, {Level, Dynamic});
           check<bfloat16>(C, {Level, Dynamic});
           check<int32_t>(C, {Level, Dynamic});
@@ -235,9 +213,9 @@ TEST_CASE("other element types are exact, integers wrap") {
 
 TEST_CASE("batch dims broadcast") {
   for (bool Dynamic : {false, true})
-    for (const Case &C : {Case{{3, 17, 65}, {3, 65, 33}}, Case{{3, 17, 65}, {65, 33}}, Case{{17, 65}, {3, 65, 33}},
-                          Case{{2, 1, 9, 20}, {5, 20, 40}}, Case{{2, 3, 9, 20}, {2, 3, 20, 40}},
-                          Case{{1, 9, 20}, {4, 20, 40}}}) {
+    for (const Case& C :
+         {Case{{3, 17, 65}, {3, 65, 33}}, Case{{3, 17, 65}, {65, 33}}, Case{{17, 65}, {3, 65, 33}},
+          Case{{2, 1, 9, 20}, {5, 20, 40}}, Case{{2, 3, 9, 20}, {2, 3, 20, 40}}, Case{{1, 9, 20}, {4, 20, 40}}}) {
       check<float>(C, {"host", Dynamic});
       Case T = C;
       std::swap(T.Lhs[T.Lhs.size() - 1], T.Lhs[T.Lhs.size() - 2]);
@@ -247,10 +225,10 @@ TEST_CASE("batch dims broadcast") {
 }
 
 TEST_CASE("few rows stream the right operand") {
-  for (const char *Level : Levels)
+  for (const char* Level : Levels)
     for (bool Dynamic : {false, true})
-      for (Case C : {Case{{1, 64}, {64, 512}}, Case{{1, 7}, {7, 3000}}, Case{{4, 513}, {513, 1030}}, Case{{16, 40}, {40, 70}},
-                     Case{{2, 3, 50}, {2, 50, 300}}}) {
+      for (Case C : {Case{{1, 64}, {64, 512}}, Case{{1, 7}, {7, 3000}}, Case{{4, 513}, {513, 1030}},
+                     Case{{16, 40}, {40, 70}}, Case{{2, 3, 50}, {2, 50, 300}}}) {
         check<float>(C, {Level, Dynamic});
         check<bfloat16>(C, {Level, Dynamic});
         check<uint8_t>(C, {Level, Dynamic});
@@ -264,7 +242,7 @@ TEST_CASE("an epilogue sees each finished element once, with its place") {
   // out = max(product + bias[column] + 100 * row + 1000 * batch, 0)
   Options O;
   O.Epilogue.Inputs = {Dtype::f32};
-  O.Epilogue.Apply = [](Emitter &E, Value X, const MatmulEpilogue::Place &At, llvm::ArrayRef<Buffer> Inputs) -> Value {
+  O.Epilogue.Apply = [](Emitter& E, Value X, const MatmulEpilogue::Place& At, llvm::ArrayRef<Buffer> Inputs) -> Value {
     namespace LLVM = mlir::LLVM;
     auto V = llvm::cast<VectorType>(X.getType());
     Value Bias = E.loadVector(V, Inputs[0], At.Column, At.Mask);
@@ -273,14 +251,13 @@ TEST_CASE("an epilogue sees each finished element once, with its place") {
     Value Sum = LLVM::FAddOp::create(E.B, X, LLVM::FAddOp::create(E.B, Bias, Added));
     return LLVM::MaximumOp::create(E.B, Sum, E.zero(V));
   };
-  for (const char *Level : Levels)
+  for (const char* Level : Levels)
     for (bool Dynamic : {false, true})
-      for (const Case &C : {Case{{17, 65}, {65, 33}}, Case{{20, 600}, {600, 64}}, Case{{3, 30}, {30, 70}},
+      for (const Case& C : {Case{{17, 65}, {65, 33}}, Case{{20, 600}, {600, 64}}, Case{{3, 30}, {30, 70}},
                             Case{{2, 17, 65}, {65, 33}}, Case{{2, 24, 600}, {2, 600, 40}}}) {
         O.Level = Level;
         O.Dynamic = Dynamic;
-        if (!test::canRun(*resolveTarget(Level)))
-          continue;
+        if (!test::canRun(*resolveTarget(Level))) continue;
         INFO(describe(C, O));
         std::vector<int64_t> Sizes;
         auto Kernels = build(C, Dtype::f32, O, Sizes);
@@ -293,7 +270,7 @@ TEST_CASE("an epilogue sees each finished element once, with its place") {
         for (unsigned Threads : {1u, 2u}) {
           KernelRuntime Runtime(Threads);
           std::vector<float> Out(Expected.size(), NAN);
-          void *Buffers[] = {A.data(), B.data(), Bias.data(), Out.data()};
+          void* Buffers[] = {A.data(), B.data(), Bias.data(), Out.data()};
           Kernels->function("product")(Buffers, Sizes.data(), Runtime.ctx());
           CHECK(Out == Expected);
         }
@@ -301,7 +278,7 @@ TEST_CASE("an epilogue sees each finished element once, with its place") {
 }
 
 TEST_CASE("a product over nothing is zero and empty products write nothing") {
-  for (const char *Level : Levels)
+  for (const char* Level : Levels)
     for (bool Dynamic : {false, true}) {
       check<float>({{5, 0}, {0, 40}}, {Level, Dynamic});
       check<bfloat16>({{5, 0}, {0, 40}}, {Level, Dynamic});

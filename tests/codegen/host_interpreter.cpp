@@ -18,7 +18,8 @@ using namespace burin::test;
 namespace {
 
 /// Runs a kernel function op by op. Inputs and results are memory; sizes are known by then.
-mlir::LogicalResult play(mlir::func::FuncOp kernel, std::span<void* const> buffers, std::span<const std::int64_t> sizes) {
+mlir::LogicalResult play(mlir::func::FuncOp kernel, std::span<void* const> buffers,
+                         std::span<const std::int64_t> sizes) {
   auto names = kernel->getAttrOfType<ir::DimsAttr>(passes::kernelSizesAttrName);
   auto known = [&](mlir::Type type) {
     TensorType t = *ir::toTensorType(type);
@@ -54,7 +55,8 @@ mlir::LogicalResult play(mlir::func::FuncOp kernel, std::span<void* const> buffe
     if (!made) return op.emitError(made.error().text());
     for (auto [value, tensor] : llvm::zip(op.getResults(), *made)) values[value] = tensor;
   }
-  for (auto& [to, tensor] : results) std::memcpy(to, tensor.buffer.data(), static_cast<std::size_t>(tensor.num_bytes()));
+  for (auto& [to, tensor] : results)
+    std::memcpy(to, tensor.buffer.data(), static_cast<std::size_t>(tensor.num_bytes()));
   return mlir::success();
 }
 
@@ -87,13 +89,15 @@ std::string problem(const Case& c, bool single) {
     for (std::size_t i = 0, found = 0; i < c.inputs.size() && !found; ++i) {
       const Shape& shape = c.graph.type(c.graph.inputs()[i].value).shape;
       for (std::size_t d = 0; d < shape.size() && !found; ++d)
-        if (shape[d] == Dim(name)) found = 1, sizes.push_back(c.inputs[i].type.shape[d].value()), bindings.push_back({name, sizes.back()});
+        if (shape[d] == Dim(name))
+          found = 1, sizes.push_back(c.inputs[i].type.shape[d].value()), bindings.push_back({name, sizes.back()});
     }
   std::vector<void*> buffers;
   for (const HostTensor& input : c.inputs) buffers.push_back(const_cast<void*>(input.buffer.data()));
   if (auto order = entry->getAttrOfType<mlir::ArrayAttr>(passes::blobsAttrName))
     for (auto blob : order.getAsRange<ir::BlobAttr>())
-      buffers.push_back(const_cast<void*>(blobs.blobs()[static_cast<std::size_t>(blobs.find(blob))]->value.buffer.data()));
+      buffers.push_back(
+          const_cast<void*>(blobs.blobs()[static_cast<std::size_t>(blobs.find(blob))]->value.buffer.data()));
   std::vector<HostTensor> outputs;
   for (const Output& output : c.graph.outputs()) {
     HostTensor t{c.graph.type(output.value), {}};
@@ -106,7 +110,8 @@ std::string problem(const Case& c, bool single) {
   machine.launch = [&](llvm::StringRef name, std::span<void* const> b, std::span<const std::int64_t> s) {
     return play(kernels.lookupSymbol<mlir::func::FuncOp>(name), b, s);
   };
-  if (codegen::host::interpretHostProgram(entry, buffers, sizes, machine) != codegen::host::HostStatus::done) return "failed: " + errors;
+  if (codegen::host::interpretHostProgram(entry, buffers, sizes, machine) != codegen::host::HostStatus::done)
+    return "failed: " + errors;
   return difference(*expected, outputs);
 }
 
@@ -120,6 +125,7 @@ TEST_CASE("Random graphs run through passes and memory plan as the referee has t
       Case c = random_case(seed);
       if (problem(c, single).empty()) continue;
       Case small = shrink(c.copy(), [&](const Case& smaller) { return !problem(smaller, single).empty(); });
-      FAIL("seed " << seed << (single ? ", one op a kernel: " : ", fused: ") << problem(small, single) << "\n" << test::to_string(small));
+      FAIL("seed " << seed << (single ? ", one op a kernel: " : ", fused: ") << problem(small, single) << "\n"
+                   << test::to_string(small));
     }
 }

@@ -45,8 +45,10 @@ TEST_CASE("Every pass keeps the lines that the user wrote") {
       int ops = 0;
       module->walk([&](mlir::Operation* op) {
         bool structure = mlir::isa<mlir::ModuleOp, mlir::func::FuncOp, mlir::func::ReturnOp, ir::host::SlotOp>(op);
-        bool within = name == "lower-to-linalg" || name == "plan-memory";  // constants and indices of kernels stand for no line
-        if (structure || (within && !ir::catalogueInfo(op) && !mlir::isa<ir::host::LaunchOp, ir::host::PrintOp>(op))) return;
+        bool within =
+            name == "lower-to-linalg" || name == "plan-memory";  // constants and indices of kernels stand for no line
+        if (structure || (within && !ir::catalogueInfo(op) && !mlir::isa<ir::host::LaunchOp, ir::host::PrintOp>(op)))
+          return;
         ++ops;
         INFO(name << ": " << op->getName().getStringRef().str());
         CHECK(compiler::sourceLine(op->getLoc()).line >= 10);

@@ -21,7 +21,8 @@ long resident() {
 void compile(std::int64_t size) {
   Builder b;
   ValueId x = b.argument({f32, {size, 3}});
-  for (int i = 0; i < 60; ++i) x = b.op(OpKind::add, {x, b.constant(scalar(static_cast<float>(size) + static_cast<float>(i)))});
+  for (int i = 0; i < 60; ++i)
+    x = b.op(OpKind::add, {x, b.constant(scalar(static_cast<float>(size) + static_cast<float>(i)))});
   b.result(b.op(OpKind::reduce_sum, {x}, {std::vector<std::int64_t>{1}, false}));
   compiler::Request request;
   request.graph = &b.graph;

@@ -23,63 +23,66 @@ HostTensor random_tensor(Dtype dtype, std::span<const std::int64_t> sizes, unsig
   t.buffer = Buffer::allocate(std::max<std::int64_t>(1, t.num_bytes()));
   std::mt19937 g(seed);
   std::uniform_real_distribution<double> real(-3, 3);
-  void *p = t.buffer.mutable_data();
+  void* p = t.buffer.mutable_data();
   for (std::int64_t i = 0; i < t.num_elements(); ++i) {
     double r = real(g);
-    auto n = below ? static_cast<std::int64_t>(g() % static_cast<std::uint64_t>(below)) : static_cast<std::int64_t>(std::lround(r * 40));
+    auto n = below ? static_cast<std::int64_t>(g() % static_cast<std::uint64_t>(below))
+                   : static_cast<std::int64_t>(std::lround(r * 40));
     switch (dtype) {
-    case Dtype::boolean: static_cast<std::uint8_t *>(p)[i] = r > 0; break;
-    case Dtype::u8: static_cast<std::uint8_t *>(p)[i] = static_cast<std::uint8_t>(n); break;
-    case Dtype::i32: static_cast<std::int32_t *>(p)[i] = static_cast<std::int32_t>(n); break;
-    case Dtype::u32: static_cast<std::uint32_t *>(p)[i] = static_cast<std::uint32_t>(n); break;
-    case Dtype::i64: static_cast<std::int64_t *>(p)[i] = n; break;
-    case Dtype::bf16: static_cast<bfloat16 *>(p)[i] = bfloat16(static_cast<float>(r)); break;
-    case Dtype::f32: static_cast<float *>(p)[i] = static_cast<float>(r); break;
-    case Dtype::f64: static_cast<double *>(p)[i] = r; break;
+      case Dtype::boolean: static_cast<std::uint8_t*>(p)[i] = r > 0; break;
+      case Dtype::u8: static_cast<std::uint8_t*>(p)[i] = static_cast<std::uint8_t>(n); break;
+      case Dtype::i32: static_cast<std::int32_t*>(p)[i] = static_cast<std::int32_t>(n); break;
+      case Dtype::u32: static_cast<std::uint32_t*>(p)[i] = static_cast<std::uint32_t>(n); break;
+      case Dtype::i64: static_cast<std::int64_t*>(p)[i] = n; break;
+      case Dtype::bf16: static_cast<bfloat16*>(p)[i] = bfloat16(static_cast<float>(r)); break;
+      case Dtype::f32: static_cast<float*>(p)[i] = static_cast<float>(r); break;
+      case Dtype::f64: static_cast<double*>(p)[i] = r; break;
     }
   }
   return t;
 }
 
-double element(const HostTensor &t, std::int64_t i) {
-  const void *p = t.buffer.data();
+double element(const HostTensor& t, std::int64_t i) {
+  const void* p = t.buffer.data();
   switch (t.type.dtype) {
-  case Dtype::boolean: case Dtype::u8: return static_cast<const std::uint8_t *>(p)[i];
-  case Dtype::i32: return static_cast<const std::int32_t *>(p)[i];
-  case Dtype::u32: return static_cast<const std::uint32_t *>(p)[i];
-  case Dtype::i64: return static_cast<double>(static_cast<const std::int64_t *>(p)[i]);
-  case Dtype::bf16: return static_cast<float>(static_cast<const bfloat16 *>(p)[i]);
-  case Dtype::f32: return static_cast<const float *>(p)[i];
-  case Dtype::f64: return static_cast<const double *>(p)[i];
+    case Dtype::boolean:
+    case Dtype::u8: return static_cast<const std::uint8_t*>(p)[i];
+    case Dtype::i32: return static_cast<const std::int32_t*>(p)[i];
+    case Dtype::u32: return static_cast<const std::uint32_t*>(p)[i];
+    case Dtype::i64: return static_cast<double>(static_cast<const std::int64_t*>(p)[i]);
+    case Dtype::bf16: return static_cast<float>(static_cast<const bfloat16*>(p)[i]);
+    case Dtype::f32: return static_cast<const float*>(p)[i];
+    case Dtype::f64: return static_cast<const double*>(p)[i];
   }
   return 0;
 }
 
 double tolerance(Dtype dtype) {
   switch (dtype) {
-  case Dtype::f32: return 4e-6;
-  case Dtype::f64: return 1e-13;
-  case Dtype::bf16: return 8e-3;
-  default: return 0;
+    case Dtype::f32: return 4e-6;
+    case Dtype::f64: return 1e-13;
+    case Dtype::bf16: return 8e-3;
+    default: return 0;
   }
 }
 
 /// The first element that differs, or an empty text.
-std::string difference(const HostTensor &got, const HostTensor &want) {
+std::string difference(const HostTensor& got, const HostTensor& want) {
   for (std::int64_t i = 0; i < want.num_elements(); ++i) {
     double g = element(got, i), w = element(want, i);
-    bool same = std::isnan(w) ? std::isnan(g) : g == w || std::fabs(g - w) <= tolerance(want.type.dtype) * std::max(1.0, std::fabs(w));
+    bool same = std::isnan(w) ? std::isnan(g)
+                              : g == w || std::fabs(g - w) <= tolerance(want.type.dtype) * std::max(1.0, std::fabs(w));
     if (!same) return "at " + std::to_string(i) + ": " + std::to_string(g) + " expected " + std::to_string(w);
   }
   return {};
 }
 
 /// Compiles the op alone, runs it, compares with the referee; the difference or why there is no code. Sets `fault`.
-std::string check(OpKind kind, std::vector<HostTensor> operands, const Attributes &attributes, const std::string &target,
-                  burin_rt_fault *fault = nullptr) {
-  const OpInfo &info = op_info(kind);
+std::string check(OpKind kind, std::vector<HostTensor> operands, const Attributes& attributes,
+                  const std::string& target, burin_rt_fault* fault = nullptr) {
+  const OpInfo& info = op_info(kind);
   std::vector<TensorType> types;
-  for (const HostTensor &t : operands) types.push_back(t.type);
+  for (const HostTensor& t : operands) types.push_back(t.type);
   auto results = infer_types(kind, {types, attributes});
   if (!results) return "types: " + results.error().message;
 
@@ -88,7 +91,7 @@ std::string check(OpKind kind, std::vector<HostTensor> operands, const Attribute
   codegen::cpu::loadCodegenDialects(context);
   codegen::cpu::loadKernelDialects(context);
   std::string messages;
-  context.getDiagEngine().registerHandler([&](mlir::Diagnostic &d) {
+  context.getDiagEngine().registerHandler([&](mlir::Diagnostic& d) {
     messages += d.str() + "\n";
     return mlir::success();
   });
@@ -97,17 +100,17 @@ std::string check(OpKind kind, std::vector<HostTensor> operands, const Attribute
   mlir::OwningOpRef<mlir::ModuleOp> module = mlir::ModuleOp::create(b, loc);
   b.setInsertionPointToEnd(module->getBody());
   mlir::SmallVector<mlir::Type> in, out;
-  for (const TensorType &t : types) in.push_back(ir::toMlir(&context, t));
-  for (const TensorType &t : *results) out.push_back(ir::toMlir(&context, t));
+  for (const TensorType& t : types) in.push_back(ir::toMlir(&context, t));
+  for (const TensorType& t : *results) out.push_back(ir::toMlir(&context, t));
   auto function = mlir::func::FuncOp::create(b, loc, "kernel", b.getFunctionType(in, out));
-  auto shape = [&](const TensorType &t) {
+  auto shape = [&](const TensorType& t) {
     std::vector<std::int64_t> words;
     for (Dim d : t.shape) words.push_back(d.value());
     return b.getDenseI64ArrayAttr(words);
   };
   for (unsigned i = 0; i < types.size(); ++i) function.setArgAttr(i, "burin.shape", shape(types[i]));
   for (unsigned i = 0; i < results->size(); ++i) function.setResultAttr(i, "burin.shape", shape((*results)[i]));
-  mlir::Block *body = function.addEntryBlock();
+  mlir::Block* body = function.addEntryBlock();
   b.setInsertionPointToStart(body);
   mlir::OperationState state(loc, "burin." + std::string(info.mnemonic));
   state.addOperands(body->getArguments());
@@ -125,10 +128,10 @@ std::string check(OpKind kind, std::vector<HostTensor> operands, const Attribute
   auto compiled = test::CompiledKernels::compile(*module, *cpu, &why);
   if (!compiled) return "compile: " + why + messages;
 
-  std::vector<void *> buffers;
-  for (HostTensor &t : operands) buffers.push_back(const_cast<void *>(t.buffer.data()));
+  std::vector<void*> buffers;
+  for (HostTensor& t : operands) buffers.push_back(const_cast<void*>(t.buffer.data()));
   std::vector<HostTensor> got;
-  for (const TensorType &t : *results) {
+  for (const TensorType& t : *results) {
     HostTensor r;
     r.type = t;
     r.buffer = Buffer::allocate(std::max<std::int64_t>(64, r.num_bytes()));
@@ -146,26 +149,29 @@ std::string check(OpKind kind, std::vector<HostTensor> operands, const Attribute
   return {};
 }
 
-const Dtype dtypes[] = {Dtype::boolean, Dtype::u8, Dtype::i32, Dtype::i64, Dtype::u32, Dtype::bf16, Dtype::f32, Dtype::f64};
+const Dtype dtypes[] = {Dtype::boolean, Dtype::u8,   Dtype::i32, Dtype::i64,
+                        Dtype::u32,     Dtype::bf16, Dtype::f32, Dtype::f64};
 const Dtype numeric[] = {Dtype::u8, Dtype::i32, Dtype::i64, Dtype::u32, Dtype::bf16, Dtype::f32, Dtype::f64};
 using Ints = std::vector<std::int64_t>;
 using Dims = std::vector<Dim>;
 
-#define CHECK_OP(...)                                          \
-  do {                                                         \
-    std::string found = check(__VA_ARGS__);                    \
-    INFO(found);                                               \
-    CHECK(found.empty());                                      \
+#define CHECK_OP(...)                       \
+  do {                                      \
+    std::string found = check(__VA_ARGS__); \
+    INFO(found);                            \
+    CHECK(found.empty());                   \
   } while (false)
 
 }  // namespace
 
 TEST_CASE("Elementwise kernels equal the referee for every dtype that they take") {
-  for (const std::string &target : runnableTargets())
-    for (const OpInfo &info : catalogue()) {
-      if (info.fusion != FusionRole::map || info.operand_names.empty() || info.kind == OpKind::cast || info.kind == OpKind::where) continue;
+  for (const std::string& target : runnableTargets())
+    for (const OpInfo& info : catalogue()) {
+      if (info.fusion != FusionRole::map || info.operand_names.empty() || info.kind == OpKind::cast ||
+          info.kind == OpKind::where)
+        continue;
       for (Dtype dtype : dtypes)
-        for (const auto &sizes : Shapes{{}, {1}, {33}, {3, 5}, {2, 1, 67}, {0, 3}}) {
+        for (const auto& sizes : Shapes{{}, {1}, {33}, {3, 5}, {2, 1, 67}, {0, 3}}) {
           std::vector<HostTensor> operands;
           std::vector<TensorType> types;
           for (unsigned i = 0; i < info.operand_names.size(); ++i) {
@@ -184,20 +190,23 @@ TEST_CASE("Elementwise kernels equal the referee for every dtype that they take"
 }
 
 TEST_CASE("Casts and choices equal the referee between all dtypes") {
-  for (const std::string &target : runnableTargets())
+  for (const std::string& target : runnableTargets())
     for (Dtype from : dtypes)
       for (Dtype to : dtypes) {
         INFO(target << ": " << name(from) << " to " << name(to));
         CHECK_OP(OpKind::cast, {random_tensor(from, Ints{2, 37}, 3)}, {to}, target);
         if (from == to)
-          CHECK_OP(OpKind::where, {random_tensor(Dtype::boolean, Ints{37}, 1), random_tensor(to, Ints{3, 37}, 2), random_tensor(to, Ints{}, 3)}, {}, target);
+          CHECK_OP(OpKind::where,
+                   {random_tensor(Dtype::boolean, Ints{37}, 1), random_tensor(to, Ints{3, 37}, 2),
+                    random_tensor(to, Ints{}, 3)},
+                   {}, target);
       }
 }
 
 TEST_CASE("Reductions and positions of the least equal the referee") {
-  for (const std::string &target : runnableTargets())
+  for (const std::string& target : runnableTargets())
     for (Dtype dtype : numeric)
-      for (const auto &sizes : Shapes{{7}, {3, 5}, {2, 33, 17}, {70, 3, 1}})
+      for (const auto& sizes : Shapes{{7}, {3, 5}, {2, 33, 17}, {70, 3, 1}})
         for (std::int64_t axis = 0; axis < static_cast<std::int64_t>(sizes.size()); ++axis) {
           auto x = random_tensor(dtype, sizes, 9);
           INFO(target << ": " << to_string(x.type) << " axis " << axis);
@@ -208,7 +217,7 @@ TEST_CASE("Reductions and positions of the least equal the referee") {
 }
 
 TEST_CASE("Views, joins and pads equal the referee") {
-  for (const std::string &target : runnableTargets())
+  for (const std::string& target : runnableTargets())
     for (Dtype dtype : {Dtype::boolean, Dtype::u8, Dtype::bf16, Dtype::f32, Dtype::i64}) {
       INFO(target << ": " << name(dtype));
       auto x = random_tensor(dtype, Ints{3, 5, 7}, 4);
@@ -219,9 +228,11 @@ TEST_CASE("Views, joins and pads equal the referee") {
       CHECK_OP(OpKind::broadcast_to, {random_tensor(dtype, Ints{5, 1}, 4)}, {Dims{3, 5, 7}}, target);
       CHECK_OP(OpKind::slice, {x}, {Dims{1, 0, 2}, Dims{2, 3, 3}, Ints{1, 2, 2}}, target);
       CHECK_OP(OpKind::slice, {x}, {Dims{0, 1, 2}, Dims{3, 4, 5}, Ints{}}, target);
-      CHECK_OP(OpKind::pad, {x, random_tensor(dtype, Ints{}, 5)}, {Dims{1, 0, 2}, Dims{0, 3, 1}, Ints{0, 1, 2}}, target);
+      CHECK_OP(OpKind::pad, {x, random_tensor(dtype, Ints{}, 5)}, {Dims{1, 0, 2}, Dims{0, 3, 1}, Ints{0, 1, 2}},
+               target);
       CHECK_OP(OpKind::pad, {x, random_tensor(dtype, Ints{}, 5)}, {Dims{0, 2, 0}, Dims{0, 0, 17}, Ints{}}, target);
-      CHECK_OP(OpKind::concatenate, {x, random_tensor(dtype, Ints{3, 2, 7}, 6), random_tensor(dtype, Ints{3, 0, 7}, 7)}, {std::int64_t{1}}, target);
+      CHECK_OP(OpKind::concatenate, {x, random_tensor(dtype, Ints{3, 2, 7}, 6), random_tensor(dtype, Ints{3, 0, 7}, 7)},
+               {std::int64_t{1}}, target);
       CHECK_OP(OpKind::concatenate, {x, random_tensor(dtype, Ints{3, 5, 18}, 6)}, {std::int64_t{2}}, target);
       CHECK_OP(OpKind::constant, {}, {make_constant(random_tensor(dtype, Ints{3, 7}, 8))}, target);
       if (dtype != Dtype::boolean) CHECK_OP(OpKind::iota, {}, {Dims{4, 21}, std::int64_t{1}, dtype}, target);
@@ -229,7 +240,7 @@ TEST_CASE("Views, joins and pads equal the referee") {
 }
 
 TEST_CASE("Gathers and scatters equal the referee, and report positions out of range") {
-  for (const std::string &target : runnableTargets())
+  for (const std::string& target : runnableTargets())
     for (Dtype dtype : {Dtype::u8, Dtype::bf16, Dtype::f32, Dtype::i64})
       for (std::int64_t axis : {0, 1, 2}) {
         INFO(target << ": " << name(dtype) << " axis " << axis);
@@ -244,8 +255,8 @@ TEST_CASE("Gathers and scatters equal the referee, and report positions out of r
       }
   auto x = random_tensor(Dtype::f32, Ints{5, 3}, 1);
   auto at = random_tensor(Dtype::i32, Ints{4}, 2, 5);
-  static_cast<std::int32_t *>(at.buffer.mutable_data())[2] = -3;
-  static_cast<std::int32_t *>(at.buffer.mutable_data())[3] = 5;
+  static_cast<std::int32_t*>(at.buffer.mutable_data())[2] = -3;
+  static_cast<std::int32_t*>(at.buffer.mutable_data())[3] = 5;
   burin_rt_fault fault{};
   CHECK_OP(OpKind::gather, {x, at}, {std::int64_t{0}}, "host", &fault);
   CHECK(fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE);
@@ -255,11 +266,12 @@ TEST_CASE("Gathers and scatters equal the referee, and report positions out of r
 }
 
 TEST_CASE("Random bits are the referee's, whole blocks or not") {
-  for (const std::string &target : runnableTargets())
+  for (const std::string& target : runnableTargets())
     for (std::int64_t n : {0, 1, 3, 4, 5, 31, 32, 33, 4095, 4096, 10007}) {
       INFO(target << " " << n);
       HostTensor key = random_tensor(Dtype::u32, Ints{2}, 1), counter = random_tensor(Dtype::u32, Ints{4}, 2);
-      static_cast<std::uint32_t *>(counter.buffer.mutable_data())[0] = 0xfffffff0u;  // the low word carries into the next
+      static_cast<std::uint32_t*>(counter.buffer.mutable_data())[0] =
+          0xfffffff0u;  // the low word carries into the next
       CHECK_OP(OpKind::random_bits, {key, counter}, {Dims{n}}, target);
     }
 }

@@ -25,7 +25,8 @@ std::string problem(const Case& c, compiler::Options::Level level) {
 }  // namespace
 
 TEST_CASE("Random graphs compute compiled what they compute slowly") {
-  burin_rt_set_print_sink([](void*, const char*, std::int64_t, std::int32_t, std::int32_t, const std::int64_t*, const void*) {}, nullptr);
+  burin_rt_set_print_sink(
+      [](void*, const char*, std::int64_t, std::int32_t, std::int32_t, const std::int64_t*, const void*) {}, nullptr);
   const char* only = std::getenv("BURIN_TEST_SEED");
   const char* count = std::getenv("BURIN_TEST_GRAPHS");
   const std::uint64_t first = only ? std::strtoull(only, nullptr, 10) : 0;
@@ -36,7 +37,8 @@ TEST_CASE("Random graphs compute compiled what they compute slowly") {
       std::string why = problem(c, level);
       if (why.empty()) continue;
       Case small = shrink(c.copy(), [&](const Case& smaller) { return !problem(smaller, level).empty(); });
-      FAIL("seed " << seed << ", level " << static_cast<int>(level) << ": " << problem(small, level) << "\n" << test::to_string(small));
+      FAIL("seed " << seed << ", level " << static_cast<int>(level) << ": " << problem(small, level) << "\n"
+                   << test::to_string(small));
     }
   burin_rt_set_print_sink(nullptr, nullptr);
 }

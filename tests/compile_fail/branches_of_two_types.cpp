@@ -3,7 +3,9 @@
 #include <burin/control.h>
 
 using burin::Tensor;
-struct Pair { Tensor a, b; };
+struct Pair {
+  Tensor a, b;
+};
 
 Tensor pick(const Tensor& c, const Tensor& x) {
 #if BURIN_MISUSE

@@ -7,7 +7,8 @@ using namespace burin::test;
 
 namespace {
 
-Result<std::vector<HostTensor>> run_compiled(OpKind kind, std::span<const HostTensor> inputs, const Attributes& attributes) {
+Result<std::vector<HostTensor>> run_compiled(OpKind kind, std::span<const HostTensor> inputs,
+                                             const Attributes& attributes) {
   auto graph = std::make_shared<Graph>();
   std::vector<ValueId> operands;
   std::vector<TensorType> types;
@@ -23,7 +24,8 @@ Result<std::vector<HostTensor>> run_compiled(OpKind kind, std::span<const HostTe
   burin::detail::ExecutableStats stats;
   auto executable = burin::detail::compiled(graph, /*fuse=*/true, stats);
   if (!executable) return executable.error();
-  if (!stats.compiled && !stats.memory_hit && !stats.disk_hit) return Error{ErrorCode::internal, "not compiled", "conformance", "", ""};
+  if (!stats.compiled && !stats.memory_hit && !stats.disk_hit)
+    return Error{ErrorCode::internal, "not compiled", "conformance", "", ""};
   std::vector<const HostTensor*> pointers;
   for (const HostTensor& input : inputs) pointers.push_back(&input);
   std::vector<HostTensor> outputs;

@@ -8,16 +8,16 @@ using namespace burin::test;
 
 namespace {
 
-Result<std::vector<HostTensor>> run_eagerly(OpKind kind, std::span<const HostTensor> inputs, const Attributes& attributes) {
+Result<std::vector<HostTensor>> run_eagerly(OpKind kind, std::span<const HostTensor> inputs,
+                                            const Attributes& attributes) {
   std::vector<Tensor> tensors;
-  for (const HostTensor& input : inputs) tensors.push_back(burin::detail::HandleAccess::make(burin::detail::make_eager(input)));
+  for (const HostTensor& input : inputs)
+    tensors.push_back(burin::detail::HandleAccess::make(burin::detail::make_eager(input)));
   std::vector<Arg> args(tensors.begin(), tensors.end());
   try {
     Tensor y = burin::detail::dispatch(kind, args, attributes, burin::detail::promote_none);
     return std::vector<HostTensor>{burin::detail::HandleAccess::node(y).get()->value};
-  } catch (const BurinError& e) {
-    return e.error;
-  }
+  } catch (const BurinError& e) { return e.error; }
 }
 
 }  // namespace

@@ -25,7 +25,8 @@ Result<Graph> one_op_graph(OpKind kind, std::span<const HostTensor> inputs, cons
 }  // namespace
 
 TEST_CASE("a graph of one op verifies and computes what NumPy computes") {
-  check_goldens([](OpKind kind, std::span<const HostTensor> inputs, const Attributes& attributes) -> Result<std::vector<HostTensor>> {
+  check_goldens([](OpKind kind, std::span<const HostTensor> inputs,
+                   const Attributes& attributes) -> Result<std::vector<HostTensor>> {
     auto graph = one_op_graph(kind, inputs, attributes);
     if (!graph) return graph.error();
     if (auto ok = verify(*graph); !ok) return ok.error();

@@ -18,7 +18,8 @@ TEST_CASE("every op of the catalogue has golden cases, but those without a value
   const std::set<std::string_view> without = {
       "constant",  // gives its attribute: tests/ops/reference.cpp
       "print",     // has no result: tests/ops/reference.cpp
-      "if", "while",  // run regions: tests/graph
+      "if",
+      "while",  // run regions: tests/graph
   };
   std::set<OpKind> seen;
   for (const GoldenCase& c : all_goldens()) seen.insert(c.kind);

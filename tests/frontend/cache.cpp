@@ -44,8 +44,10 @@ TEST_CASE("a static argument is a trace for each value, with its type, and its s
   CHECK(warnings.empty());
   f(x, 0.125f, 1);
   CHECK(f.stats().traces == 3);
-  CHECK(warnings == "f: the static argument arg1 caused its second retrace (0.25 (float) -> 0.125 (float)); declare it Scalar<float> where its value need not "
-                    "be known while tracing\n");
+  CHECK(warnings ==
+        "f: the static argument arg1 caused its second retrace (0.25 (float) -> 0.125 (float)); declare it "
+        "Scalar<float> where its value need not "
+        "be known while tracing\n");
   auto g = function([](const Tensor& t, Scalar<float> rate) { return t * rate; }, graph_level);
   CHECK(g(x, 0.5f).to_vector<float>()[1] == 1);
   CHECK(g(x, 2.0f).to_vector<float>()[1] == 4);
@@ -62,11 +64,13 @@ TEST_CASE("every retrace says what changed and what to do") {
         "trace of \"f\": the first one\n"
         "retrace of \"f\": arg1: true -> false\n"
         "retrace of \"f\": arg0: 1 element -> 2 elements; arg0[1]: new, f32[2]\n"
-        "retrace of \"f\": arg0[0]: f32[2] -> f32[3]\n  hint: name the size in an input signature: spec<f32>({\"n0\"})\n");
+        "retrace of \"f\": arg0[0]: f32[2] -> f32[3]\n  hint: name the size in an input signature: "
+        "spec<f32>({\"n0\"})\n");
 }
 
 TEST_CASE("the number of traces kept is bounded, and what left is traced again") {
-  auto f = function([](const Tensor& t, int n) { return t + n; }, {.name = "f", .level = Level::graph, .max_entries = 2});
+  auto f =
+      function([](const Tensor& t, int n) { return t + n; }, {.name = "f", .level = Level::graph, .max_entries = 2});
   for (int n : {0, 1, 2, 0}) CHECK(f(x, n).to_vector<float>()[0] == 1.0f + static_cast<float>(n));
   CHECK(f.stats().traces == 4);
   CHECK(f.stats().evictions == 2);
@@ -106,11 +110,13 @@ TEST_CASE("a member function takes its object as a tree of arguments") {
 
 TEST_CASE("memory stays flat over 10,000 traces") {
   auto trace = [](int n) {
-    auto f = function([](const Tensor& t, int k) {
-      Tensor y = t;
-      while_loop([&] { return sum(y) < k; }, [&] { y = y * 2 + k; });
-      return y;
-    }, graph_level);
+    auto f = function(
+        [](const Tensor& t, int k) {
+          Tensor y = t;
+          while_loop([&] { return sum(y) < k; }, [&] { y = y * 2 + k; });
+          return y;
+        },
+        graph_level);
     f(x, n);
   };
   for (int i = 0; i < 1000; ++i) trace(i);
@@ -127,11 +133,13 @@ TEST_CASE("memory stays flat over 10,000 traces") {
 
 TEST_CASE("one thread traces, the others wait, and all get the result") {
   std::atomic<int> runs{0}, right{0};
-  auto f = function([&](const Tensor& t) {
-    ++runs;
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    return t + 1;
-  }, graph_level);
+  auto f = function(
+      [&](const Tensor& t) {
+        ++runs;
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        return t + 1;
+      },
+      graph_level);
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
@@ -144,14 +152,18 @@ TEST_CASE("one thread traces, the others wait, and all get the result") {
 
 TEST_CASE("threads that fail to trace let the next one try") {
   std::atomic<int> runs{0}, failed{0};
-  auto f = function([&](const Tensor& t) {
-    if (++runs <= 2) throw std::runtime_error("not yet");
-    return t;
-  }, graph_level);
+  auto f = function(
+      [&](const Tensor& t) {
+        if (++runs <= 2) throw std::runtime_error("not yet");
+        return t;
+      },
+      graph_level);
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
-      try { f(x); } catch (const std::runtime_error&) { ++failed; }
+      try {
+        f(x);
+      } catch (const std::runtime_error&) { ++failed; }
     });
   for (auto& t : threads) t.join();
   CHECK(failed == 2);
@@ -159,11 +171,14 @@ TEST_CASE("threads that fail to trace let the next one try") {
 
 TEST_CASE("a saved function gives the same when loaded") {
   std::string file = "/tmp/burin-test-" + std::to_string(getpid()) + ".burin";
-  struct P { Tensor w, b; };
+  struct P {
+    Tensor w, b;
+  };
   P p{{{1.0f, 2.0f}, {3.0f, 4.0f}}, {1.0f, 1.0f}};
   Tensor bias = {10.0f, 20.0f};
-  auto f = function([&](const P& q, const Tensor& t) { return matmul(t, q.w) + q.b + bias; },
-                    {.name = "affine", .level = Level::graph, .signature = {spec<f32>({2, 2}), spec<f32>({2}), spec<f32>({"n", 2})}});
+  auto f = function(
+      [&](const P& q, const Tensor& t) { return matmul(t, q.w) + q.b + bias; },
+      {.name = "affine", .level = Level::graph, .signature = {spec<f32>({2, 2}), spec<f32>({2}), spec<f32>({"n", 2})}});
   Tensor t = {{1.0f, 1.0f}};
   auto want = f(p, t).to_vector<float>();
   f.save(file);
@@ -186,14 +201,16 @@ TEST_CASE("a function first called inside another is called from threads afterwa
   CHECK(outer(x).to_vector<float>() == std::vector<float>{3, 5});
   std::atomic<int> right{0};
   std::vector<std::thread> threads;
-  for (int i = 0; i < 3; ++i) threads.emplace_back([&] { right += inner(x).to_vector<float>() == std::vector<float>{2, 4}; });
+  for (int i = 0; i < 3; ++i)
+    threads.emplace_back([&] { right += inner(x).to_vector<float>() == std::vector<float>{2, 4}; });
   for (auto& t : threads) t.join();
   CHECK(right == 3);
   CHECK(inner.stats().traces == 1);
 }
 
 TEST_CASE("more traces than allowed are an error with the last reason") {
-  auto f = function([](const Tensor& t, int n) { return t + n; }, {.name = "f", .level = Level::graph, .max_traces = 2});
+  auto f =
+      function([](const Tensor& t, int n) { return t + n; }, {.name = "f", .level = Level::graph, .max_traces = 2});
   f(x, 1);
   f(x, 2);
   try {

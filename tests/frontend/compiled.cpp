@@ -23,7 +23,9 @@ void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace {
 
-struct Params { Tensor w1, b1, w2, b2; };
+struct Params {
+  Tensor w1, b1, w2, b2;
+};
 Tensor mlp(const Params& p, const Tensor& x) { return matmul(relu(matmul(x, p.w1) + p.b1), p.w2) + p.b2; }
 Tensor ramp(const Shape& s) { return cast(reshape(iota({s.num_elements()}), s), f32) * 0.25f - 1.0f; }
 Params params() { return {ramp({3, 5}), ramp({5}), ramp({5, 2}), ramp({2})}; }
@@ -51,10 +53,11 @@ TEST_CASE("every level gives the same") {
 TEST_CASE("compiled control flow gives the same") {
   auto newton = [](const Tensor& x) {
     Tensor y = x + 1, steps = 0;
-    while_loop([&] { return (reduce_max(abs(y * y - x)) > 1e-5f) & (steps < 50); }, [&] {
-      y = (y + x / y) / 2;
-      steps += 1;
-    });
+    while_loop([&] { return (reduce_max(abs(y * y - x)) > 1e-5f) & (steps < 50); },
+               [&] {
+                 y = (y + x / y) / 2;
+                 steps += 1;
+               });
     return y;
   };
   same_at_all_levels(newton, Tensor({2.0f, 9.0f, 81.0f}));
@@ -68,7 +71,8 @@ TEST_CASE("compiled control flow gives the same") {
 }
 
 TEST_CASE("one compiled trace serves every size of a named one") {
-  auto f = function([](const Tensor& x, const Tensor& w) { return relu(matmul(x, w)) + 1; }, {.signature = {spec<f32>({"n", 3}), spec<f32>({3, 4})}});
+  auto f = function([](const Tensor& x, const Tensor& w) { return relu(matmul(x, w)) + 1; },
+                    {.signature = {spec<f32>({"n", 3}), spec<f32>({3, 4})}});
   for (int n : {1, 2, 17, 64, 0}) {
     Tensor x = ramp({n, 3}), w = ramp({3, 4});
     auto want = (relu(matmul(x, w)) + 1).to_vector<float>();

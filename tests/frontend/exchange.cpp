@@ -1,8 +1,8 @@
 // Tensors from and to other memory: views, DLPack; and how tensors print.
 #include "tests/support/catch.h"
 
-#include <burin/burin.h>
 #include "frontend/trace/dlpack.h"
+#include <burin/burin.h>
 
 using namespace burin;
 
@@ -27,7 +27,10 @@ TEST_CASE("DLPack tensors come in without copying where they are dense, and go o
     auto* m = new DLManagedTensor{};
     m->dl_tensor = {values, {kDLCPU, 0}, 2, {kDLFloat, 32, 1}, shape, strides, 0};
     m->manager_ctx = &released;
-    m->deleter = [](DLManagedTensor* self) { ++*static_cast<int*>(self->manager_ctx); delete self; };
+    m->deleter = [](DLManagedTensor* self) {
+      ++*static_cast<int*>(self->manager_ctx);
+      delete self;
+    };
     return m;
   };
   {
@@ -60,10 +63,19 @@ TEST_CASE("tensors print as NumPy prints them") {
 TEST_CASE("print writes the same eagerly and in a graph") {
   static std::string text;
   text.clear();
-  burin_rt_set_print_sink([](void*, const char* label, std::int64_t n, std::int32_t dtype, std::int32_t rank, const std::int64_t* shape, const void*) {
-    text += std::string(label, static_cast<std::size_t>(n)) + " " + std::string(name(static_cast<Dtype>(dtype))) + " " + std::to_string(rank) + " " + std::to_string(shape[0]) + "; ";
-  }, nullptr);
-  auto f = [](const Tensor& x) { print(x, "x"); Tensor y = x * 2; print(y < 3, "small"); return y; };
+  burin_rt_set_print_sink(
+      [](void*, const char* label, std::int64_t n, std::int32_t dtype, std::int32_t rank, const std::int64_t* shape,
+         const void*) {
+        text += std::string(label, static_cast<std::size_t>(n)) + " " + std::string(name(static_cast<Dtype>(dtype))) +
+                " " + std::to_string(rank) + " " + std::to_string(shape[0]) + "; ";
+      },
+      nullptr);
+  auto f = [](const Tensor& x) {
+    print(x, "x");
+    Tensor y = x * 2;
+    print(y < 3, "small");
+    return y;
+  };
   f(Tensor({1.0f, 2.0f}));
   function(f, {.level = Level::graph})(Tensor({1.0f, 2.0f}));
   burin_rt_set_print_sink(nullptr, nullptr);

@@ -37,7 +37,8 @@ std::vector<double> differences(const Loss& loss, const Tensor& x) {
     auto up = v, down = v;
     up[i] += h;
     down[i] -= h;
-    slope.push_back((loss(Tensor(up, x.shape())).item<double>() - loss(Tensor(down, x.shape())).item<double>()) / (2 * h));
+    slope.push_back((loss(Tensor(up, x.shape())).item<double>() - loss(Tensor(down, x.shape())).item<double>()) /
+                    (2 * h));
   }
   return slope;
 }
@@ -73,7 +74,9 @@ const std::vector<Case> cases = {
     {"scatter_add", {4}, [](const Tensor& x) { return weighted(scatter_add(weights({3}), positions, x * x)); }},
     {"scatter_add into", {3}, [](const Tensor& x) { return weighted(scatter_add(x * x, positions, weights({4}))); }},
     {"matmul", {3, 2}, [](const Tensor& x) { return weighted(matmul(x, transpose(x))); }},
-    {"matmul in batches", {2, 1, 2, 3}, [](const Tensor& x) { return weighted(matmul(x, matmul(weights({4, 3, 2}), x))); }},
+    {"matmul in batches",
+     {2, 1, 2, 3},
+     [](const Tensor& x) { return weighted(matmul(x, matmul(weights({4, 3, 2}), x))); }},
 };
 
 }  // namespace
@@ -110,7 +113,9 @@ TEST_CASE("an inner gradient does not see the outer variable as its own") {
 }
 
 namespace {
-struct Params { Tensor w, b, unused; };
+struct Params {
+  Tensor w, b, unused;
+};
 Tensor model(const Params& p, const Tensor& x) { return mean((matmul(x, p.w) + p.b) * (matmul(x, p.w) + p.b)); }
 }  // namespace
 
@@ -122,7 +127,8 @@ TEST_CASE("value_and_grad gives the value and a gradient with the argument's tre
   CHECK(g.w.to_vector<float>() == std::vector<float>{7, 7});
   CHECK(g.b.to_vector<float>() == std::vector<float>{7});
   CHECK(g.unused.to_vector<float>() == std::vector<float>{0, 0});
-  auto traced = function([](const Params& q, const Tensor& t) { return value_and_grad(model)(q, t); }, {.level = Level::graph});
+  auto traced =
+      function([](const Params& q, const Tensor& t) { return value_and_grad(model)(q, t); }, {.level = Level::graph});
   auto [loss2, g2] = traced(p, x);
   CHECK(loss2.item<float>() == 12.25f);
   CHECK(g2.w.to_vector<float>() == g.w.to_vector<float>());
@@ -134,7 +140,8 @@ TEST_CASE("a compiled function called eagerly under a tape is differentiated thr
   auto scaled = function([&](const Tensor& x) { return sum(x * k); }, {.level = Level::graph});
   CHECK(grad([&](const Tensor& x) { return square(x) + scaled(x); })(Tensor({1.0, 2.0})).to_vector<double>() ==
         std::vector<double>{5, 8});
-  CHECK(grad([&](const Tensor& x) { return sum(grad([&](const Tensor& y) { return square(y); })(x) * x); })(Tensor({1.0, 2.0}))
+  CHECK(grad([&](const Tensor& x) { return sum(grad([&](const Tensor& y) { return square(y); })(x) * x); })(
+            Tensor({1.0, 2.0}))
             .to_vector<double>() == std::vector<double>{4, 8});
 }
 
@@ -149,8 +156,9 @@ TEST_CASE("host control flow works under an eager gradient") {
 
 TEST_CASE("what has no derivative says so") {
   const Tensor x = {1.0f, 2.0f};
-  CHECK_THROWS_WITH(grad([](const Tensor& t) { return t * 2.0f; })(x),
-                    Catch::Contains("the function returned f32[2]; a gradient needs a scalar") && Catch::Contains("mean"));
+  CHECK_THROWS_WITH(
+      grad([](const Tensor& t) { return t * 2.0f; })(x),
+      Catch::Contains("the function returned f32[2]; a gradient needs a scalar") && Catch::Contains("mean"));
   CHECK_THROWS_WITH(grad([](const Tensor& t) { return sum(t); })(Tensor({1, 2})),
                     Catch::Contains("'x' is i32[2]; a gradient needs f32, f64 or bf16"));
   auto through_region = [](const Tensor& t) {
@@ -158,8 +166,10 @@ TEST_CASE("what has no derivative says so") {
     while_loop([&] { return y < 10.0f; }, [&] { y = y * 2.0f; });
     return y;
   };
-  CHECK_THROWS_WITH(function(grad(through_region), {.level = Level::graph})(Tensor(1.0f)),
-                    Catch::Contains("while: gradients do not pass through a recorded region yet") && Catch::Contains("gradient.cpp"));
+  CHECK_THROWS_WITH(
+      function(grad(through_region), {.level = Level::graph})(Tensor(1.0f)),
+      Catch::Contains("while: gradients do not pass through a recorded region yet") && Catch::Contains("gradient.cpp"));
   // integer results carry nothing: no error, no gradient
-  CHECK(grad([](const Tensor& t) { return sum(t * cast(argmin(t, 0), f32)); })(x).to_vector<float>() == std::vector<float>{0, 0});
+  CHECK(grad([](const Tensor& t) { return sum(t * cast(argmin(t, 0), f32)); })(x).to_vector<float>() ==
+        std::vector<float>{0, 0});
 }

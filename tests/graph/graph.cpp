@@ -138,7 +138,8 @@ TEST_CASE("The verifier names what does not hold") {
   SECTION("a size that no input gives") {
     Builder b;
     b.result(b.argument({f32, {Dim("n") * 2}}, "x"));
-    CHECK(problem(b.graph).find("mentions the size 'n', which no input's shape gives by itself [graph-size-name]") != std::string::npos);
+    CHECK(problem(b.graph).find("mentions the size 'n', which no input's shape gives by itself [graph-size-name]") !=
+          std::string::npos);
   }
   SECTION("a size that overflows") {
     Builder b;

@@ -71,7 +71,8 @@ TEST_CASE("A named size that two inputs share must be one number, and guards mus
 
 TEST_CASE("evaluate hands each op to its handler") {
   struct Names {
-    Result<std::vector<std::string>> op(const Graph& g, OpId id, const Attributes&, std::span<const std::string> operands) {
+    Result<std::vector<std::string>> op(const Graph& g, OpId id, const Attributes&,
+                                        std::span<const std::string> operands) {
       std::string s(op_info(g.op(id).kind).mnemonic);
       s += "(";
       for (const std::string& o : operands) s += (s.back() == '(' ? "" : ",") + o;
@@ -99,7 +100,8 @@ TEST_CASE("Inlining substitutes sizes and gives the same values") {
   CHECK(to_string(outer.graph.type((*r)[0])) == "f32[2*m,2]");
   outer.result((*r)[0]);
   REQUIRE(verify(outer.graph));
-  auto run = interpret(outer.graph, std::vector{tensor<float>({2, 2}, {1, 2, 3, 4}), tensor<float>({1}, {7}), identity()});
+  auto run =
+      interpret(outer.graph, std::vector{tensor<float>({2, 2}, {1, 2, 3, 4}), tensor<float>({1}, {7}), identity()});
   REQUIRE(run);
   CHECK(values<float>((*run)[1]) == std::vector<float>{2, 3, 4, 5});
 }

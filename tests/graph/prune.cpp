@@ -70,10 +70,13 @@ TEST_CASE("Results of a branch that nobody reads go, the branch with them unless
   auto made = [](bool effect) {
     Builder b;
     const ValueId c = b.argument({Dtype::boolean, {}}, "c"), x = b.argument({f32, {}}, "x");
-    auto r = b.branch(c, [&] {
+    auto r = b.branch(
+        c,
+        [&] {
           if (effect) b.op(OpKind::print, {x}, {std::string("x")});
           return Values{b.op(OpKind::exp, {x}), x};
-        }, [&] { return Values{x, x}; });
+        },
+        [&] { return Values{x, x}; });
     b.result(effect ? x : r[1]);
     return prune(b.graph);
   };

@@ -51,7 +51,8 @@ std::string problem(const Case& c) {
 
   Graph outer;
   std::vector<ValueId> arguments;
-  for (const Input& in : c.graph.inputs()) arguments.push_back(outer.add_input(in.kind, c.graph.type(in.value), in.name));
+  for (const Input& in : c.graph.inputs())
+    arguments.push_back(outer.add_input(in.kind, c.graph.type(in.value), in.name));
   auto results = inline_graph(outer, BlockId::top, c.graph, arguments);
   if (!results) return "inlined: " + results.error().text();
   for (ValueId v : *results) outer.add_output(OutputKind::result, v, "");
@@ -95,7 +96,8 @@ TEST_CASE("Random graphs run alike recorded, pruned, inlined and loaded") {
   }
   if (only) return;
   // The generator must keep asking something: most cases decided, most outputs comparable, every op met.
-  INFO(decided << " of " << num_graphs << " decided, " << comparable << " of " << outputs << " outputs comparable, " << regions << " regions");
+  INFO(decided << " of " << num_graphs << " decided, " << comparable << " of " << outputs << " outputs comparable, "
+               << regions << " regions");
   CHECK(decided * 10 >= num_graphs * 8);
   CHECK(comparable * 10 >= outputs * 6);
   CHECK(regions >= num_graphs / 2);

@@ -149,9 +149,11 @@ TEST_CASE("The verifier checks regions") {
   }
   SECTION("branches of different types") {
     Builder b;
-    const ValueId c = b.argument({Dtype::boolean, {}}, "c"), x = b.argument({f32, {2}}, "x"), y = b.argument({f32, {3}}, "y");
+    const ValueId c = b.argument({Dtype::boolean, {}}, "c"), x = b.argument({f32, {2}}, "x"),
+                  y = b.argument({f32, {3}}, "y");
     b.branch(c, [&] { return Values{x}; }, [&] { return Values{y}; });
-    CHECK(problem(b.graph).find("a branch's values are (f32[3]); expected (f32[2]) [graph-region-types]") != std::string::npos);
+    CHECK(problem(b.graph).find("a branch's values are (f32[3]); expected (f32[2]) [graph-region-types]") !=
+          std::string::npos);
   }
   SECTION("a condition that is no bool[]") {
     Builder b;
@@ -161,9 +163,11 @@ TEST_CASE("The verifier checks regions") {
   }
   SECTION("a body that yields another type than is carried") {
     Builder b;
-    const ValueId x = b.argument({f32, {2}}, "x"), y = b.argument({f32, {}}, "y"), c = b.argument({Dtype::boolean, {}}, "c");
+    const ValueId x = b.argument({f32, {2}}, "x"), y = b.argument({f32, {}}, "y"),
+                  c = b.argument({Dtype::boolean, {}}, "c");
     b.loop({y}, [&](Values v) { return Values{c, v[0]}; }, [&](Values) { return Values{x}; });
-    CHECK(problem(b.graph).find("the body's values are (f32[2]); expected (f32[]) [graph-region-types]") != std::string::npos);
+    CHECK(problem(b.graph).find("the body's values are (f32[2]); expected (f32[]) [graph-region-types]") !=
+          std::string::npos);
   }
   SECTION("a test that yields no condition") {
     Builder b;
@@ -192,7 +196,8 @@ TEST_CASE("The digest sees regions, and which block an op stands in") {
     Builder b;
     const ValueId c = b.argument({Dtype::boolean, {}}, "c"), x = b.argument({f32, {2}}, "x");
     const ValueId outer = inside ? x : b.op(OpKind::exp, {x});
-    b.result(b.branch(c, [&] { return Values{inside ? b.op(OpKind::exp, {x}) : outer}; }, [&] { return Values{x}; })[0]);
+    b.result(
+        b.branch(c, [&] { return Values{inside ? b.op(OpKind::exp, {x}) : outer}; }, [&] { return Values{x}; })[0]);
     return hash(b.graph);
   };
   CHECK(placed(true) != placed(false));

@@ -1,7 +1,7 @@
 // Saved functions: what is written is read back the same, and no file, however damaged, does harm.
+#include "compiler/graph/saved.h"
 #include "compiler/graph/interpret.h"
 #include "compiler/graph/safetensors.h"
-#include "compiler/graph/saved.h"
 
 #include "tests/support/graphs.h"
 
@@ -170,7 +170,8 @@ TEST_CASE("A file is written whole and read back; what cannot be is said") {
 
 TEST_CASE("An op or a version that this burin does not have is named") {
   const Bytes file = saved(rich());
-  CHECK(refusal(with_section(file, "matmul", "matmux")) == "saved function: it uses the op 'matmux', which this burin does not have");
+  CHECK(refusal(with_section(file, "matmul", "matmux")) ==
+        "saved function: it uses the op 'matmux', which this burin does not have");
   CHECK(refusal(with_section(file, "\x0a\x06matmul\x10\x01", "\x0a\x06matmul\x10\x07")) ==
         "saved function: it uses version 7 of the op 'matmul'; this burin has version 1");
   Bytes later = file;
@@ -209,8 +210,11 @@ TEST_CASE("Each flipped bit of the sections is noticed by a checksum") {
     damaged[at] ^= static_cast<std::uint8_t>(1u << random() % 8);
     auto f = deserialise(in_memory(damaged));
     const std::uint8_t* original = file.data() + at;
-    auto within = [&](std::span<const std::uint8_t> s) { return original >= s.data() && original < s.data() + s.size(); };
-    if (f && (within(sections->function) || within(sections->weights))) FAIL("byte " << at << " was changed and not noticed");
+    auto within = [&](std::span<const std::uint8_t> s) {
+      return original >= s.data() && original < s.data() + s.size();
+    };
+    if (f && (within(sections->function) || within(sections->weights)))
+      FAIL("byte " << at << " was changed and not noticed");
   }
 }
 
@@ -230,8 +234,10 @@ TEST_CASE("Damage behind the checksums is an error or a valid graph, never harm"
       switch (random() % 3) {
         case 0: target[at] ^= static_cast<std::uint8_t>(1u << random() % 8); break;
         case 1: target[at] = static_cast<std::uint8_t>(random()); break;
-        case 2: std::copy_n(target.begin() + static_cast<std::ptrdiff_t>(random() % (reach / 2)), std::min<std::size_t>(8, reach - at),
-                            target.begin() + static_cast<std::ptrdiff_t>(at)); break;
+        case 2:
+          std::copy_n(target.begin() + static_cast<std::ptrdiff_t>(random() % (reach / 2)),
+                      std::min<std::size_t>(8, reach - at), target.begin() + static_cast<std::ptrdiff_t>(at));
+          break;
       }
     }
     if (random() % 8 == 0) target.resize(random() % target.size());
@@ -253,7 +259,7 @@ TEST_CASE("Hostile messages do not recurse or allocate without bound") {
   std::string inner;
   for (int i = 0; i < 5001; ++i) {  // the outermost is an op
     std::string next = (i % 2 == 0 ? "\x12" : "\x2a");
-    for (std::size_t n = inner.size(); ; n >>= 7) {
+    for (std::size_t n = inner.size();; n >>= 7) {
       next += static_cast<char>((n & 127) | (n >= 128 ? 128 : 0));
       if (n < 128) break;
     }
@@ -271,8 +277,10 @@ TEST_CASE("Hostile messages do not recurse or allocate without bound") {
   const Bytes none = write_safetensors({});
   CHECK(refusal(detail::make_container(section, none)) == "saved function: the section 'function' cannot be read");
   // A constant that claims 2^40 elements.
-  const std::string huge = wrapped('\x12', wrapped('\x0a', wrapped('\x12', "f32[1099511627776]") + wrapped('\x32', std::string("\x08\x00", 2))));
-  CHECK(refusal(detail::make_container(Bytes(huge.begin(), huge.end()), none)) == "saved function: a constant has no data");
+  const std::string huge = wrapped(
+      '\x12', wrapped('\x0a', wrapped('\x12', "f32[1099511627776]") + wrapped('\x32', std::string("\x08\x00", 2))));
+  CHECK(refusal(detail::make_container(Bytes(huge.begin(), huge.end()), none)) ==
+        "saved function: a constant has no data");
 }
 
 TEST_CASE("safetensors with wrong offsets, names or sizes are refused") {
@@ -301,11 +309,16 @@ TEST_CASE("safetensors with wrong offsets, names or sizes are refused") {
   };
   CHECK(with(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})").empty());
   CHECK(with(R"({"__metadata__":{"x":"y"},"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})").empty());
-  CHECK(with(R"({"a":{"dtype":"F32","shape":[5],"data_offsets":[0,20]}})").find("outside the data") != std::string::npos);
-  CHECK(with(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[8,4]}})").find("outside the data") != std::string::npos);
-  CHECK(with(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})").find("a size that is none") != std::string::npos);
-  CHECK(with(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}})").find("a size that is none") != std::string::npos);
-  CHECK(with(R"({"a":{"dtype":"F8","shape":[4],"data_offsets":[0,4]}})") == "weights: tensor 'a' has dtype F8, which burin does not have");
+  CHECK(with(R"({"a":{"dtype":"F32","shape":[5],"data_offsets":[0,20]}})").find("outside the data") !=
+        std::string::npos);
+  CHECK(with(R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[8,4]}})").find("outside the data") !=
+        std::string::npos);
+  CHECK(with(R"({"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}})")
+            .find("a size that is none") != std::string::npos);
+  CHECK(with(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}})").find("a size that is none") !=
+        std::string::npos);
+  CHECK(with(R"({"a":{"dtype":"F8","shape":[4],"data_offsets":[0,4]}})") ==
+        "weights: tensor 'a' has dtype F8, which burin does not have");
   CHECK(with(R"({"a":{"dtype":"F32"}})").find("lacks") != std::string::npos);
   CHECK(with(R"({"a":3})").find("lacks") != std::string::npos);
   CHECK(with("{").find("not a JSON object") != std::string::npos);

@@ -81,13 +81,14 @@ TEST_CASE("Tensor types parse back, and what is none is refused") {
     REQUIRE(type.has_value());
     CHECK(to_string(*type) == text);
   }
-  for (const char* text : {"", "f32", "f32[", "f32[1", "f32[1,]", "f32[-1]", "f33[1]", "f32[1]x", "f32[1,1,1,1,1,1,1,1,1]"})
+  for (const char* text :
+       {"", "f32", "f32[", "f32[1", "f32[1,]", "f32[-1]", "f33[1]", "f32[1]x", "f32[1,1,1,1,1,1,1,1,1]"})
     CHECK_FALSE(parse_tensor_type(text).has_value());
 }
 
 TEST_CASE("Text that is not an expression is refused") {
-  for (const char* text : {"", "n +", "* n", "(n", "n)", "n m", "max(n)", "min(n, m)", "floordiv(n)", "9223372036854775808",
-                           "n $ 2", "floordiv(n, 2, 3)", "9223372036854775807*2", "?"})
+  for (const char* text : {"", "n +", "* n", "(n", "n)", "n m", "max(n)", "min(n, m)", "floordiv(n)",
+                           "9223372036854775808", "n $ 2", "floordiv(n, 2, 3)", "9223372036854775807*2", "?"})
     CHECK_FALSE(parse_dim(text).has_value());
   CHECK_FALSE(parse_dim(std::string(1000, '(') + "n" + std::string(1000, ')')).has_value());
   CHECK_FALSE(parse_dim(std::string(100000, 'n')).has_value());
@@ -160,9 +161,13 @@ TEST_CASE("Random expressions keep their value through normal form, text and sub
       switch (pick(6)) {
         case 0: made.emplace_back(x + y, xv + yv); break;
         case 1: made.emplace_back(x - y * k, xv - yv * k); break;
-        case 2: if (std::abs(xv * yv) < 100000) made.emplace_back(x * y, xv * yv); break;
+        case 2:
+          if (std::abs(xv * yv) < 100000) made.emplace_back(x * y, xv * yv);
+          break;
         case 3: made.emplace_back(floordiv(x + k, k), floored(xv + k, k)); break;
-        case 4: if (yv > 0) made.emplace_back(ceildiv(x, y), -floored(-xv, yv)); break;
+        case 4:
+          if (yv > 0) made.emplace_back(ceildiv(x, y), -floored(-xv, yv));
+          break;
         case 5: made.emplace_back(max(x, y + k), std::max(xv, yv + k)); break;
       }
     }

@@ -24,9 +24,18 @@ const std::vector<Row>& rows() {
   static const std::vector<Row> table = {
       {OpKind::exp, {}, {}, "exp: has 0 operands; expected 1 [operand-count]"},
       {OpKind::exp, {"f32[]"}, {true}, "exp: has 1 attributes; expected 0 [attribute]"},
-      {OpKind::argmin, {"f32[4]"}, {true}, "argmin: attribute `axis` is of another kind than the catalogue says [attribute]"},
-      {OpKind::broadcast_to, {"f32[]"}, {Dims(9, 1)}, "broadcast_to: attribute `shape` has 9 sizes; expected 8 or less [rank]"},
-      {OpKind::broadcast_to, {"f32[]"}, {Dims{std::int64_t{1} << 40, std::int64_t{1} << 40}}, "broadcast_to: the result would be f32[1099511627776,1099511627776], which no memory can hold [too-large]"},
+      {OpKind::argmin,
+       {"f32[4]"},
+       {true},
+       "argmin: attribute `axis` is of another kind than the catalogue says [attribute]"},
+      {OpKind::broadcast_to,
+       {"f32[]"},
+       {Dims(9, 1)},
+       "broadcast_to: attribute `shape` has 9 sizes; expected 8 or less [rank]"},
+      {OpKind::broadcast_to,
+       {"f32[]"},
+       {Dims{std::int64_t{1} << 40, std::int64_t{1} << 40}},
+       "broadcast_to: the result would be f32[1099511627776,1099511627776], which no memory can hold [too-large]"},
   };
   return table;
 }

@@ -22,9 +22,11 @@ struct Fault {
   burin_rt_fault_kind kind = BURIN_RT_FAULT_NONE;
   std::int64_t index = -1, value = -1;
   KernelSink sink(bool check_mode = false) {
-    return {this, [](void* self, burin_rt_fault_kind kind, std::int64_t index, std::int64_t value) {
+    return {this,
+            [](void* self, burin_rt_fault_kind kind, std::int64_t index, std::int64_t value) {
               *static_cast<Fault*>(self) = {kind, index, value};
-            }, nullptr, check_mode};
+            },
+            nullptr, check_mode};
   }
 };
 
@@ -39,7 +41,10 @@ TEST_CASE("a constant shares its bytes") {
 }
 
 TEST_CASE("print hands label and value to the sink and has no result") {
-  struct Seen { std::string label; std::vector<float> values; } seen;
+  struct Seen {
+    std::string label;
+    std::vector<float> values;
+  } seen;
   KernelSink sink{&seen, nullptr, [](void* self, std::string_view label, const HostTensor& value) {
                     *static_cast<Seen*>(self) = {std::string(label), values<float>(value)};
                   }};
@@ -70,9 +75,12 @@ TEST_CASE("an index out of range is a fault that names the first one") {
 
 TEST_CASE("integers are total: they wrap, and division by zero gives 0") {
   constexpr auto least = std::numeric_limits<std::int32_t>::min(), greatest = std::numeric_limits<std::int32_t>::max();
-  HostTensor operands[] = {tensor<std::int32_t>({least, 7, -7, greatest}, {4}), tensor<std::int32_t>({-1, 0, 2, 1}, {4})};
-  CHECK(values<std::int32_t>((*run_reference(OpKind::div, operands, {}))[0]) == std::vector<std::int32_t>{least, 0, -3, greatest});
-  CHECK(values<std::int32_t>((*run_reference(OpKind::add, operands, {}))[0]) == std::vector<std::int32_t>{greatest, 7, -5, least});
+  HostTensor operands[] = {tensor<std::int32_t>({least, 7, -7, greatest}, {4}),
+                           tensor<std::int32_t>({-1, 0, 2, 1}, {4})};
+  CHECK(values<std::int32_t>((*run_reference(OpKind::div, operands, {}))[0]) ==
+        std::vector<std::int32_t>{least, 0, -3, greatest});
+  CHECK(values<std::int32_t>((*run_reference(OpKind::add, operands, {}))[0]) ==
+        std::vector<std::int32_t>{greatest, 7, -5, least});
 }
 
 TEST_CASE("check mode turns NaN and division by zero into faults") {
@@ -104,12 +112,14 @@ TEST_CASE("attributes compare and hash by value") {
   Attribute nan = std::nan("");
   CHECK(same_attribute(nan, nan));
   CHECK_FALSE(same_attribute(Attribute(1.0), Attribute(std::int64_t{1})));
-  auto a = make_constant(tensor<float>({1, 2}, {2})), b = make_constant(tensor<float>({1, 2}, {2})), c = make_constant(tensor<float>({1, 2}, {1, 2}));
+  auto a = make_constant(tensor<float>({1, 2}, {2})), b = make_constant(tensor<float>({1, 2}, {2})),
+       c = make_constant(tensor<float>({1, 2}, {1, 2}));
   CHECK(same_attribute(a, b));
   CHECK_FALSE(same_attribute(a, c));
   CHECK(hash_attributes({a}) == hash_attributes({b}));
   CHECK(hash_attributes({a}) != hash_attributes({c}));
-  CHECK(hash_attributes({std::vector<Dim>{1, 2}, std::vector<Dim>{3}}) != hash_attributes({std::vector<Dim>{1}, std::vector<Dim>{2, 3}}));
+  CHECK(hash_attributes({std::vector<Dim>{1, 2}, std::vector<Dim>{3}}) !=
+        hash_attributes({std::vector<Dim>{1}, std::vector<Dim>{2, 3}}));
 }
 
 TEST_CASE("the catalogue finds its ops by mnemonic") {

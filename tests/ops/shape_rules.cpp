@@ -79,8 +79,10 @@ TEST_CASE("shape ops compute with names") {
   CHECK(infer(OpKind::broadcast_to, {"f32[3]"}, {Dims{n, 3}}) == "f32[n,3]");
   CHECK(infer(OpKind::broadcast_to, {"f32[m]"}, {Dims{n, 3}}) == "f32[n,3] | m == 3");
   CHECK(infer(OpKind::transpose, {"f32[n,m,2]"}, {Ints{2, 0, 1}}) == "f32[2,n,m]");
-  CHECK(infer(OpKind::concatenate, {"f32[n,2]", "f32[m,2]", "f32[3,2]"}, {std::int64_t{0}}) == "f32[" + to_string(n + m + 3) + ",2]");
-  CHECK(infer(OpKind::concatenate, {"f32[n,m]", "f32[n,4]"}, {std::int64_t{0}}) == "f32[" + to_string(n * 2) + ",4] | m == 4");
+  CHECK(infer(OpKind::concatenate, {"f32[n,2]", "f32[m,2]", "f32[3,2]"}, {std::int64_t{0}}) ==
+        "f32[" + to_string(n + m + 3) + ",2]");
+  CHECK(infer(OpKind::concatenate, {"f32[n,m]", "f32[n,4]"}, {std::int64_t{0}}) ==
+        "f32[" + to_string(n * 2) + ",4] | m == 4");
   CHECK(infer(OpKind::pad, {"f32[n]", "f32[]"}, {Dims{1}, Dims{m}, Ints{}}) == "f32[" + to_string(n + m + 1) + "]");
   CHECK(infer(OpKind::iota, {}, {Dims{n, 2}, std::int64_t{0}, i64}) == "i64[n,2]");
 }
@@ -88,7 +90,8 @@ TEST_CASE("shape ops compute with names") {
 TEST_CASE("a slice of a named size is guarded to stay inside") {
   CHECK(infer(OpKind::slice, {"f32[n]"}, {Dims{0}, Dims{n}, Ints{}}) == "f32[n]");
   CHECK(infer(OpKind::slice, {"f32[n]"}, {Dims{0}, Dims{4}, Ints{}}) == "f32[4] | n >= 4");
-  CHECK(infer(OpKind::slice, {"f32[n]"}, {Dims{1}, Dims{n - 1}, Ints{}}) == "f32[" + to_string(n - 1) + "] | " + to_string(n - 1) + " >= 0");
+  CHECK(infer(OpKind::slice, {"f32[n]"}, {Dims{1}, Dims{n - 1}, Ints{}}) ==
+        "f32[" + to_string(n - 1) + "] | " + to_string(n - 1) + " >= 0");
   CHECK(infer(OpKind::slice, {"f32[n]"}, {Dims{1}, Dims{n}, Ints{}}) == "[out-of-bounds]");
 }
 

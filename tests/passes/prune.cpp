@@ -21,7 +21,8 @@ using namespace burin::test;
 
 namespace {
 
-constexpr Dtype all_dtypes[] = {Dtype::boolean, Dtype::u8, Dtype::i32, Dtype::i64, Dtype::u32, Dtype::bf16, Dtype::f32, Dtype::f64};
+constexpr Dtype all_dtypes[] = {Dtype::boolean, Dtype::u8,   Dtype::i32, Dtype::i64,
+                                Dtype::u32,     Dtype::bf16, Dtype::f32, Dtype::f64};
 
 /// What a run shows outside: results, and what was printed and which op faulted, in order.
 struct Seen {
@@ -92,7 +93,8 @@ class Player {
     if (!results) {
       // The run goes on, as compiled code does, with something of the right type.
       auto place = op.getAttrOfType<mlir::IntegerAttr>(ir::opAttrName);
-      seen_.events.push_back("fault at " + std::to_string(place ? place.getInt() : -1) + ": " + results.error().message);
+      seen_.events.push_back("fault at " + std::to_string(place ? place.getInt() : -1) + ": " +
+                             results.error().message);
       std::vector<HostTensor> zeros;
       for (mlir::Type type : op.getResultTypes()) {
         HostTensor t{substitute(*ir::toTensorType(type), bindings_), {}};
@@ -114,7 +116,8 @@ class Player {
 
 template <class T> bool same_numbers(const HostTensor& a, const HostTensor& b) {
   for (std::int64_t i = 0; i < a.num_elements(); ++i) {
-    const double x = static_cast<double>(static_cast<T>(a.data<T>()[i])), y = static_cast<double>(static_cast<T>(b.data<T>()[i]));
+    const double x = static_cast<double>(static_cast<T>(a.data<T>()[i])),
+                 y = static_cast<double>(static_cast<T>(b.data<T>()[i]));
     if (!(std::isnan(x) && std::isnan(y)) && !(x == y && std::signbit(x) == std::signbit(y))) return false;
   }
   return true;
@@ -201,7 +204,8 @@ TEST_CASE("What prune takes for the same is the same for zeros, infinities, NaN 
   for (ValueId x : {f, i}) {
     b.result(b.op(OpKind::neg, {b.op(OpKind::neg, {x})}));
     b.result(b.op(OpKind::max, {x, x}));
-    for (OpKind kind : {OpKind::reduce_sum, OpKind::reduce_max}) b.result(b.op(kind, {x}, {std::vector<std::int64_t>{}, false}));
+    for (OpKind kind : {OpKind::reduce_sum, OpKind::reduce_max})
+      b.result(b.op(kind, {x}, {std::vector<std::int64_t>{}, false}));
     // Every way of three casts.
     for (Dtype first : all_dtypes)
       for (Dtype second : all_dtypes)

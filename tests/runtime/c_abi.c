@@ -6,12 +6,12 @@
 #include <string.h>
 
 static int failures = 0;
-#define CHECK(condition) \
-  do { \
-    if (!(condition)) { \
-      ++failures; \
+#define CHECK(condition)                                              \
+  do {                                                                \
+    if (!(condition)) {                                               \
+      ++failures;                                                     \
       fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-    } \
+    }                                                                 \
   } while (0)
 
 static void doubled(void* const* buffers, const int64_t* sizes, int64_t begin, int64_t end, burin_rt_ctx* ctx) {
@@ -58,8 +58,8 @@ int main(void) {
 
   burin_rt_image* image = (burin_rt_image*)x;
   char message[100];
-  CHECK(burin_rt_image_load("no image at all, but long enough to hold the whole header of one, it goes on a while", 80, &image,
-                            message, sizeof message) == BURIN_RT_CORRUPT);
+  CHECK(burin_rt_image_load("no image at all, but long enough to hold the whole header of one, it goes on a while", 80,
+                            &image, message, sizeof message) == BURIN_RT_CORRUPT);
   CHECK(image == NULL && strcmp(message, "image: not a burin image") == 0);
   burin_rt_image_unload(NULL);
   return failures;

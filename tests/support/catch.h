@@ -6,10 +6,10 @@
 #include <cstdio>
 
 /// Leaves the running test case, saying why; `./dev test` lists these lines. (Catch2 2.13 has no SKIP.)
-#define BURIN_SKIP(why)                                                                                   \
-  do {                                                                                                    \
-    std::printf("[SKIP] %s: %s\n", Catch::getResultCapture().getCurrentTestName().c_str(), (why));        \
-    std::fflush(stdout);                                                                                  \
-    SUCCEED(why);                                                                                         \
-    return;                                                                                               \
+#define BURIN_SKIP(why)                                                                            \
+  do {                                                                                             \
+    std::printf("[SKIP] %s: %s\n", Catch::getResultCapture().getCurrentTestName().c_str(), (why)); \
+    std::fflush(stdout);                                                                           \
+    SUCCEED(why);                                                                                  \
+    return;                                                                                        \
   } while (false)

@@ -14,7 +14,8 @@ namespace burin::test {
 
 class CompiledGraph {
  public:
-  CompiledGraph(const Graph& graph, compiler::Options::Level level, const std::string& target = "host") : graph_(graph) {
+  CompiledGraph(const Graph& graph, compiler::Options::Level level, const std::string& target = "host")
+      : graph_(graph) {
     compiler::Request request;
     request.graph = &graph;
     request.options.level = level;
@@ -30,7 +31,8 @@ class CompiledGraph {
     std::ostringstream os;
     os << to_string(graph) << "\n";
     for (const auto& stage : report.stages)
-      if (stage.name.find("outline") != std::string::npos || stage.name.find("plan") != std::string::npos) os << stage.text << "\n";
+      if (stage.name.find("outline") != std::string::npos || stage.name.find("plan") != std::string::npos)
+        os << stage.text << "\n";
     text_ = os.str();
     char message[256] = "";
     if (burin_rt_image_load(image->bytes.data(), image->bytes.size(), &image_, message, sizeof message) != BURIN_RT_OK)
@@ -45,7 +47,8 @@ class CompiledGraph {
   compiler::Report report;
 
   /// Results in signature order. `state`: that tensor's memory is the first output's, as an assignment in place has it.
-  std::vector<HostTensor> run(const std::vector<HostTensor>& inputs, HostTensor* state = nullptr, int* status = nullptr) {
+  std::vector<HostTensor> run(const std::vector<HostTensor>& inputs, HostTensor* state = nullptr,
+                              int* status = nullptr) {
     std::vector<std::string> names = graph_.size_names();
     std::vector<DimBinding> bindings;
     std::vector<std::int64_t> sizes(names.size());
@@ -107,7 +110,8 @@ inline bool close(const HostTensor& a, const HostTensor& b, double tolerance) {
     case Dtype::i32: return close_as<std::int32_t>(a, b, 0);
     case Dtype::i64: return close_as<std::int64_t>(a, b, 0);
     case Dtype::u32: return close_as<std::uint32_t>(a, b, 0);
-    case Dtype::u8: case Dtype::boolean: return close_as<std::uint8_t>(a, b, 0);
+    case Dtype::u8:
+    case Dtype::boolean: return close_as<std::uint8_t>(a, b, 0);
   }
   return false;
 }

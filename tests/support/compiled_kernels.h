@@ -20,14 +20,14 @@ namespace burin::test {
 
 /// What burin_rt gives compiled code, in its simplest form. Threads are started per parallel_for.
 class KernelRuntime {
-public:
+ public:
   explicit KernelRuntime(unsigned Threads) {
     Ctx.abi_version = BURIN_RT_ABI_VERSION;
     Ctx.num_threads = Threads;
     Ctx.user = this;
-    Ctx.scratch = [](burin_rt_ctx *, int64_t Bytes) -> void * {
+    Ctx.scratch = [](burin_rt_ctx*, int64_t Bytes) -> void* {
       struct Memory {
-        void *Data = nullptr;
+        void* Data = nullptr;
         int64_t Size = 0;
         ~Memory() { std::free(Data); }
       };
@@ -36,11 +36,11 @@ public:
         std::free(M.Data);
         M.Size = (Bytes + 63) / 64 * 64;
         M.Data = std::aligned_alloc(64, M.Size);
-        std::fill_n(static_cast<unsigned char *>(M.Data), M.Size, 0xff);  // NaN wherever a kernel forgets to write
+        std::fill_n(static_cast<unsigned char*>(M.Data), M.Size, 0xff);  // NaN wherever a kernel forgets to write
       }
       return M.Data;
     };
-    Ctx.parallel_for = [](burin_rt_ctx *C, burin_rt_kernel Kernel, void *const *Buffers, const int64_t *Sizes,
+    Ctx.parallel_for = [](burin_rt_ctx* C, burin_rt_kernel Kernel, void* const* Buffers, const int64_t* Sizes,
                           int64_t Blocks, int64_t Grain) {
       std::atomic<int64_t> Next{0};
       auto work = [&] {
@@ -48,67 +48,59 @@ public:
           Kernel(Buffers, Sizes, B, std::min(B + Grain, Blocks), C);
       };
       std::vector<std::thread> Others;
-      for (unsigned T = 1; T < C->num_threads; ++T)
-        Others.emplace_back(work);
+      for (unsigned T = 1; T < C->num_threads; ++T) Others.emplace_back(work);
       work();
-      for (std::thread &T : Others)
-        T.join();
+      for (std::thread& T : Others) T.join();
     };
-    Ctx.fault_at = [](burin_rt_ctx *C, int32_t Kind, int32_t Op, int64_t Index, int64_t Value) {
-      auto *Self = static_cast<KernelRuntime *>(C->user);
+    Ctx.fault_at = [](burin_rt_ctx* C, int32_t Kind, int32_t Op, int64_t Index, int64_t Value) {
+      auto* Self = static_cast<KernelRuntime*>(C->user);
       std::lock_guard Lock(Self->Mutex);
       if (C->fault.kind == BURIN_RT_FAULT_NONE || std::pair(Op, Index) < std::pair(C->fault.op, C->fault.index))
         C->fault = {Kind, Op, Index, Value};
     };
   }
-  burin_rt_ctx *ctx() { return &Ctx; }
+  burin_rt_ctx* ctx() { return &Ctx; }
 
-private:
+ private:
   burin_rt_ctx Ctx{};
   std::mutex Mutex;
 };
 
 /// The functions of one object, in memory.
 class CompiledKernels {
-public:
-  using Launch = void(void *const *, const int64_t *, burin_rt_ctx *);
+ public:
+  using Launch = void(void* const*, const int64_t*, burin_rt_ctx*);
 
   /// Lowers and compiles `Module`. Null where that fails; the reason is in error().
-  static std::unique_ptr<CompiledKernels> compile(mlir::ModuleOp Module, const codegen::cpu::CpuTarget &Target,
-                                                  std::string *Error = nullptr) {
+  static std::unique_ptr<CompiledKernels> compile(mlir::ModuleOp Module, const codegen::cpu::CpuTarget& Target,
+                                                  std::string* Error = nullptr) {
     auto fail = [&](std::string Why) {
-      if (Error)
-        *Error = std::move(Why);
+      if (Error) *Error = std::move(Why);
       return nullptr;
     };
-    if (mlir::failed(codegen::cpu::lowerToLlvm(Module)))
-      return fail("lowering failed");
+    if (mlir::failed(codegen::cpu::lowerToLlvm(Module))) return fail("lowering failed");
     std::unique_ptr<CompiledKernels> K(new CompiledKernels);
     auto Object = codegen::cpu::emitObject(Module, Target, {}, &K->Times);
-    if (!Object)
-      return fail(Object.error().message);
+    if (!Object) return fail(Object.error().message);
     K->Bytes = std::move(*Object);
-    if (auto Refused = rt::LoadedObject::load(K->Bytes, K->Loaded))
-      return fail(Refused.message);
+    if (auto Refused = rt::LoadedObject::load(K->Bytes, K->Loaded)) return fail(Refused.message);
     return K;
   }
-  template <class F = Launch> F *function(const char *Name) {
-    return reinterpret_cast<F *>(Loaded.symbol(Name));
-  }
+  template <class F = Launch> F* function(const char* Name) { return reinterpret_cast<F*>(Loaded.symbol(Name)); }
 
   codegen::cpu::EmitTimes Times;
   std::vector<std::uint8_t> Bytes;
 
-private:
+ private:
   rt::LoadedObject Loaded;
 };
 
 /// Whether this machine can run code for `Target`.
-inline bool canRun(const codegen::cpu::CpuTarget &Target) {
+inline bool canRun(const codegen::cpu::CpuTarget& Target) {
   auto Host = codegen::cpu::resolveTarget("host");
-  return Host && std::all_of(Target.Required.begin(), Target.Required.end(), [&](const std::string &F) {
-    return std::find(Host->Required.begin(), Host->Required.end(), F) != Host->Required.end();
-  });
+  return Host && std::all_of(Target.Required.begin(), Target.Required.end(), [&](const std::string& F) {
+           return std::find(Host->Required.begin(), Host->Required.end(), F) != Host->Required.end();
+         });
 }
 
 }  // namespace burin::test

@@ -39,7 +39,7 @@ struct Refusal {
   std::string title;
   std::vector<HostTensor> inputs;  ///< zeros
   Attributes attributes;
-  std::string text;                ///< as Error::text(), without what the frontend adds
+  std::string text;  ///< as Error::text(), without what the frontend adds
   std::string label() const {
     std::string line = text.substr(0, text.find('\n'));
     return line.substr(line.rfind('[') + 1, line.size() - line.rfind('[') - 2);
@@ -66,7 +66,8 @@ inline double element(const HostTensor& t, std::int64_t i) {
     case Dtype::f32: return static_cast<double>(t.data<float>()[i]);
     case Dtype::f64: return t.data<double>()[i];
     case Dtype::bf16: return static_cast<double>(static_cast<float>(t.data<bfloat16>()[i]));
-    case Dtype::boolean: case Dtype::u8: return t.data<std::uint8_t>()[i];
+    case Dtype::boolean:
+    case Dtype::u8: return t.data<std::uint8_t>()[i];
     case Dtype::i32: return t.data<std::int32_t>()[i];
     case Dtype::u32: return t.data<std::uint32_t>()[i];
     case Dtype::i64: return static_cast<double>(t.data<std::int64_t>()[i]);
@@ -74,7 +75,9 @@ inline double element(const HostTensor& t, std::int64_t i) {
   return 0;
 }
 inline double ulps_apart(const HostTensor& a, const HostTensor& b, std::int64_t i) {
-  auto distance = [](std::int64_t x, std::int64_t y) { return std::fabs(static_cast<double>(x) - static_cast<double>(y)); };
+  auto distance = [](std::int64_t x, std::int64_t y) {
+    return std::fabs(static_cast<double>(x) - static_cast<double>(y));
+  };
   switch (a.type.dtype) {
     case Dtype::f32: return distance(ordered(a.data<std::uint32_t>()[i]), ordered(b.data<std::uint32_t>()[i]));
     case Dtype::f64: return distance(ordered(a.data<std::uint64_t>()[i]), ordered(b.data<std::uint64_t>()[i]));
@@ -90,7 +93,8 @@ inline std::string difference(const HostTensor& got, const HostTensor& want, con
   if (bytes == 0 || std::memcmp(got.buffer.data(), want.buffer.data(), bytes) == 0) return {};
   std::int64_t size = byte_size(want.type.dtype);
   for (std::int64_t i = 0; i < want.num_elements(); ++i) {
-    auto *g = static_cast<const char*>(got.buffer.data()) + i * size, *w = static_cast<const char*>(want.buffer.data()) + i * size;
+    auto *g = static_cast<const char*>(got.buffer.data()) + i * size,
+         *w = static_cast<const char*>(want.buffer.data()) + i * size;
     if (std::memcmp(g, w, static_cast<std::size_t>(size)) == 0) continue;
     double x = element(got, i), y = element(want, i), ulps = ulps_apart(got, want, i);
     if (is_floating(want.type.dtype) && close(x, y, ulps, tolerance)) continue;
@@ -124,7 +128,8 @@ inline HostTensor parse_value(const std::string& text) {
   if (hex.size() != static_cast<std::size_t>(2 * value.num_bytes())) malformed("wrong length", text);
   auto digit = [](char c) { return c <= '9' ? c - '0' : c - 'a' + 10; };
   auto* to = static_cast<std::uint8_t*>(value.buffer.mutable_data());
-  for (std::size_t i = 0; i < hex.size(); i += 2) to[i / 2] = static_cast<std::uint8_t>(digit(hex[i]) << 4 | digit(hex[i + 1]));
+  for (std::size_t i = 0; i < hex.size(); i += 2)
+    to[i / 2] = static_cast<std::uint8_t>(digit(hex[i]) << 4 | digit(hex[i + 1]));
   return value;
 }
 

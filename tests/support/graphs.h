@@ -26,7 +26,8 @@ template <class T> std::vector<T> values(const HostTensor& t) {
   return {t.data<T>(), t.data<T>() + t.num_elements()};
 }
 inline bool same_bytes(const HostTensor& a, const HostTensor& b) {
-  return a.type == b.type && (a.num_bytes() == 0 || std::memcmp(a.buffer.data(), b.buffer.data(), static_cast<std::size_t>(a.num_bytes())) == 0);
+  return a.type == b.type && (a.num_bytes() == 0 || std::memcmp(a.buffer.data(), b.buffer.data(),
+                                                                static_cast<std::size_t>(a.num_bytes())) == 0);
 }
 
 /// A graph under construction, with a current block.

@@ -17,39 +17,36 @@ namespace burin::test {
 
 /// A kernel from text. `Text` holds functions with burin.kernel's conventions (LinalgEmitter.h).
 class LinalgKernels {
-public:
-  LinalgKernels(const std::string &Text, const std::string &TargetName) {
+ public:
+  LinalgKernels(const std::string& Text, const std::string& TargetName) {
     codegen::cpu::loadCodegenDialects(Context);
     Context.loadDialect<mlir::linalg::LinalgDialect, mlir::tensor::TensorDialect, mlir::math::MathDialect>();
     Context.allowUnregisteredDialects();
-    Context.getDiagEngine().registerHandler([this](mlir::Diagnostic &D) {
+    Context.getDiagEngine().registerHandler([this](mlir::Diagnostic& D) {
       Messages += D.str() + "\n";
       return mlir::success();
     });
     auto Module = mlir::parseSourceString<mlir::ModuleOp>(Text, &Context);
-    if (!Module)
-      return;
+    if (!Module) return;
     auto Target = codegen::cpu::resolveTarget(TargetName);
     for (auto Kernel : llvm::make_early_inc_range(Module->getOps<mlir::func::FuncOp>()))
-      if (mlir::failed(codegen::cpu::emitLinalgKernel(Kernel, *Target)))
-        return;
-    if (mlir::failed(mlir::verify(*Module)))
-      return;
+      if (mlir::failed(codegen::cpu::emitLinalgKernel(Kernel, *Target))) return;
+    if (mlir::failed(mlir::verify(*Module))) return;
     std::string Why;
     Compiled = CompiledKernels::compile(*Module, *Target, &Why);
     Messages += Why;
   }
   explicit operator bool() const { return Compiled != nullptr; }
-  const std::string &messages() const { return Messages; }
-  const CompiledKernels &compiled() const { return *Compiled; }
+  const std::string& messages() const { return Messages; }
+  const CompiledKernels& compiled() const { return *Compiled; }
 
-  void run(const char *Name, std::vector<void *> Buffers, std::vector<int64_t> Sizes = {}, unsigned Threads = 1) {
+  void run(const char* Name, std::vector<void*> Buffers, std::vector<int64_t> Sizes = {}, unsigned Threads = 1) {
     KernelRuntime Runtime(Threads);
-    auto *Launch = Compiled->function(Name);
+    auto* Launch = Compiled->function(Name);
     Launch(Buffers.data(), Sizes.data(), Runtime.ctx());
   }
 
-private:
+ private:
   mlir::MLIRContext Context{mlir::MLIRContext::Threading::DISABLED};
   std::unique_ptr<CompiledKernels> Compiled;
   std::string Messages;
@@ -58,9 +55,8 @@ private:
 /// The targets that this machine can run, widest vectors last.
 inline std::vector<std::string> runnableTargets() {
   std::vector<std::string> Names;
-  for (const char *Name : {"x86-64", "x86-64-v3", "x86-64-v4", "host"})
-    if (auto T = codegen::cpu::resolveTarget(Name); T && canRun(*T))
-      Names.push_back(Name);
+  for (const char* Name : {"x86-64", "x86-64-v3", "x86-64-v4", "host"})
+    if (auto T = codegen::cpu::resolveTarget(Name); T && canRun(*T)) Names.push_back(Name);
   return Names;
 }
 

@@ -26,7 +26,8 @@ class Generator {
     for (int i = 0; i < options_.ops; ++i) step(0);
     // The latest values are the likeliest to need the others.
     const std::size_t outputs = 1 + pick(3);
-    for (std::size_t i = 0; i < outputs; ++i) graph_.add_output(OutputKind::result, pool_[pool_.size() - 1 - std::min(pick(4) + i, pool_.size() - 1)], "");
+    for (std::size_t i = 0; i < outputs; ++i)
+      graph_.add_output(OutputKind::result, pool_[pool_.size() - 1 - std::min(pick(4) + i, pool_.size() - 1)], "");
     graph_.name = "random";
     return {std::move(graph_), std::move(inputs_)};
   }
@@ -49,7 +50,8 @@ class Generator {
   Shape random_shape() {
     Shape s;
     const std::size_t ranks[] = {0, 1, 1, 2, 2, 2, 3, 4, 6};
-    for (std::size_t i = ranks[pick(std::size(ranks))]; i > 0; --i) s.push_back(i > 3 ? Dim(1 + static_cast<std::int64_t>(pick(2))) : random_size());
+    for (std::size_t i = ranks[pick(std::size(ranks))]; i > 0; --i)
+      s.push_back(i > 3 ? Dim(1 + static_cast<std::int64_t>(pick(2))) : random_size());
     return s;
   }
   /// Whole numbers and quarters near zero: sums and products of a few of them are exact in every dtype of floats.
@@ -109,9 +111,13 @@ class Generator {
     for (std::uint32_t i = 0; i < results->size(); ++i) pool_.push_back(graph_.result(graph_.op(id), i));
     return true;
   }
-  std::uint32_t line() { return chance(50) ? graph_.intern_line({"random.cpp", "random", static_cast<std::uint32_t>(1 + pick(30)), 1}) : 0; }
+  std::uint32_t line() {
+    return chance(50) ? graph_.intern_line({"random.cpp", "random", static_cast<std::uint32_t>(1 + pick(30)), 1}) : 0;
+  }
 
-  ValueId any() { return pool_[chance(60) ? pool_.size() - 1 - pick(std::min<std::size_t>(6, pool_.size())) : pick(pool_.size())]; }
+  ValueId any() {
+    return pool_[chance(60) ? pool_.size() - 1 - pick(std::min<std::size_t>(6, pool_.size())) : pick(pool_.size())];
+  }
   template <class F> ValueId any_where(F accepts) {
     for (int i = 0; i < 12; ++i)
       if (ValueId v = any(); accepts(v)) return v;
@@ -242,16 +248,19 @@ class Generator {
         return op(OpKind::reshape, {x}, {to});
       }
       case 3: {
-        const ValueId y = any_where([&](ValueId v) { return type(v).dtype == type(x).dtype && type(v).shape.size() == s.size(); });
+        const ValueId y =
+            any_where([&](ValueId v) { return type(v).dtype == type(x).dtype && type(v).shape.size() == s.size(); });
         if (s.empty() || y == ValueId::none) return false;
-        return op(OpKind::concatenate, chance(30) ? Values{x, y, x} : Values{x, y}, {static_cast<std::int64_t>(pick(s.size()))});
+        return op(OpKind::concatenate, chance(30) ? Values{x, y, x} : Values{x, y},
+                  {static_cast<std::int64_t>(pick(s.size()))});
       }
       case 4:
       case 5: {
         std::vector<Dim> starts, sizes;
         std::vector<std::int64_t> strides;
         for (Dim d : s) {
-          const std::int64_t n = d.is_known() ? d.value() : 0, start = n > 0 ? static_cast<std::int64_t>(pick(static_cast<std::size_t>(n))) : 0;
+          const std::int64_t n = d.is_known() ? d.value() : 0,
+                             start = n > 0 ? static_cast<std::int64_t>(pick(static_cast<std::size_t>(n))) : 0;
           const std::int64_t stride = 1 + static_cast<std::int64_t>(pick(3));
           const bool whole = !d.is_known() || chance(40);
           starts.push_back(whole ? 0 : start);
@@ -269,13 +278,15 @@ class Generator {
           high.push_back(pick(3));
           interior.push_back(chance(20) ? 1 : 0);
         }
-        return fill != ValueId::none && op(OpKind::pad, {x, fill}, {low, high, chance(40) ? interior : std::vector<std::int64_t>()});
+        return fill != ValueId::none &&
+               op(OpKind::pad, {x, fill}, {low, high, chance(40) ? interior : std::vector<std::int64_t>()});
       }
     }
   }
 
   bool product() {
-    const ValueId x = any_where([&](ValueId v) { return type(v).dtype != Dtype::boolean && type(v).shape.size() >= 2; });
+    const ValueId x =
+        any_where([&](ValueId v) { return type(v).dtype != Dtype::boolean && type(v).shape.size() >= 2; });
     if (x == ValueId::none) return false;
     const ValueId y = any_where([&](ValueId v) { return type(v).dtype == type(x).dtype && type(v).shape.size() >= 2; });
     if (y != ValueId::none && op(OpKind::matmul, {x, y})) return true;
@@ -306,7 +317,8 @@ class Generator {
     std::vector<Dim> to(type(x).shape.begin(), type(x).shape.end());
     to[0] = count;
     const ValueId one = constant({type(x).dtype, {}});
-    return op(OpKind::broadcast_to, {one}, {to}) && op(OpKind::scatter_add, {x, places, pool_.back()}, {std::int64_t{0}});
+    return op(OpKind::broadcast_to, {one}, {to}) &&
+           op(OpKind::scatter_add, {x, places, pool_.back()}, {std::int64_t{0}});
   }
 
   bool creation() {
@@ -348,7 +360,8 @@ class Generator {
     for (ValueId v : values) r.push_back(type(v));
     return r;
   }
-  void append_region_op(OpKind kind, const Values& operands, const std::vector<TensorType>& results, std::vector<BlockId> regions) {
+  void append_region_op(OpKind kind, const Values& operands, const std::vector<TensorType>& results,
+                        std::vector<BlockId> regions) {
     const OpId id = graph_.append(block_, kind, operands, {}, results, line(), std::move(regions));
     for (std::uint32_t i = 0; i < results.size(); ++i) pool_.push_back(graph_.result(graph_.op(id), i));
   }

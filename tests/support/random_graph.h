@@ -10,8 +10,8 @@
 namespace burin::test {
 
 struct RandomOptions {
-  int ops = 14;                ///< about how many
-  bool regions = true;         ///< `if`, and `while` with at most a few trips
+  int ops = 14;         ///< about how many
+  bool regions = true;  ///< `if`, and `while` with at most a few trips
   bool named_sizes = true;
   bool prints = true;
 };
@@ -28,9 +28,9 @@ Case random_case(std::uint64_t seed, const RandomOptions& = {});
 struct Expected {
   std::vector<HostTensor> outputs;
   std::vector<double> tolerance;
-  std::vector<std::string> prints;   ///< of exact values only: others are `label ~`
-  bool decided = true;               ///< false: rounding decides a branch, a trip or an index; the case says nothing
-  std::size_t comparable() const;    ///< outputs with a finite tolerance
+  std::vector<std::string> prints;  ///< of exact values only: others are `label ~`
+  bool decided = true;              ///< false: rounding decides a branch, a trip or an index; the case says nothing
+  std::size_t comparable() const;   ///< outputs with a finite tolerance
 };
 Result<Expected> reference(const Case&);
 /// Empty if `got` is what was expected, else what differs: `output 1, element 3: 2.5, expected 2 (tolerance 1e-06)`.

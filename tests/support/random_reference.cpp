@@ -17,7 +17,8 @@ constexpr double undecided = std::numeric_limits<double>::infinity();
 
 double element(const HostTensor& t, std::int64_t i) {
   switch (t.type.dtype) {
-    case Dtype::boolean: case Dtype::u8: return t.data<std::uint8_t>()[i];
+    case Dtype::boolean:
+    case Dtype::u8: return t.data<std::uint8_t>()[i];
     case Dtype::i32: return t.data<std::int32_t>()[i];
     case Dtype::i64: return static_cast<double>(t.data<std::int64_t>()[i]);
     case Dtype::u32: return t.data<std::uint32_t>()[i];
@@ -27,7 +28,9 @@ double element(const HostTensor& t, std::int64_t i) {
   }
   return 0;
 }
-double epsilon(Dtype t) { return t == Dtype::bf16 ? 0x1p-8 : t == Dtype::f32 ? 0x1p-23 : t == Dtype::f64 ? 0x1p-52 : 0; }
+double epsilon(Dtype t) {
+  return t == Dtype::bf16 ? 0x1p-8 : t == Dtype::f32 ? 0x1p-23 : t == Dtype::f64 ? 0x1p-52 : 0;
+}
 
 double largest(const HostTensor& t) {  // of the finite ones
   double m = 0;
@@ -49,7 +52,9 @@ bool coarse(const HostTensor& t, int bits, double limit) {
   return true;
 }
 /// How far sums of numbers below `limit` may go without rounding, as multiples of 2^-4.
-double exact_limit(Dtype t) { return t == Dtype::bf16 ? 0x1p4 : t == Dtype::f32 ? 0x1p20 : t == Dtype::f64 ? 0x1p48 : undecided; }
+double exact_limit(Dtype t) {
+  return t == Dtype::bf16 ? 0x1p4 : t == Dtype::f32 ? 0x1p20 : t == Dtype::f64 ? 0x1p48 : undecided;
+}
 
 struct Value {
   HostTensor tensor;
@@ -60,7 +65,8 @@ class Analyst {
  public:
   explicit Analyst(Expected& out) : out_(out) {}
 
-  Result<std::vector<Value>> op(const Graph& graph, OpId id, const Attributes& attributes, std::span<const Value> operands) {
+  Result<std::vector<Value>> op(const Graph& graph, OpId id, const Attributes& attributes,
+                                std::span<const Value> operands) {
     const OpInfo& info = op_info(graph.op(id).kind);
     std::vector<HostTensor> tensors;
     for (const Value& v : operands) tensors.push_back(v.tensor);
@@ -102,7 +108,8 @@ class Analyst {
   }
   void note_print(const Attributes& attributes, const Value& v) {
     std::string text = std::get<std::string>(attributes[0]) + (v.error == 0 ? "" : " ~");
-    for (std::int64_t i = 0; v.error == 0 && i < v.tensor.num_elements(); ++i) text += " " + std::to_string(element(v.tensor, i));
+    for (std::int64_t i = 0; v.error == 0 && i < v.tensor.num_elements(); ++i)
+      text += " " + std::to_string(element(v.tensor, i));
     out_.prints.push_back(std::move(text));
   }
 
@@ -112,7 +119,8 @@ class Analyst {
     for (const Value& v : operands) worst = std::max(worst, v.error);
     if (worst == undecided || result.num_elements() == 0) return worst == undecided ? undecided : 0;
     const bool floats = is_floating(result.type.dtype);
-    if (info.elementwise || info.mnemonic == "cast") return elementwise_error(info, attributes, operands, tensors, result, worst);
+    if (info.elementwise || info.mnemonic == "cast")
+      return elementwise_error(info, attributes, operands, tensors, result, worst);
     const bool sums = info.precision == Precision::accumulate;
     if (sums && floats) return sum_error(operands, tensors, result, worst);
     if (info.mnemonic == "argmin") return worst == 0 ? 0 : undecided;
@@ -120,7 +128,8 @@ class Analyst {
   }
 
   /// A sum of products or terms, in any order, of at most as many terms as one operand has elements.
-  static double sum_error(std::span<const Value> operands, const std::vector<HostTensor>& tensors, const HostTensor& result, double worst) {
+  static double sum_error(std::span<const Value> operands, const std::vector<HostTensor>& tensors,
+                          const HostTensor& result, double worst) {
     for (const HostTensor& t : tensors)
       if (!all_finite(t)) return undecided;  // infinities may cancel in one order only
     double terms = 1, magnitude = 1;
@@ -133,7 +142,8 @@ class Analyst {
     }
     // The result must be exact in its own dtype too: bf16 rounds once more.
     if (all_coarse && terms * magnitude <= 0x1p18 && coarse(result, 4, exact_limit(result.type.dtype))) return 0;
-    const double accumulated = std::max(epsilon(result.type.dtype == Dtype::f64 ? Dtype::f64 : Dtype::f32), 0.0) * terms * magnitude;
+    const double accumulated =
+        std::max(epsilon(result.type.dtype == Dtype::f64 ? Dtype::f64 : Dtype::f32), 0.0) * terms * magnitude;
     double propagated = 0;
     for (const Value& v : operands) propagated += v.error * terms * magnitude * (1 + v.error);
     return 2 * (accumulated * 2 + propagated + epsilon(result.type.dtype) * largest(result));
@@ -150,7 +160,9 @@ class Analyst {
         std::vector<HostTensor> moved;
         std::size_t bit = corner;
         for (std::size_t i = 0; i < operands.size(); ++i) {
-          moved.push_back(operands[i].error > 0 ? shifted(tensors[i], bit % 2 == 0 ? operands[i].error : -operands[i].error) : tensors[i]);
+          moved.push_back(operands[i].error > 0
+                              ? shifted(tensors[i], bit % 2 == 0 ? operands[i].error : -operands[i].error)
+                              : tensors[i]);
           if (operands[i].error > 0) bit /= 2;
         }
         auto other = run_reference(info.kind, moved, attributes);
@@ -166,11 +178,14 @@ class Analyst {
       change *= 2;
     }
     if (!is_floating(result.type.dtype)) return change == 0 && (worst == 0 || steady(info)) ? 0 : undecided;
-    static constexpr std::string_view exact[] = {"add", "sub", "mul", "neg", "abs", "max", "min", "where", "floor", "cast"};
+    static constexpr std::string_view exact[] = {"add", "sub", "mul",   "neg",   "abs",
+                                                 "max", "min", "where", "floor", "cast"};
     const bool may_be_exact = std::find(std::begin(exact), std::end(exact), info.mnemonic) != std::end(exact);
-    bool selects = info.mnemonic == "neg" || info.mnemonic == "abs" || info.mnemonic == "max" || info.mnemonic == "min" ||
-                   info.mnemonic == "where" || info.mnemonic == "floor";
-    if (may_be_exact && selects) return info.mnemonic == "floor" && change > 0 ? undecided : std::max(change, info.mnemonic == "floor" ? 0.0 : worst);
+    bool selects = info.mnemonic == "neg" || info.mnemonic == "abs" || info.mnemonic == "max" ||
+                   info.mnemonic == "min" || info.mnemonic == "where" || info.mnemonic == "floor";
+    if (may_be_exact && selects)
+      return info.mnemonic == "floor" && change > 0 ? undecided
+                                                    : std::max(change, info.mnemonic == "floor" ? 0.0 : worst);
     if (may_be_exact && worst == 0 && coarse(result, 4, exact_limit(result.type.dtype)) &&
         std::all_of(tensors.begin(), tensors.end(), [](const HostTensor& t) { return coarse(t, 2, 1e6); }))
       return 0;
@@ -198,7 +213,8 @@ class Analyst {
 }  // namespace
 
 std::size_t Expected::comparable() const {
-  return static_cast<std::size_t>(std::count_if(tolerance.begin(), tolerance.end(), [](double t) { return t != undecided; }));
+  return static_cast<std::size_t>(
+      std::count_if(tolerance.begin(), tolerance.end(), [](double t) { return t != undecided; }));
 }
 
 Result<Expected> reference(const Case& c) {
@@ -222,7 +238,8 @@ Result<Expected> reference(const Case& c) {
 }
 
 std::string difference(const Expected& expected, std::span<const HostTensor> got) {
-  if (got.size() != expected.outputs.size()) return std::to_string(got.size()) + " outputs, expected " + std::to_string(expected.outputs.size());
+  if (got.size() != expected.outputs.size())
+    return std::to_string(got.size()) + " outputs, expected " + std::to_string(expected.outputs.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     const HostTensor& want = expected.outputs[i];
     const std::string whose = "output " + std::to_string(i);
@@ -232,7 +249,8 @@ std::string difference(const Expected& expected, std::span<const HostTensor> got
       const double a = element(got[i], k), b = element(want, k);
       if (a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= expected.tolerance[i]) continue;
       char text[160];
-      std::snprintf(text, sizeof text, ", element %lld: %.17g, expected %.17g (tolerance %g)", static_cast<long long>(k), a, b, expected.tolerance[i]);
+      std::snprintf(text, sizeof text, ", element %lld: %.17g, expected %.17g (tolerance %g)",
+                    static_cast<long long>(k), a, b, expected.tolerance[i]);
       return whose + text;
     }
   }

@@ -86,7 +86,8 @@ class Editor {
     const OpId c = to_.append(to, OpKind::constant, {}, {make_constant(std::move(zero))}, std::span(&scalar, 1));
     const ValueId v = to_.result(to_.op(c));
     if (type.shape.empty()) return v;
-    const OpId b = to_.append(to, OpKind::broadcast_to, std::span(&v, 1), {std::vector<Dim>(type.shape.begin(), type.shape.end())}, std::span(&type, 1));
+    const OpId b = to_.append(to, OpKind::broadcast_to, std::span(&v, 1),
+                              {std::vector<Dim>(type.shape.begin(), type.shape.end())}, std::span(&type, 1));
     return to_.result(to_.op(b));
   }
   /// A branch's side in its place; of a loop one test, with a trip before it where `which` is 1.
@@ -137,7 +138,8 @@ std::vector<Edit> edits(const Graph& graph) {
     for (std::uint32_t r = 0; r < op.regions.size(); ++r) list.push_back({Edit::Kind::region, OpId{i}, r, {}});
     if (op.num_results == 0) list.push_back({Edit::Kind::zeros, OpId{i}, 0, {}});  // a print: gone
     for (std::uint32_t k = 0; k < op.num_operands; ++k) list.push_back({Edit::Kind::operand, OpId{i}, k, {}});
-    if (what != "constant" && what != "broadcast_to" && op.num_results > 0) list.push_back({Edit::Kind::zeros, OpId{i}, 0, {}});
+    if (what != "constant" && what != "broadcast_to" && op.num_results > 0)
+      list.push_back({Edit::Kind::zeros, OpId{i}, 0, {}});
   }
   return list;
 }
@@ -203,7 +205,8 @@ Case shrink(Case c, const std::function<bool(const Case&)>& fails) {
       if (!graph) continue;
       Case smaller{std::move(*graph), c.inputs};
       // Fewer ops or outputs, or it does not count: zeros may take two ops for one.
-      const bool less = smaller.graph.num_ops() < c.graph.num_ops() || smaller.graph.outputs().size() < c.graph.outputs().size();
+      const bool less =
+          smaller.graph.num_ops() < c.graph.num_ops() || smaller.graph.outputs().size() < c.graph.outputs().size();
       if (!less || !fails(smaller)) continue;
       c = std::move(smaller);
       progress = true;
@@ -219,7 +222,8 @@ std::string to_string(const Case& c) {
   std::string s = burin::to_string(c.graph, false);
   for (std::size_t i = 0; i < c.inputs.size(); ++i) {
     const Attribute value = make_constant(c.inputs[i]);
-    s += "input " + std::to_string(i) + ": " + burin::to_string(c.inputs[i].type) + " = " + burin::to_string(value) + "\n";
+    s += "input " + std::to_string(i) + ": " + burin::to_string(c.inputs[i].type) + " = " + burin::to_string(value) +
+         "\n";
   }
   return s;
 }

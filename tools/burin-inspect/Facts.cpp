@@ -13,8 +13,7 @@ std::vector<ConstantInfo> constants(const SavedTrace &trace) {
   std::vector<ConstantInfo> list;
   std::size_t next = 0;
   for (const Input &in : trace.graph.inputs()) {
-    if (in.kind != InputKind::capture || next == trace.captures.size())
-      continue;
+    if (in.kind != InputKind::capture || next == trace.captures.size()) continue;
     auto c = make_constant(trace.captures[next++]);
     list.push_back({in.name, c->value.type, hex(c->digest), c->value.num_bytes()});
   }
@@ -23,8 +22,7 @@ std::vector<ConstantInfo> constants(const SavedTrace &trace) {
       if (const auto *c = std::get_if<std::shared_ptr<const Constant>>(&a)) {
         std::string digest = hex((*c)->digest);
         bool known = std::any_of(list.begin(), list.end(), [&](const ConstantInfo &x) { return x.digest == digest; });
-        if (!known)
-          list.push_back({"", (*c)->value.type, std::move(digest), (*c)->value.num_bytes()});
+        if (!known) list.push_back({"", (*c)->value.type, std::move(digest), (*c)->value.num_bytes()});
       }
   return list;
 }
@@ -38,8 +36,7 @@ std::vector<LineInfo> sourceLines(const Graph &graph) {
   std::vector<LineInfo> list;
   for (std::uint32_t i = 1; i < graph.num_lines(); ++i) {
     byNumber[i].line = graph.line(i);
-    if (!byNumber[i].ops.empty())
-      list.push_back(std::move(byNumber[i]));
+    if (!byNumber[i].ops.empty()) list.push_back(std::move(byNumber[i]));
   }
   std::sort(list.begin(), list.end(), [](const LineInfo &a, const LineInfo &b) {
     return std::tie(a.line.file, a.line.line, a.line.column) < std::tie(b.line.file, b.line.line, b.line.column);
@@ -67,19 +64,16 @@ Result<compiler::Report> compile(const Graph &graph, const compiler::Options &op
   };
   // Found through this program's run path; never closed.
   static void *library = dlopen("libburin_compiler.so", RTLD_NOW | RTLD_LOCAL);
-  if (!library)
-    return missing(dlerror());
+  if (!library) return missing(dlerror());
   auto *entry = reinterpret_cast<const compiler::Api *(*)(std::uint32_t)>(dlsym(library, "burin_compiler_api"));
   const compiler::Api *api = entry ? entry(compiler::api_version) : nullptr;
-  if (!api)
-    return missing("it is of another version");
+  if (!api) return missing("it is of another version");
   compiler::Request request;
   request.graph = &graph;
   request.options = options;
   request.explain = true;
   auto image = api->compile(request);
-  if (!image)
-    return image.error();
+  if (!image) return image.error();
   return std::move(image->report);
 }
 

@@ -13,10 +13,8 @@ using Json = nlohmann::ordered_json;
 Json leafJson(const SavedLeaf &leaf) {
   constexpr const char *kinds[] = {"tensor", "static", "length"};
   Json j{{"kind", kinds[static_cast<int>(leaf.kind)]}, {"path", leaf.path}};
-  if (leaf.kind != SavedLeaf::Kind::tensor)
-    j["value"] = leaf.text;
-  if (leaf.kind == SavedLeaf::Kind::host)
-    j["type"] = leaf.type;
+  if (leaf.kind != SavedLeaf::Kind::tensor) j["value"] = leaf.text;
+  if (leaf.kind == SavedLeaf::Kind::host) j["type"] = leaf.type;
   return j;
 }
 
@@ -30,20 +28,18 @@ Json viewJson(View view, const Subject &subject, const Options &options) {
     for (const Input &in : graph.inputs())
       inputs.push_back({{"kind", name(in.kind)}, {"name", in.name}, {"type", to_string(graph.type(in.value))}});
     for (const Output &out : graph.outputs()) {
-      outputs.push_back({{"kind", out.kind == OutputKind::state ? "state" : "result"}, {"name", out.name}, {"type", to_string(graph.type(out.value))}});
-      if (out.kind == OutputKind::state)
-        outputs.back()["input"] = out.state;
+      outputs.push_back({{"kind", out.kind == OutputKind::state ? "state" : "result"},
+                         {"name", out.name},
+                         {"type", to_string(graph.type(out.value))}});
+      if (out.kind == OutputKind::state) outputs.back()["input"] = out.state;
     }
-    for (const SavedLeaf &leaf : t.arguments)
-      arguments.push_back(leafJson(leaf));
+    for (const SavedLeaf &leaf : t.arguments) arguments.push_back(leafJson(leaf));
     return {{"arguments", arguments}, {"inputs", inputs}, {"outputs", outputs}};
   }
   case View::Sizes: {
     Json guards = Json::array();
-    for (const SizeInfo &s : sizes(graph))
-      j.push_back({{"name", s.name}, {"from", s.source}});
-    for (const Guard &g : graph.guards())
-      guards.push_back(to_string(g));
+    for (const SizeInfo &s : sizes(graph)) j.push_back({{"name", s.name}, {"from", s.source}});
+    for (const Guard &g : graph.guards()) guards.push_back(to_string(g));
     return {{"names", j}, {"guards", guards}};
   }
   case View::Constants:
@@ -52,9 +48,14 @@ Json viewJson(View view, const Subject &subject, const Options &options) {
     return j;
   case View::Lines:
     for (const LineInfo &l : sourceLines(graph))
-      j.push_back({{"file", l.line.file}, {"line", l.line.line}, {"column", l.line.column}, {"function", l.line.function}, {"ops", l.ops}});
+      j.push_back({{"file", l.line.file},
+                   {"line", l.line.line},
+                   {"column", l.line.column},
+                   {"function", l.line.function},
+                   {"ops", l.ops}});
     return j;
-  case View::Graph: return {{"digest", hex(hash(graph))}, {"ops", graph.num_ops()}, {"text", to_string(graph, options.lines)}};
+  case View::Graph:
+    return {{"digest", hex(hash(graph))}, {"ops", graph.num_ops()}, {"text", to_string(graph, options.lines)}};
   case View::Stages:
     for (const auto &s : subject.report->stages)
       j.push_back({{"name", s.name}, {"milliseconds", s.milliseconds}, {"text", s.text}});
@@ -67,8 +68,10 @@ Json viewJson(View view, const Subject &subject, const Options &options) {
     for (const auto &k : subject.report->kernels)
       j.push_back({{"name", k.name}, {"description", k.description}, {"code_bytes", k.code_bytes}});
     return j;
-  case View::Memory: return {{"arena_bytes", subject.report->arena_bytes}, {"text", subject.report->memory_plan}};
-  case View::Host: return subject.report->host_program;
+  case View::Memory:
+    return {{"arena_bytes", subject.report->arena_bytes}, {"text", subject.report->memory_plan}};
+  case View::Host:
+    return subject.report->host_program;
   }
   return j;
 }
@@ -80,8 +83,7 @@ std::string json(const SavedFunction &function, const Options &options, const st
   for (const Subject &subject : subjects) {
     Json trace{{"number", subject.number}};
     for (const ViewInfo &info : views)
-      if (options.shows(info.view))
-        trace[info.option] = viewJson(info.view, subject, options);
+      if (options.shows(info.view)) trace[info.option] = viewJson(info.view, subject, options);
     traces.push_back(std::move(trace));
   }
   Json all{{"name", function.name}, {"producer", function.producer}, {"traces", std::move(traces)}};

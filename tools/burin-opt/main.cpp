@@ -16,9 +16,10 @@
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<burin::ir::BurinDialect, burin::ir::host::BurinHostDialect, mlir::arith::ArithDialect,
-                  mlir::func::FuncDialect, mlir::linalg::LinalgDialect, mlir::LLVM::LLVMDialect, mlir::math::MathDialect,
-                  mlir::scf::SCFDialect, mlir::tensor::TensorDialect, mlir::vector::VectorDialect>();
+  registry
+      .insert<burin::ir::BurinDialect, burin::ir::host::BurinHostDialect, mlir::arith::ArithDialect,
+              mlir::func::FuncDialect, mlir::linalg::LinalgDialect, mlir::LLVM::LLVMDialect, mlir::math::MathDialect,
+              mlir::scf::SCFDialect, mlir::tensor::TensorDialect, mlir::vector::VectorDialect>();
   burin::passes::registerBurinPasses();
   burin::compiler::registerPipelinePasses();
   return mlir::asMainReturnCode(mlir::MlirOptMain(argc, argv, "Burin's passes on textual IR\n", registry));

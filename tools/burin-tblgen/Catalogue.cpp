@@ -76,10 +76,8 @@ std::string Reader::oneOf(StringRef field, ArrayRef<StringRef> words) {
 /// One of `words`, or `none: reason`.
 std::string Reader::orReason(StringRef field, ArrayRef<StringRef> words) {
   std::string text = required(field);
-  if (text.empty() || is_contained(words, StringRef(text)))
-    return text;
-  if (StringRef(text).starts_with("none:") && !StringRef(text).substr(5).trim().empty())
-    return text;
+  if (text.empty() || is_contained(words, StringRef(text))) return text;
+  if (StringRef(text).starts_with("none:") && !StringRef(text).substr(5).trim().empty()) return text;
   error("field '" + field + "' is '" + text + "'; expected " + listText(words) + ", or 'none: ' and a reason");
   return text;
 }
@@ -113,11 +111,9 @@ void Reader::readVariables(StringRef field, std::vector<Variable> &variables) {
       continue;
     }
     const Record *constraint = def->getDef()->getValueAsDef("constraint");
-    if (!constraint->isSubClassOf("TypeConstraint"))
-      continue;
+    if (!constraint->isSubClassOf("TypeConstraint")) continue;
     variables.push_back({name, def->getDef()->getValueAsString("summary").str(), constraint->isSubClassOf("Variadic")});
-    if (variables.back().doc.empty())
-      error("'" + name + "' in '" + field + "' has an empty documentation");
+    if (variables.back().doc.empty()) error("'" + name + "' in '" + field + "' has an empty documentation");
   }
 }
 
@@ -125,43 +121,44 @@ void Reader::readArguments() {
   readVariables("arguments", op.operands);
   readVariables("results", op.results);
   for (size_t i = 0; i + 1 < op.operands.size(); ++i)
-    if (op.operands[i].variadic)
-      error("only the last operand may be variadic");
+    if (op.operands[i].variadic) error("only the last operand may be variadic");
   const DagInit *dag = record.getValueAsDag("arguments");
   for (unsigned i = 0; i < dag->getNumArgs(); ++i) {
     const auto *def = dyn_cast<DefInit>(dag->getArg(i));
-    if (!def || !def->getDef()->isSubClassOf("OpVariable"))
-      continue; // reported above
+    if (!def || !def->getDef()->isSubClassOf("OpVariable")) continue; // reported above
     const Record *constraint = def->getDef()->getValueAsDef("constraint");
-    if (constraint->isSubClassOf("TypeConstraint"))
-      continue;
+    if (constraint->isSubClassOf("TypeConstraint")) continue;
     std::string name = dag->getArgNameStr(i).str();
     if (!constraint->isSubClassOf("Burin_AttrKind")) {
       error("attribute '" + name + "' is not one of OpBase.td's (Burin_AxesAttr, ...)");
       continue;
     }
     op.attributes.push_back({name, def->getDef()->getValueAsString("summary").str(),
-                             constraint->getValueAsString("kind").str(), constraint->getValueAsString("cpp").str(), ""});
-    if (op.attributes.back().doc.empty())
-      error("attribute '" + name + "' has an empty documentation");
+                             constraint->getValueAsString("kind").str(), constraint->getValueAsString("cpp").str(),
+                             ""});
+    if (op.attributes.back().doc.empty()) error("attribute '" + name + "' has an empty documentation");
   }
   const DagInit *regions = record.getValueAsDag("regions");
-  for (unsigned i = 0; i < regions->getNumArgs(); ++i)
-    op.regions.push_back(regions->getArgNameStr(i).str());
+  for (unsigned i = 0; i < regions->getNumArgs(); ++i) op.regions.push_back(regions->getArgNameStr(i).str());
 }
 
 std::optional<DtypeClass> Reader::dtypeClass(StringRef word) {
   DtypeClass result{word.str(), 0, true};
-  if (word == "any") result.set = boolSet | intSet | floatSet;
-  else if (word == "numeric") result.set = intSet | floatSet;
-  else if (word == "float") result.set = floatSet;
-  else if (word == "int") result.set = intSet;
-  else if (word == "index") result = {word.str(), intSet, false};
-  else if (word == "each") result = {word.str(), boolSet | intSet | floatSet, false};
+  if (word == "any")
+    result.set = boolSet | intSet | floatSet;
+  else if (word == "numeric")
+    result.set = intSet | floatSet;
+  else if (word == "float")
+    result.set = floatSet;
+  else if (word == "int")
+    result.set = intSet;
+  else if (word == "index")
+    result = {word.str(), intSet, false};
+  else if (word == "each")
+    result = {word.str(), boolSet | intSet | floatSet, false};
   else {
     for (unsigned i = 0; i < numDtypes; ++i)
-      if (word == dtypeNames[i])
-        return DtypeClass{word.str(), 1u << i, false};
+      if (word == dtypeNames[i]) return DtypeClass{word.str(), 1u << i, false};
     error("field 'dtypes' names '" + word + "'; expected any, numeric, float, int, index, each or a dtype");
     return std::nullopt;
   }
@@ -170,8 +167,7 @@ std::optional<DtypeClass> Reader::dtypeClass(StringRef word) {
 
 void Reader::readDtypes() {
   op.dtypes = required("dtypes");
-  if (op.dtypes.empty())
-    return;
+  if (op.dtypes.empty()) return;
   auto [operands, result] = StringRef(op.dtypes).split("->");
   SmallVector<StringRef> words;
   operands.split(words, ',', -1, /*KeepEmpty=*/false);
@@ -183,8 +179,7 @@ void Reader::readDtypes() {
       else
         return;
     }
-  if (classes.size() == 1)
-    classes.resize(op.operands.size(), classes.front());
+  if (classes.size() == 1) classes.resize(op.operands.size(), classes.front());
   if (classes.size() != op.operands.size())
     error("field 'dtypes' has " + Twine(classes.size()) + " classes for " + Twine(op.operands.size()) + " operands");
   op.operandDtypes = classes;
@@ -209,16 +204,14 @@ void Reader::readDtypes() {
         op.fixedDtype = i;
         found = true;
       }
-    if (!found)
-      error("field 'dtypes' gives the result '" + result + "'; expected T, attribute, none or a dtype");
+    if (!found) error("field 'dtypes' gives the result '" + result + "'; expected T, attribute, none or a dtype");
   }
 }
 
 void Reader::readConstraints() {
   const RecordVal *value = record.getValue("constraints_");
   const auto *list = value ? dyn_cast<ListInit>(value->getValue()) : nullptr;
-  if (!list)
-    return error("field 'constraints_' is missing; with 'unconstrained = 1' it is []");
+  if (!list) return error("field 'constraints_' is missing; with 'unconstrained = 1' it is []");
   for (const Init *init : *list) {
     const Record *constraint = cast<DefInit>(init)->getDef();
     op.constraints.push_back({constraint->getValueAsString("label").str(), constraint->getValueAsString("text").str()});
@@ -231,8 +224,7 @@ void Reader::readConstraints() {
 void Reader::readReference() {
   op.reference = required("reference");
   op.shapeRule = required("shapeRule");
-  if (op.reference.empty() || op.shapeRule.empty())
-    return;
+  if (op.reference.empty() || op.shapeRule.empty()) return;
   if (op.reference == "regions" || op.shapeRule == "regions") {
     op.regionOp = true;
     if (op.reference != op.shapeRule || op.regions.empty())
@@ -254,8 +246,7 @@ void Reader::readReference() {
 
 void Reader::readLowering() {
   std::string text = required("lowering");
-  if (text.empty())
-    return;
+  if (text.empty()) return;
   constexpr StringRef kinds[] = {"linalg", "loops", "library", "region", "host"};
   if (is_contained(kinds, StringRef(text))) {
     op.lowering.kind = text;
@@ -264,34 +255,36 @@ void Reader::readLowering() {
     return;
   }
   if (!StringRef(text).contains(':'))
-    return error("field 'lowering' is '" + text + "'; expected " + listText(kinds) + ", or 'float: builder expression; ...'");
-  if (!op.elementwise())
-    error("field 'lowering' has builder expressions, but 'reference' is not elementwise");
+    return error("field 'lowering' is '" + text + "'; expected " + listText(kinds) +
+                 ", or 'float: builder expression; ...'");
+  if (!op.elementwise()) error("field 'lowering' has builder expressions, but 'reference' is not elementwise");
   op.lowering.kind = "linalg";
   op.lowering.scalar = true;
   op.lowering.formulas = formulas("lowering", text);
   unsigned covered = 0;
   for (auto &[name, expression] : op.lowering.formulas) {
-    unsigned set = StringSwitch<unsigned>(name).Case("float", floatSet).Case("int", intSet).Case("signed", 0x0c)
-                       .Case("unsigned", 0x12).Case("bool", boolSet).Case("any", 0xff).Default(0);
+    unsigned set = StringSwitch<unsigned>(name)
+                       .Case("float", floatSet)
+                       .Case("int", intSet)
+                       .Case("signed", 0x0c)
+                       .Case("unsigned", 0x12)
+                       .Case("bool", boolSet)
+                       .Case("any", 0xff)
+                       .Default(0);
     if (set == 0)
       error("field 'lowering' has a case '" + name + "'; expected float, int, signed, unsigned, bool or any");
     covered |= set;
   }
   unsigned needed = 0;
   for (const DtypeClass &c : op.operandDtypes)
-    if (c.shared)
-      needed |= c.set;
-  if (needed == 0 && !op.operandDtypes.empty())
-    needed = op.operandDtypes.front().set;
-  if (needed & ~covered)
-    error("field 'lowering' says nothing about " + dtypeSetText(needed & ~covered));
+    if (c.shared) needed |= c.set;
+  if (needed == 0 && !op.operandDtypes.empty()) needed = op.operandDtypes.front().set;
+  if (needed & ~covered) error("field 'lowering' says nothing about " + dtypeSetText(needed & ~covered));
 }
 
 void Reader::readDerivative() {
   std::string text = required("derivative");
-  if (text.empty())
-    return;
+  if (text.empty()) return;
   if (text == "custom" || text == "linear") {
     op.derivative.kind = text;
     return;
@@ -319,8 +312,7 @@ void Reader::readDerivative() {
 
 void Reader::readEffects() {
   std::string text = required("effects");
-  if (text == "none" || text.empty())
-    return;
+  if (text == "none" || text.empty()) return;
   constexpr StringRef words[] = {"may_fault", "print", "reads_state", "writes_state"};
   SmallVector<StringRef> parts;
   StringRef(text).split(parts, ',');
@@ -374,8 +366,7 @@ std::optional<OpDef> Reader::read() {
   op.batching = orReason("batching", {"elementwise", "custom"});
   op.precision = oneOf("precision", {"half", "full", "follow", "accumulate"});
   op.fusion = oneOf("fusion", {"map", "reduce", "shape", "heavy", "barrier"});
-  if (!op.summary.empty() && op.summary.back() != '.')
-    error("field 'summary' is one sentence and ends in a full stop");
+  if (!op.summary.empty() && op.summary.back() != '.') error("field 'summary' is one sentence and ends in a full stop");
   return failed ? std::nullopt : std::optional(std::move(op));
 }
 
@@ -400,8 +391,7 @@ std::optional<std::vector<OpDef>> readCatalogue(const RecordKeeper &records) {
     }
     ops.push_back(std::move(*op));
   }
-  if (failed)
-    return std::nullopt;
+  if (failed) return std::nullopt;
   return ops;
 }
 
@@ -409,8 +399,7 @@ std::string dtypeSetText(unsigned set) {
   constexpr unsigned order[] = {6, 7, 5, 2, 3, 1, 4, 0}; // f32|f64|bf16|i32|i64|u8|u32|bool
   std::string text;
   for (unsigned i : order)
-    if (set & (1u << i))
-      text += (text.empty() ? "" : "|") + std::string(dtypeNames[i]);
+    if (set & (1u << i)) text += (text.empty() ? "" : "|") + std::string(dtypeNames[i]);
   return text;
 }
 

@@ -17,7 +17,7 @@ namespace burin::tblgen {
 /// In the order of burin::Dtype; the bit of a dtype in a set is its position here.
 inline constexpr const char *dtypeNames[] = {"bool", "u8", "i32", "i64", "u32", "bf16", "f32", "f64"};
 inline constexpr const char *dtypeEnumerators[] = {"boolean", "u8", "i32", "i64", "u32", "bf16", "f32", "f64"};
-inline constexpr const char *dtypeCppTypes[] = {"bool",         "std::uint8_t",    "std::int32_t", "std::int64_t",
+inline constexpr const char *dtypeCppTypes[] = {"bool",          "std::uint8_t",      "std::int32_t", "std::int64_t",
                                                 "std::uint32_t", "::burin::bfloat16", "float",        "double"};
 inline constexpr unsigned numDtypes = 8;
 
@@ -50,13 +50,13 @@ enum class ResultDtype { shared, fixed, attribute, none };
 
 /// How a field with several forms was written; `formulas` maps a dtype class or operand to its expression.
 struct Lowering {
-  bool scalar = false;   ///< elementwise: `formulas` hold builder expressions by dtype class
-  std::string kind;      ///< linalg, loops, library, region, host
+  bool scalar = false; ///< elementwise: `formulas` hold builder expressions by dtype class
+  std::string kind;    ///< linalg, loops, library, region, host
   std::vector<std::pair<std::string, std::string>> formulas;
 };
 struct Derivative {
-  std::string kind;      ///< formula, linear, custom, none
-  std::string reason;    ///< of `none`
+  std::string kind;                                          ///< formula, linear, custom, none
+  std::string reason;                                        ///< of `none`
   std::vector<std::pair<std::string, std::string>> formulas; ///< operand, expression or `none`
 };
 
@@ -71,12 +71,12 @@ struct OpDef {
   std::vector<AttributeDef> attributes;
   std::vector<std::string> regions;
   std::vector<Label> constraints;
-  std::vector<DtypeClass> operandDtypes;  ///< one for each operand
+  std::vector<DtypeClass> operandDtypes; ///< one for each operand
   ResultDtype resultDtype = ResultDtype::shared;
   unsigned fixedDtype = 0;
   std::string dtypes, shapeRule, reference, batching, precision, fusion;
-  bool referenceIsKernel = false;         ///< `reference` names a function
-  bool regionOp = false;                  ///< shape rule and reference are `regions`
+  bool referenceIsKernel = false; ///< `reference` names a function
+  bool regionOp = false;          ///< shape rule and reference are `regions`
   Lowering lowering;
   Derivative derivative;
   std::vector<std::string> effects;

@@ -18,8 +18,7 @@ std::string builderCalls(StringRef expression) {
     size_t open = expression.find('(');
     StringRef head = expression.substr(0, open);
     result += head;
-    if (open == StringRef::npos)
-      break;
+    if (open == StringRef::npos) break;
     expression = expression.substr(open + 1);
     if (!head.ends_with("Op")) {
       result += "(";
@@ -46,11 +45,11 @@ StringRef condition(StringRef dtypeClass) {
 
 void emitScalarBodies(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << banner("elementwise ops on scalars, from the `lowering` expressions")
-     << "// Included once, by compiler/ops/ScalarOps.cpp, within an anonymous namespace of burin::ir. `s.dtype` is the\n"
+     << "// Included once, by compiler/ops/ScalarOps.cpp, within an anonymous namespace of burin::ir. `s.dtype` is "
+        "the\n"
         "// operands' dtype T; bf16 operands come as f32 and the result is rounded by the caller.\n\n";
   for (const OpDef &op : ops) {
-    if (!op.lowering.scalar)
-      continue;
+    if (!op.lowering.scalar) continue;
     os << "mlir::Value emitScalar_" << op.mnemonic << "(const ScalarContext &s, mlir::ValueRange operands) {\n";
     for (auto [i, operand] : enumerate(op.operands))
       os << "  [[maybe_unused]] mlir::Value " << operand.name << " = operands[" << i << "];\n";
@@ -61,7 +60,8 @@ void emitScalarBodies(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << "/// By OpKind; null where an op is not elementwise.\n"
         "constexpr ScalarEmitter scalarEmitters[] = {\n";
   for (const OpDef &op : ops)
-    os << "    " << (op.lowering.scalar ? "emitScalar_" + op.mnemonic : std::string("nullptr")) << ", // " << op.mnemonic << "\n";
+    os << "    " << (op.lowering.scalar ? "emitScalar_" + op.mnemonic : std::string("nullptr")) << ", // "
+       << op.mnemonic << "\n";
   os << "};\n";
 }
 

@@ -10,8 +10,7 @@ namespace {
 
 std::string signature(const OpDef &op) {
   std::vector<std::string> parts;
-  for (const Variable &operand : op.operands)
-    parts.push_back(operand.name + (operand.variadic ? "..." : ""));
+  for (const Variable &operand : op.operands) parts.push_back(operand.name + (operand.variadic ? "..." : ""));
   for (const AttributeDef &attribute : op.attributes)
     parts.push_back(attribute.name + (attribute.defaultValue.empty() ? "" : " = " + attribute.defaultValue));
   return op.mnemonic + "(" + join(parts, ", ") + ")";
@@ -19,15 +18,13 @@ std::string signature(const OpDef &op) {
 
 /// `formula`, `rule` or `–`.
 std::string derivativeCell(const OpDef &op) {
-  if (op.derivative.kind == "none")
-    return "–";
+  if (op.derivative.kind == "none") return "–";
   return op.derivative.kind == "formula" ? "formula" : "rule";
 }
 
 std::string escaped(StringRef text) {
   std::string result;
-  for (char c : text)
-    result += c == '|' ? std::string("\\|") : std::string(1, c);
+  for (char c : text) result += c == '|' ? std::string("\\|") : std::string(1, c);
   return result;
 }
 
@@ -40,34 +37,28 @@ void emitDocs(ArrayRef<OpDef> ops, raw_ostream &os) {
   for (const OpDef &op : ops) {
     std::string code = op.lowering.scalar ? "elementwise" : op.lowering.kind;
     os << "| [`" << op.mnemonic << "`](#" << op.mnemonic << ") | " << op.family << " | " << escaped(op.dtypes) << " | "
-       << derivativeCell(op) << " | " << StringRef(op.batching).split(':').first << " | " << code << " | " << op.precision
-       << " | " << op.fusion << " | " << (op.effects.empty() ? "–" : join(op.effects, ", ")) << " |\n";
+       << derivativeCell(op) << " | " << StringRef(op.batching).split(':').first << " | " << code << " | "
+       << op.precision << " | " << op.fusion << " | " << (op.effects.empty() ? "–" : join(op.effects, ", ")) << " |\n";
   }
   os << "\nDtype classes: `any`; `numeric` (all but `bool`); `float` " << dtypeSetText(0xe0) << "; `int` and `index` "
      << dtypeSetText(0x1e) << ". Operands of the classes `any numeric float int` share one dtype.\n"
      << "Batching and precision say what `vmap` and mixed precision are to do; neither exists yet.\n";
   std::string family;
   for (const OpDef &op : ops) {
-    if (op.family != family)
-      os << "\n# " << (family = op.family) << "\n";
+    if (op.family != family) os << "\n# " << (family = op.family) << "\n";
     os << "\n## " << op.mnemonic << "\n\n`" << signature(op) << "` · version " << op.version
        << (op.hidden ? " · no public function of this name" : "") << "\n\n"
        << op.summary << "\n`" << op.math << "`\n";
-    if (!op.description.empty())
-      os << "\n" << wrapped(op.description, "");
+    if (!op.description.empty()) os << "\n" << wrapped(op.description, "");
     os << "\n";
     for (auto [operand, c] : zip_equal(op.operands, op.operandDtypes))
       os << "- `" << operand.name << "`: " << c.spelling << " (" << dtypeSetText(c.set) << "), " << operand.doc << "\n";
-    for (const AttributeDef &attribute : op.attributes)
-      os << "- `" << attribute.name << "`: " << attribute.doc << "\n";
-    for (const Variable &result : op.results)
-      os << "- gives " << result.doc << "\n";
-    for (const Label &label : op.constraints)
-      os << "- error `[" << label.label << "]` unless " << label.text << "\n";
+    for (const AttributeDef &attribute : op.attributes) os << "- `" << attribute.name << "`: " << attribute.doc << "\n";
+    for (const Variable &result : op.results) os << "- gives " << result.doc << "\n";
+    for (const Label &label : op.constraints) os << "- error `[" << label.label << "]` unless " << label.text << "\n";
     if (op.derivative.kind == "formula") {
       os << "- derivative:";
-      for (auto &[name, expression] : op.derivative.formulas)
-        os << " `" << name << ": " << expression << "`";
+      for (auto &[name, expression] : op.derivative.formulas) os << " `" << name << ": " << expression << "`";
       os << "\n";
     } else if (op.derivative.kind == "none") {
       os << "- no derivative: " << op.derivative.reason << "\n";
@@ -75,8 +66,7 @@ void emitDocs(ArrayRef<OpDef> ops, raw_ostream &os) {
     os << "\n```cpp\n";
     SmallVector<StringRef> lines;
     StringRef(op.example).split(lines, '\n');
-    for (StringRef line : lines)
-      os << line.trim() << "\n";
+    for (StringRef line : lines) os << line.trim() << "\n";
     os << "```\n";
   }
 }

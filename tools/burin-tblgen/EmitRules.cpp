@@ -12,14 +12,14 @@ namespace burin::tblgen {
 
 void emitRules(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << banner("derivative rules by op")
-     << "// Included once, within namespace burin::rules, after frontend/rules/rules.h, which says what Vjp, Primal and\n"
+     << "// Included once, within namespace burin::rules, after frontend/rules/rules.h, which says what Vjp, Primal "
+        "and\n"
         "// unbroadcast are. A formula's operands are p.operands, y is the result, g its cotangent.\n\n";
   for (const OpDef &op : ops) {
     if (op.derivative.kind == "linear" || op.derivative.kind == "custom")
       os << "std::vector<Tensor> vjp_" << op.mnemonic
          << "(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool> wanted);\n\n";
-    if (op.derivative.kind != "formula")
-      continue;
+    if (op.derivative.kind != "formula") continue;
     os << "static std::vector<Tensor> vjp_" << op.mnemonic
        << "(const Primal& p, std::span<const Tensor> cotangents, [[maybe_unused]] std::span<const bool> wanted) {\n"
        << "  [[maybe_unused]] const Tensor& g = cotangents[0];\n  [[maybe_unused]] const Tensor& y = p.results[0];\n";
@@ -29,21 +29,23 @@ void emitRules(ArrayRef<OpDef> ops, raw_ostream &os) {
     for (auto [i, operand] : enumerate(op.operands)) {
       auto formula = find_if(op.derivative.formulas, [&, &o = operand](const auto &f) { return f.first == o.name; });
       if (formula->second != "none")
-        os << "  if (wanted[" << i << "]) result[" << i << "] = unbroadcast(" << formula->second << ", " << operand.name << ");\n";
+        os << "  if (wanted[" << i << "]) result[" << i << "] = unbroadcast(" << formula->second << ", " << operand.name
+           << ");\n";
     }
     os << "  return result;\n}\n\n";
   }
   os << "/// By OpKind; null where the catalogue says `none`.\nconstexpr Vjp vjp_table[] = {\n";
   for (const OpDef &op : ops)
-    os << "    " << (op.derivative.kind == "none" ? std::string("nullptr") : "vjp_" + op.mnemonic) << ",  // " << op.mnemonic << "\n";
+    os << "    " << (op.derivative.kind == "none" ? std::string("nullptr") : "vjp_" + op.mnemonic) << ",  // "
+       << op.mnemonic << "\n";
   os << "};\n\n/// By OpKind and operand: false where a cotangent never flows into that operand.\n"
-        "constexpr bool differentiable_operand(OpKind kind, [[maybe_unused]] std::size_t operand) {\n  switch (kind) {\n";
+        "constexpr bool differentiable_operand(OpKind kind, [[maybe_unused]] std::size_t operand) {\n  switch (kind) "
+        "{\n";
   for (const OpDef &op : ops) {
     std::vector<std::string> excluded;
     for (auto [i, operand] : enumerate(op.operands))
       for (auto &[name, expression] : op.derivative.formulas)
-        if (name == operand.name && expression == "none")
-          excluded.push_back("operand != " + std::to_string(i));
+        if (name == operand.name && expression == "none") excluded.push_back("operand != " + std::to_string(i));
     if (op.derivative.kind == "none")
       os << "    case OpKind::" << op.enumerator << ": return false;\n";
     else if (!excluded.empty())

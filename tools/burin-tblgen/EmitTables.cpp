@@ -13,36 +13,37 @@ namespace burin::tblgen {
 
 void emitOpKinds(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << banner("the ops of the catalogue, for an X macro");
-  for (const OpDef &op : ops)
-    os << "BURIN_OP(" << op.enumerator << ")\n";
+  for (const OpDef &op : ops) os << "BURIN_OP(" << op.enumerator << ")\n";
 }
 
 namespace {
 
 /// `static constexpr T exp_names[] = {...};`, or nothing where the list is empty; returns the initialiser of a span.
-std::string emitArray(raw_ostream &os, const OpDef &op, StringRef type, StringRef name, ArrayRef<std::string> elements) {
-  if (elements.empty())
-    return "{}";
+std::string emitArray(raw_ostream &os, const OpDef &op, StringRef type, StringRef name,
+                      ArrayRef<std::string> elements) {
+  if (elements.empty()) return "{}";
   std::string array = op.mnemonic + "_" + name.str();
   os << "static constexpr " << type << " " << array << "[] = {" << join(elements, ", ") << "};\n";
   return array;
 }
 
 std::string effectsText(const OpDef &op) {
-  if (op.effects.empty())
-    return "0";
+  if (op.effects.empty()) return "0";
   std::vector<std::string> bits;
-  for (const std::string &effect : op.effects)
-    bits.push_back("static_cast<std::uint8_t>(Effect::" + effect + ")");
+  for (const std::string &effect : op.effects) bits.push_back("static_cast<std::uint8_t>(Effect::" + effect + ")");
   return join(bits, " | ");
 }
 
 StringRef resultDtypeText(ResultDtype result) {
   switch (result) {
-  case ResultDtype::shared: return "shared";
-  case ResultDtype::fixed: return "fixed";
-  case ResultDtype::attribute: return "attribute";
-  case ResultDtype::none: return "none";
+  case ResultDtype::shared:
+    return "shared";
+  case ResultDtype::fixed:
+    return "fixed";
+  case ResultDtype::attribute:
+    return "attribute";
+  case ResultDtype::none:
+    return "none";
   }
   return "";
 }
@@ -51,8 +52,7 @@ StringRef resultDtypeText(ResultDtype result) {
 void emitDeclarations(ArrayRef<OpDef> ops, raw_ostream &os) {
   std::set<std::string> rules, kernels, elementwise;
   for (const OpDef &op : ops) {
-    if (op.regionOp)
-      continue;
+    if (op.regionOp) continue;
     rules.insert(StringRef(op.shapeRule).split("::").second.str());
     if (op.referenceIsKernel)
       kernels.insert(StringRef(op.reference).split("::").second.str());
@@ -60,12 +60,12 @@ void emitDeclarations(ArrayRef<OpDef> ops, raw_ostream &os) {
       elementwise.insert(op.mnemonic);
   }
   os << "namespace shape_rules {\n";
-  for (const std::string &name : rules)
-    os << "Result<std::vector<TensorType>> " << name << "(const ShapeQuery&);\n";
+  for (const std::string &name : rules) os << "Result<std::vector<TensorType>> " << name << "(const ShapeQuery&);\n";
   auto declareKernels = [&](const std::set<std::string> &names, StringRef space) {
     os << "}\nnamespace " << space << " {\n";
     for (const std::string &name : names)
-      os << "void " << name << "(std::span<const HostTensor>, std::span<HostTensor>, const Attributes&, const KernelSink&);\n";
+      os << "void " << name
+         << "(std::span<const HostTensor>, std::span<HostTensor>, const Attributes&, const KernelSink&);\n";
   };
   declareKernels(kernels, "reference");
   declareKernels(elementwise, "elementwise_kernels");
@@ -85,14 +85,12 @@ void emitOpTables(ArrayRef<OpDef> ops, raw_ostream &os) {
   std::vector<std::string> rows;
   for (const OpDef &op : ops) {
     std::vector<std::string> names, attributes, dtypes, labels;
-    for (const Variable &operand : op.operands)
-      names.push_back(quoted(operand.name));
+    for (const Variable &operand : op.operands) names.push_back(quoted(operand.name));
     for (const AttributeDef &attribute : op.attributes)
       attributes.push_back("{" + quoted(attribute.name) + ", AttributeKind::" + attribute.kind + "}");
     for (const DtypeClass &c : op.operandDtypes)
       dtypes.push_back("{" + std::to_string(c.set) + ", " + (c.shared ? "true" : "false") + "}");
-    for (const Label &label : op.constraints)
-      labels.push_back(quoted(label.label));
+    for (const Label &label : op.constraints) labels.push_back(quoted(label.label));
     std::string namesSpan = emitArray(os, op, "std::string_view", "operands", names);
     std::string attributesSpan = emitArray(os, op, "AttributeSpec", "attributes", attributes);
     std::string dtypesSpan = emitArray(os, op, "DtypeClass", "dtypes", dtypes);
@@ -108,9 +106,12 @@ void emitOpTables(ArrayRef<OpDef> ops, raw_ostream &os) {
         << ", .effects = " << effectsText(op) << ", .precision = Precision::" << op.precision
         << ", .fusion = FusionRole::" << op.fusion << ", .lowering = LoweringKind::" << op.lowering.kind
         << ",\n   .shape_rule = " << (op.regionOp ? "nullptr" : "&" + op.shapeRule) << ", .reference = "
-        << (op.regionOp ? "nullptr" : op.referenceIsKernel ? "&" + op.reference : "&elementwise_kernels::" + op.mnemonic)
+        << (op.regionOp            ? "nullptr"
+            : op.referenceIsKernel ? "&" + op.reference
+                                   : "&elementwise_kernels::" + op.mnemonic)
         << ", .derivative = " << quoted(derivativeText(op)) << ", .batching = " << quoted(op.batching)
-        << ",\n   .operand_dtypes = " << dtypesSpan << ", .result_dtype = ResultDtype::" << resultDtypeText(op.resultDtype)
+        << ",\n   .operand_dtypes = " << dtypesSpan
+        << ", .result_dtype = ResultDtype::" << resultDtypeText(op.resultDtype)
         << ", .fixed_dtype = Dtype::" << dtypeEnumerators[op.fixedDtype] << ", .labels = " << labelsSpan
         << ", .elementwise = " << (op.elementwise() ? "true" : "false") << "},\n";
     rows.push_back(row);
@@ -123,15 +124,13 @@ void emitReferenceKernels(ArrayRef<OpDef> ops, raw_ostream &os) {
      << "// Included once, by elementwise.cpp, within namespace burin::elementwise_kernels. An operand is a double, a\n"
         "// scalar::Int or a bool; scalar::map rounds the result once.\n\n";
   for (const OpDef &op : ops) {
-    if (!op.elementwise())
-      continue;
+    if (!op.elementwise()) continue;
     auto shared = find_if(op.operandDtypes, [](const DtypeClass &c) { return c.shared; });
     bool hasShared = shared != op.operandDtypes.end();
     std::vector<std::string> types, parameters;
     for (auto [operand, c] : zip_equal(op.operands, op.operandDtypes)) {
       unsigned only = 0;
-      while (!(c.set & (1u << only)))
-        ++only;
+      while (!(c.set & (1u << only))) ++only;
       types.push_back(c.shared ? "T" : dtypeCppTypes[only]);
       parameters.push_back("[[maybe_unused]] auto " + operand.name);
     }
@@ -139,7 +138,8 @@ void emitReferenceKernels(ArrayRef<OpDef> ops, raw_ostream &os) {
     std::string body = "scalar::map<" + result + ", " + join(types, ", ") + ">(operands, results[0], sink, [](" +
                        join(parameters, ", ") + ") { return " + op.reference + "; });";
     os << "void " << op.mnemonic
-       << "(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes&, const KernelSink& sink) {\n";
+       << "(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes&, const KernelSink& "
+          "sink) {\n";
     if (hasShared)
       os << "  scalar::visit<" << shared->set << ">(operands[" << (shared - op.operandDtypes.begin())
          << "].type.dtype, [&]<class T>(std::type_identity<T>) {\n    " << body << "\n  });\n";

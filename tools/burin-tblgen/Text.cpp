@@ -19,8 +19,7 @@ std::string quoted(StringRef text) {
       result += "\\n";
       continue;
     }
-    if (c == '"' || c == '\\')
-      result += '\\';
+    if (c == '"' || c == '\\') result += '\\';
     result += c;
   }
   return result + "\"";
@@ -28,22 +27,19 @@ std::string quoted(StringRef text) {
 
 std::string join(ArrayRef<std::string> parts, StringRef separator) {
   std::string result;
-  for (size_t i = 0; i < parts.size(); ++i)
-    result += (i ? separator.str() : "") + parts[i];
+  for (size_t i = 0; i < parts.size(); ++i) result += (i ? separator.str() : "") + parts[i];
   return result;
 }
 
 std::string wrapped(StringRef text, StringRef prefix, unsigned width) {
   std::string result, line = prefix.str();
-  if (prefix.contains('@'))
-    prefix = "///   ";
+  if (prefix.contains('@')) prefix = "///   ";
   SmallVector<StringRef> words;
   text.split(words, ' ', -1, /*KeepEmpty=*/false);
   bool first = true;
   for (StringRef word : words) {
     word = word.trim();
-    if (word.empty())
-      continue;
+    if (word.empty()) continue;
     if (!first && line.size() + 1 + word.size() > width) {
       result += line + "\n";
       line = prefix.str();

@@ -17,14 +17,14 @@ using Emitter = void (*)(ArrayRef<OpDef>, raw_ostream &);
 
 /// Mistakes are printed by readCatalogue, and TableGenMain fails when one was.
 template <Emitter emitter> void generate(const RecordKeeper &records, raw_ostream &os) {
-  if (auto ops = readCatalogue(records))
-    emitter(*ops, os);
+  if (auto ops = readCatalogue(records)) emitter(*ops, os);
 }
 
 const TableGen::Emitter::Opt generators[] = {
     {"gen-op-kinds", generate<emitOpKinds>, "runtime/ops/OpKinds.inc: one BURIN_OP(kind) an op"},
     {"gen-op-tables", generate<emitOpTables>, "runtime/ops/OpTables.inc: the OpInfo table"},
-    {"gen-reference", generate<emitReferenceKernels>, "runtime/ops/ElementwiseKernels.inc: the referee's elementwise loops"},
+    {"gen-reference", generate<emitReferenceKernels>,
+     "runtime/ops/ElementwiseKernels.inc: the referee's elementwise loops"},
     {"gen-scalar-bodies", generate<emitScalarBodies>, "compiler/ops/ElementwiseBodies.inc: MLIR builder code"},
     {"gen-loop-lowerings", generate<emitLoopLowerings>, "compiler/codegen/LoopLowerings.inc: ops written as loops"},
     {"gen-ops-header", generate<emitOpsHeader>, "frontend/include/burin/ops.h: the public functions"},

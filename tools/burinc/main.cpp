@@ -68,7 +68,8 @@ int run(std::vector<std::string> words) {
   pid_t child;
   if (posix_spawnp(&child, argv[0], nullptr, nullptr, argv.data(), environ) != 0) return -1;
   int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -105,7 +106,8 @@ int parse(int argc, char **argv, Options &options) {
     } else if (word.rfind("--trace=", 0) == 0) {
       char *end = nullptr;
       long n = std::strtol(word.c_str() + 8, &end, 10);
-      if (*end || end == word.c_str() + 8 || n < 0 || n > 1000000) return fail(usage_error, "--trace needs a number from 0");
+      if (*end || end == word.c_str() + 8 || n < 0 || n > 1000000)
+        return fail(usage_error, "--trace needs a number from 0");
       options.trace = static_cast<int>(n);
     } else if (word == "--no-fuse") {
       options.compile.level = compiler::Options::Level::no_fuse;
@@ -134,23 +136,28 @@ int writeOutputs(const Options &options, const compiler::AotResult &result) {
   int status = 0;
   std::error_code ignored;
   if (ending != ".o") {
-    std::filesystem::path library = output;  // renamed when it is whole; a library that stood there survives a failure
+    std::filesystem::path library = output; // renamed when it is whole; a library that stood there survives a failure
     library += ".part" + std::to_string(getpid());
-    if (ending == ".a") status = run({"ar", "rcs", library.string(), object.string()});
-    else status = run({"cc", "-shared", "-Wl,-soname," + output.filename().string(), "-o", library.string(), object.string()});
+    if (ending == ".a")
+      status = run({"ar", "rcs", library.string(), object.string()});
+    else
+      status =
+          run({"cc", "-shared", "-Wl,-soname," + output.filename().string(), "-o", library.string(), object.string()});
     std::error_code failed;
     if (status == 0) std::filesystem::rename(library, output, failed);
     if (failed) status = -1;
     std::filesystem::remove(library, ignored);
     std::filesystem::remove(object, ignored);
   }
-  if (status != 0) return fail(user_error, std::string("the system's ") + (ending == ".a" ? "ar" : "cc") + " did not make " + output.string());
+  if (status != 0)
+    return fail(user_error,
+                std::string("the system's ") + (ending == ".a" ? "ar" : "cc") + " did not make " + output.string());
   if (!writeFile(header, result.header.data(), result.header.size()))
     return fail(user_error, "cannot write " + header.string() + ": " + std::strerror(errno));
   return 0;
 }
 
-}  // namespace
+} // namespace
 
 int main(int argc, char **argv) {
   for (int i = 1; i < argc; ++i) {
@@ -165,7 +172,9 @@ int main(int argc, char **argv) {
 
   auto saved = read_saved(options.input);
   if (!saved) return fail(saved.error());
-  if (saved->traces.empty()) return fail(user_error, options.input + " holds no trace: call the function, or give it a signature, before saving");
+  if (saved->traces.empty())
+    return fail(user_error,
+                options.input + " holds no trace: call the function, or give it a signature, before saving");
   if (options.trace < 0 && saved->traces.size() > 1) {
     std::string list;
     for (std::size_t t = 0; t < saved->traces.size(); ++t) {
@@ -173,11 +182,13 @@ int main(int argc, char **argv) {
       for (const Input &input : saved->traces[t].graph.inputs())
         if (input.kind != InputKind::capture) list += " " + to_string(saved->traces[t].graph.type(input.value));
     }
-    return fail(user_error, options.input + " holds " + std::to_string(saved->traces.size()) + " traces; choose one:" + list);
+    return fail(user_error,
+                options.input + " holds " + std::to_string(saved->traces.size()) + " traces; choose one:" + list);
   }
   auto trace = static_cast<std::size_t>(std::max(options.trace, 0));
   if (trace >= saved->traces.size())
-    return fail(user_error, "--trace=" + std::to_string(trace) + ": the file holds traces 0 to " + std::to_string(saved->traces.size() - 1));
+    return fail(user_error, "--trace=" + std::to_string(trace) + ": the file holds traces 0 to " +
+                                std::to_string(saved->traces.size() - 1));
 
   const SavedTrace &chosen = saved->traces[trace];
   compiler::Request request;
@@ -194,7 +205,8 @@ int main(int argc, char **argv) {
   if (options.report) {
     for (const compiler::Remark &remark : result->report.remarks)
       std::cerr << remark.line.file << ":" << remark.line.line << ": " << remark.pass << ": " << remark.message << "\n";
-    for (const compiler::Stage &stage : result->report.stages) std::cerr << stage.name << ": " << stage.milliseconds << " ms\n";
+    for (const compiler::Stage &stage : result->report.stages)
+      std::cerr << stage.name << ": " << stage.milliseconds << " ms\n";
   }
   return writeOutputs(options, *result);
 }

@@ -17,14 +17,14 @@ namespace burin::codegen::cpu {
 using namespace mlir;
 
 void loadKernelDialects(MLIRContext &Context) {
-  Context.loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect, tensor::TensorDialect>();
+  Context.loadDialect<arith::ArithDialect, func::FuncDialect, linalg::LinalgDialect, math::MathDialect,
+                      tensor::TensorDialect>();
 }
 
 /// The kernel's op, if it is one alone and emits its buffers in the op's order: not linalg.
 static Operation *structuredOp(func::FuncOp Kernel) {
   Block &Body = Kernel.getBody().front();
-  if (!llvm::hasSingleElement(Body.without_terminator()))
-    return nullptr;
+  if (!llvm::hasSingleElement(Body.without_terminator())) return nullptr;
   const OpInfo *Info = ir::catalogueInfo(&Body.front());
   return Info && (Info->kind == OpKind::matmul || isLoopKernel(Kernel)) ? &Body.front() : nullptr;
 }
@@ -38,13 +38,11 @@ static LogicalResult emitMatmul(func::FuncOp Kernel, Operation *Op, const CpuTar
   Config.Element = *ir::toDtype(cast<RankedTensorType>(Op->getOperand(0).getType()).getElementType());
   Config.LhsShape = shapeOf(0);
   Config.RhsShape = shapeOf(1);
-  for (Type T : Kernel.getArgumentTypes())
-    Config.NumSizes += T.isIndex();
+  for (Type T : Kernel.getArgumentTypes()) Config.NumSizes += T.isIndex();
   std::string Name = Kernel.getName().str();
-  Kernel.setName(Name + ".burin");  // the launch function takes the name
+  Kernel.setName(Name + ".burin"); // the launch function takes the name
   auto Done = emitMatmulKernel(Kernel->getParentOfType<ModuleOp>(), Name, Config, Target);
-  if (!Done)
-    return Op->emitError(Done.error().message);
+  if (!Done) return Op->emitError(Done.error().message);
   Kernel.erase();
   return success();
 }
@@ -73,8 +71,7 @@ static SmallVector<unsigned> spreadOperands(func::FuncOp Kernel, Operation *Op) 
   Body.eraseArguments(0, Old);
   Kernel.setFunctionType(FunctionType::get(Kernel.getContext(), Inputs, Kernel.getResultTypes()));
   Kernel.setAllArgAttrs(Attributes);
-  for (unsigned I = 0; I < Kernel.getNumResults(); ++I)
-    From.push_back(Tensors + I);
+  for (unsigned I = 0; I < Kernel.getNumResults(); ++I) From.push_back(Tensors + I);
   return From;
 }
 
@@ -86,7 +83,8 @@ static void emitReordered(ModuleOp Module, StringRef Name, StringRef Inner, Arra
   Type Pointer = L.buffers().getType();
   Value Table = LLVM::AllocaOp::create(E.B, Pointer, Pointer, E.index(static_cast<int64_t>(Order.size())), 8);
   auto slot = [&](Value Base, size_t I) {
-    return LLVM::GEPOp::create(E.B, Pointer, Pointer, Base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(I)}).getResult();
+    return LLVM::GEPOp::create(E.B, Pointer, Pointer, Base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(I)})
+        .getResult();
   };
   for (auto [I, Source] : llvm::enumerate(Order))
     LLVM::StoreOp::create(E.B, LLVM::LoadOp::create(E.B, Pointer, slot(L.buffers(), Source), 8), slot(Table, I), 8);
@@ -103,29 +101,28 @@ LogicalResult emitKernel(func::FuncOp Kernel, const CpuTarget &Target) {
       return P.value() == Kernel.getArgument(static_cast<unsigned>(P.index()));
     });
     SmallVector<unsigned> Order;
-    unsigned NumSizes = static_cast<unsigned>(llvm::count_if(Kernel.getArgumentTypes(), [](Type T) { return T.isIndex(); }));
+    unsigned NumSizes =
+        static_cast<unsigned>(llvm::count_if(Kernel.getArgumentTypes(), [](Type T) { return T.isIndex(); }));
     if (!InOrder) {
       Order = spreadOperands(Kernel, Op);
       Kernel.setName(Name + ".ordered");
     }
     if (failed(isLoopKernel(Kernel) ? emitLoopKernel(Kernel, Target) : emitMatmul(Kernel, Op, Target)))
       return failure();
-    if (!InOrder)
-      emitReordered(Module, Name, Name + ".ordered", Order, NumSizes, Target);
+    if (!InOrder) emitReordered(Module, Name, Name + ".ordered", Order, NumSizes, Target);
     return success();
   }
   // The pipeline lowers to linalg before it plans memory; a kernel may come either way.
-  bool Lowered = llvm::none_of(Kernel.getBody().front(), [](Operation &Op) { return ir::catalogueInfo(&Op) != nullptr; });
-  if (!Lowered && failed(lowerToLinalg(Kernel)))
-    return failure();
+  bool Lowered =
+      llvm::none_of(Kernel.getBody().front(), [](Operation &Op) { return ir::catalogueInfo(&Op) != nullptr; });
+  if (!Lowered && failed(lowerToLinalg(Kernel))) return failure();
   return emitLinalgKernel(Kernel, Target);
 }
 
 LogicalResult emitKernels(ModuleOp Kernels, const CpuTarget &Target) {
   for (auto Kernel : llvm::make_early_inc_range(Kernels.getOps<func::FuncOp>()))
-    if (failed(emitKernel(Kernel, Target)))
-      return failure();
+    if (failed(emitKernel(Kernel, Target))) return failure();
   return success();
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

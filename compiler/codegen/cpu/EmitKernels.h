@@ -16,4 +16,4 @@ mlir::LogicalResult emitKernels(mlir::ModuleOp Kernels, const CpuTarget &Target)
 /// One kernel function alone.
 mlir::LogicalResult emitKernel(mlir::func::FuncOp Kernel, const CpuTarget &Target);
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

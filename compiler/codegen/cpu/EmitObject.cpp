@@ -23,9 +23,7 @@
 namespace burin::codegen::cpu {
 namespace {
 
-Error internalError(std::string Message) {
-  return Error{ErrorCode::internal, std::move(Message), "codegen", "", ""};
-}
+Error internalError(std::string Message) { return Error{ErrorCode::internal, std::move(Message), "codegen", "", ""}; }
 
 /// One target machine with its passes, used by one thread at a time.
 class Generator {
@@ -34,14 +32,12 @@ public:
     std::string Message;
     llvm::Triple Triple(Target.Triple);
     const llvm::Target *Backend = llvm::TargetRegistry::lookupTarget(Triple, Message);
-    if (!Backend)
-      return internalError("codegen: " + Message);
+    if (!Backend) return internalError("codegen: " + Message);
     std::unique_ptr<Generator> G(new Generator);
     llvm::TargetOptions Options;
     G->Machine.reset(Backend->createTargetMachine(Triple, Target.Cpu, Target.Features, Options, llvm::Reloc::PIC_,
                                                   llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
-    if (!G->Machine)
-      return internalError("codegen: no target machine for " + Target.Cpu);
+    if (!G->Machine) return internalError("codegen: no target machine for " + Target.Cpu);
     // Emitted loops carry their pointers already; strength reduction would take a third of code generation to find that
     // out. It can be left out in no other way than by LLVM's option, which is read while the passes are being set up.
     static std::mutex Building;
@@ -51,8 +47,7 @@ public:
     NoStrengthReduction->setValue(Before || Shape == EmitOptions::Code::vector);
     bool Failed = G->Machine->addPassesToEmitFile(G->Passes, G->Stream, nullptr, llvm::CodeGenFileType::ObjectFile);
     NoStrengthReduction->setValue(Before);
-    if (Failed)
-      return internalError("codegen: the target cannot write object files");
+    if (Failed) return internalError("codegen: the target cannot write object files");
     return G;
   }
 
@@ -64,7 +59,7 @@ public:
     llvm::CGSCCAnalysisManager Components;
     llvm::ModuleAnalysisManager Modules;
     llvm::PipelineTuningOptions Tuning;
-    Tuning.SLPVectorization = false;  // straight-line code has its vectors already
+    Tuning.SLPVectorization = false; // straight-line code has its vectors already
     llvm::PassBuilder Builder(Machine.get(), Tuning);
     Builder.registerModuleAnalyses(Modules);
     Builder.registerCGSCCAnalyses(Components);
@@ -78,8 +73,7 @@ public:
     // Shared address arithmetic is what code generation pays for; more passes gave no faster kernels.
     llvm::EarlyCSEPass Pass;
     for (llvm::Function &F : M)
-      if (!F.isDeclaration())
-        Pass.run(F, Functions);
+      if (!F.isDeclaration()) Pass.run(F, Functions);
   }
 
   std::vector<std::uint8_t> generate(llvm::Module &M) {
@@ -120,7 +114,7 @@ public:
     Idle[{Target.Cpu + ";" + Target.Features, Shape}].push_back(std::move(G));
   }
   static GeneratorPool &instance() {
-    static GeneratorPool *Pool = new GeneratorPool;  // outlives every static that might still compile at exit
+    static GeneratorPool *Pool = new GeneratorPool; // outlives every static that might still compile at exit
     return *Pool;
   }
 
@@ -137,8 +131,7 @@ bool mayBeExternal(llvm::StringRef Name) {
 Result<void> checkSymbols(const std::vector<std::uint8_t> &Object, const std::vector<std::string> &Externals) {
   llvm::StringRef Bytes(reinterpret_cast<const char *>(Object.data()), Object.size());
   auto File = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(Bytes, "kernels"));
-  if (!File)
-    return internalError("codegen: " + llvm::toString(File.takeError()));
+  if (!File) return internalError("codegen: " + llvm::toString(File.takeError()));
   for (const llvm::object::SymbolRef &Symbol : (*File)->symbols()) {
     auto Flags = Symbol.getFlags();
     auto Name = Symbol.getName();
@@ -165,24 +158,22 @@ private:
   std::chrono::steady_clock::time_point Last = std::chrono::steady_clock::now();
 };
 
-}  // namespace
+} // namespace
 
-Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTarget &Target,
-                                             const EmitOptions &Options, EmitTimes *Times) {
+Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTarget &Target, const EmitOptions &Options,
+                                             EmitTimes *Times) {
   EmitTimes Unused;
   EmitTimes &T = Times ? *Times : Unused;
   Stopwatch Watch;
   auto Leased = GeneratorPool::instance().lease(Target, Options.Shape);
-  if (!Leased)
-    return Leased.error();
+  if (!Leased) return Leased.error();
   Generator &G = **Leased;
 
   mlir::registerBuiltinDialectTranslation(*Module.getContext());
   mlir::registerLLVMDialectTranslation(*Module.getContext());
   llvm::LLVMContext Context;
   std::unique_ptr<llvm::Module> M = mlir::translateModuleToLLVMIR(Module, Context, "kernels");
-  if (!M)
-    return internalError("codegen: the module does not translate to LLVM IR");
+  if (!M) return internalError("codegen: the module does not translate to LLVM IR");
   M->setDataLayout(G.machine().createDataLayout());
   M->setTargetTriple(G.machine().getTargetTriple());
   M->setPICLevel(llvm::PICLevel::SmallPIC);
@@ -194,10 +185,9 @@ Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTar
   T.Codegen += Watch.lap();
   GeneratorPool::instance().giveBack(Target, Options.Shape, std::move(*Leased));
 
-  if (auto Checked = checkSymbols(Object, Options.Externals); !Checked)
-    return Checked.error();
+  if (auto Checked = checkSymbols(Object, Options.Externals); !Checked) return Checked.error();
   T.Check += Watch.lap();
   return Object;
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

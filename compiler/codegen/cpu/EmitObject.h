@@ -28,4 +28,4 @@ struct EmitTimes {
 Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTarget &Target,
                                              const EmitOptions &Options = {}, EmitTimes *Times = nullptr);
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

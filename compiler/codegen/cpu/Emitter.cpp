@@ -13,60 +13,47 @@ Value Emitter::index(int64_t V) { return LLVM::ConstantOp::create(B, B.getI64Typ
 
 std::optional<int64_t> Emitter::constantOf(Value V) {
   if (auto C = V.getDefiningOp<LLVM::ConstantOp>())
-    if (auto A = dyn_cast<IntegerAttr>(C.getValue()))
-      return A.getInt();
+    if (auto A = dyn_cast<IntegerAttr>(C.getValue())) return A.getInt();
   return std::nullopt;
 }
 
 Value Emitter::add(Value X, Value Y) {
   auto CX = constantOf(X), CY = constantOf(Y);
-  if (CX && CY)
-    return index(*CX + *CY);
-  if (CY)
-    return *CY ? LLVM::AddOp::create(B, X, Y, IntegerOverflowFlags::nsw).getResult() : X;
-  if (CX && !*CX)
-    return Y;
+  if (CX && CY) return index(*CX + *CY);
+  if (CY) return *CY ? LLVM::AddOp::create(B, X, Y, IntegerOverflowFlags::nsw).getResult() : X;
+  if (CX && !*CX) return Y;
   return LLVM::AddOp::create(B, X, Y, IntegerOverflowFlags::nsw);
 }
 Value Emitter::add(Value X, int64_t Y) { return Y ? add(X, index(Y)) : X; }
 
 Value Emitter::sub(Value X, Value Y) {
   auto CX = constantOf(X), CY = constantOf(Y);
-  if (CX && CY)
-    return index(*CX - *CY);
-  if (CY && !*CY)
-    return X;
+  if (CX && CY) return index(*CX - *CY);
+  if (CY && !*CY) return X;
   return LLVM::SubOp::create(B, X, Y, IntegerOverflowFlags::nsw);
 }
 
 Value Emitter::mul(Value X, Value Y) {
   auto CX = constantOf(X), CY = constantOf(Y);
-  if (CX && CY)
-    return index(*CX * *CY);
-  if (CX)
-    std::swap(X, Y), std::swap(CX, CY);
-  if (CY && *CY == 1)
-    return X;
-  if (CY && *CY == 0)
-    return Y;
+  if (CX && CY) return index(*CX * *CY);
+  if (CX) std::swap(X, Y), std::swap(CX, CY);
+  if (CY && *CY == 1) return X;
+  if (CY && *CY == 0) return Y;
   return LLVM::MulOp::create(B, X, Y, IntegerOverflowFlags::nsw);
 }
 Value Emitter::mul(Value X, int64_t Y) { return Y == 1 ? X : mul(X, index(Y)); }
 
 Value Emitter::div(Value X, Value Y) {
   auto CX = constantOf(X), CY = constantOf(Y);
-  if (CX && CY)
-    return index(*CX / *CY);
-  if (CY && *CY == 1)
-    return X;
+  if (CX && CY) return index(*CX / *CY);
+  if (CY && *CY == 1) return X;
   return LLVM::UDivOp::create(B, X, Y);
 }
 Value Emitter::div(Value X, int64_t Y) { return div(X, index(Y)); }
 
 Value Emitter::rem(Value X, Value Y) {
   auto CX = constantOf(X), CY = constantOf(Y);
-  if (CX && CY)
-    return index(*CX % *CY);
+  if (CX && CY) return index(*CX % *CY);
   return LLVM::URemOp::create(B, X, Y);
 }
 Value Emitter::rem(Value X, int64_t Y) { return rem(X, index(Y)); }
@@ -93,8 +80,7 @@ Value Emitter::zero(Type T) { return LLVM::ConstantOp::create(B, T, B.getZeroAtt
 Value Emitter::splat(Value Scalar, VectorType T) {
   Value Poison = LLVM::PoisonOp::create(B, T);
   Value First = LLVM::InsertElementOp::create(B, Poison, Scalar, LLVM::ConstantOp::create(B, B.getI32Type(), 0));
-  if (T.getNumElements() == 1)
-    return First;
+  if (T.getNumElements() == 1) return First;
   SmallVector<int32_t> Lane0(T.getNumElements(), 0);
   return LLVM::ShuffleVectorOp::create(B, First, Poison, Lane0);
 }
@@ -102,8 +88,7 @@ Value Emitter::splat(Value Scalar, VectorType T) {
 Value Emitter::laneMask(int64_t Lanes, Value Count) {
   auto I32s = vectorType(B.getI32Type(), Lanes);
   SmallVector<int32_t> Iota(Lanes);
-  for (int64_t I = 0; I < Lanes; ++I)
-    Iota[I] = static_cast<int32_t>(I);
+  for (int64_t I = 0; I < Lanes; ++I) Iota[I] = static_cast<int32_t>(I);
   Value Lane = LLVM::ConstantOp::create(B, I32s, DenseElementsAttr::get(I32s, ArrayRef<int32_t>(Iota)));
   Value Count32 = LLVM::TruncOp::create(B, B.getI32Type(), Count);
   return LLVM::ICmpOp::create(B, LLVM::ICmpPredicate::slt, Lane, splat(Count32, I32s));
@@ -112,23 +97,20 @@ Value Emitter::laneMask(int64_t Lanes, Value Count) {
 Value Emitter::multiplyAdd(Value X, Value Y, Value Z) {
   if (isa<IntegerType>(getElementTypeOrSelf(X.getType())))
     return LLVM::AddOp::create(B, LLVM::MulOp::create(B, X, Y), Z);
-  if (Target.Fma)
-    return LLVM::FMAOp::create(B, X, Y, Z);
+  if (Target.Fma) return LLVM::FMAOp::create(B, X, Y, Z);
   // Without the instruction, llvm.fma would call the library for each lane.
   return LLVM::FAddOp::create(B, LLVM::FMulOp::create(B, X, Y), Z);
 }
 
 Value Emitter::constant(Type T, int64_t V) {
   TypedAttr A = B.getIntegerAttr(getElementTypeOrSelf(T), V);
-  if (auto Vector = dyn_cast<VectorType>(T))
-    A = DenseElementsAttr::get(Vector, Attribute(A));
+  if (auto Vector = dyn_cast<VectorType>(T)) A = DenseElementsAttr::get(Vector, Attribute(A));
   return LLVM::ConstantOp::create(B, T, A);
 }
 
 /// `T` with another element type: scalar for scalar, vector for vector.
 static Type withElement(Type T, Type Element) {
-  if (auto Vector = dyn_cast<VectorType>(T))
-    return Vector.clone(Element);
+  if (auto Vector = dyn_cast<VectorType>(T)) return Vector.clone(Element);
   return Element;
 }
 
@@ -160,11 +142,10 @@ static unsigned elementAlignment(Type T) {
 unsigned Emitter::alignmentOf(const Buffer &M) const { return M.Alignment ? M.Alignment : elementAlignment(M.Element); }
 
 Value Emitter::address(const Buffer &M, Value Index) {
-  if (auto C = constantOf(Index); C && *C == 0)
-    return M.Base;
+  if (auto C = constantOf(Index); C && *C == 0) return M.Base;
   if (auto C = constantOf(Index); C && llvm::isInt<32>(*C))
-    return LLVM::GEPOp::create(B, M.Base.getType(), M.Element, M.Base,
-                               ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(*C)}, LLVM::GEPNoWrapFlags::inbounds);
+    return LLVM::GEPOp::create(B, M.Base.getType(), M.Element, M.Base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(*C)},
+                               LLVM::GEPNoWrapFlags::inbounds);
   return LLVM::GEPOp::create(B, M.Base.getType(), M.Element, M.Base, ArrayRef<LLVM::GEPArg>{Index},
                              LLVM::GEPNoWrapFlags::inbounds);
 }
@@ -179,8 +160,7 @@ void Emitter::store(Value V, const Buffer &M, Value Index) {
 Value Emitter::loadVector(VectorType T, const Buffer &M, Value Index, Value Mask) {
   assert(T.getElementType() == M.Element && "a vector is loaded in the type that memory holds");
   Value At = address(M, Index);
-  if (Mask)
-    return LLVM::MaskedLoadOp::create(B, T, At, Mask, zero(T), alignmentOf(M));
+  if (Mask) return LLVM::MaskedLoadOp::create(B, T, At, Mask, zero(T), alignmentOf(M));
   return LLVM::LoadOp::create(B, T, At, alignmentOf(M));
 }
 void Emitter::storeVector(Value V, const Buffer &M, Value Index, Value Mask) {
@@ -263,4 +243,4 @@ Values Emitter::choose(Value Condition, TypeRange Types, function_ref<Values()> 
   return Values(If.getResults());
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

@@ -23,7 +23,7 @@ using Values = llvm::SmallVector<Value>;
 struct Buffer {
   Value Base;
   Type Element;
-  unsigned Alignment = 0;  ///< bytes that Base and every vector access are aligned to; 0: the element's own
+  unsigned Alignment = 0; ///< bytes that Base and every vector access are aligned to; 0: the element's own
 
   Buffer() = default;
   Buffer(Value Base, Type Element, unsigned Alignment = 0) : Base(Base), Element(Element), Alignment(Alignment) {}
@@ -44,25 +44,25 @@ public:
   Value sub(Value X, Value Y);
   Value mul(Value X, Value Y);
   Value mul(Value X, int64_t Y);
-  Value div(Value X, int64_t Y);      ///< floor, X >= 0
-  Value div(Value X, Value Y);        ///< floor, X >= 0, Y > 0
+  Value div(Value X, int64_t Y); ///< floor, X >= 0
+  Value div(Value X, Value Y);   ///< floor, X >= 0, Y > 0
   Value rem(Value X, int64_t Y);
   Value rem(Value X, Value Y);
-  Value ceilDiv(Value X, int64_t Y);  ///< X >= 0
+  Value ceilDiv(Value X, int64_t Y); ///< X >= 0
   Value min(Value X, Value Y);
   Value max(Value X, Value Y);
 
   Value compare(mlir::LLVM::ICmpPredicate P, Value X, Value Y);
   Value less(Value X, Value Y) { return compare(mlir::LLVM::ICmpPredicate::slt, X, Y); }
   Value equal(Value X, Value Y) { return compare(mlir::LLVM::ICmpPredicate::eq, X, Y); }
-  Value both(Value X, Value Y);  ///< X and Y: i1, or integers bitwise
+  Value both(Value X, Value Y); ///< X and Y: i1, or integers bitwise
   Value select(Value Condition, Value X, Value Y);
 
   // -- vectors ---------------------------------------------------------------------------------------------------
   int lanes(Type T) const { return Target.lanes(static_cast<int>(T.getIntOrFloatBitWidth())); }
   VectorType vectorType(Type Element, int64_t Lanes) { return VectorType::get({Lanes}, Element); }
   VectorType nativeVector(Type Element) { return vectorType(Element, lanes(Element)); }
-  Value zero(Type T);  ///< scalar or vector
+  Value zero(Type T); ///< scalar or vector
   Value splat(Value Scalar, VectorType T);
   Value splat(Value Scalar, int64_t Lanes) { return splat(Scalar, vectorType(Scalar.getType(), Lanes)); }
   /// lane < Count, for Count that fits in 31 bits; negative counts give no lane.
@@ -105,4 +105,4 @@ private:
   unsigned alignmentOf(const Buffer &M) const;
 };
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

@@ -20,8 +20,7 @@ static Result<void> broadcastBatches(MatmulProblem &P, ArrayRef<int64_t> Lhs, Ar
     if (L != R && L != 1 && R != 1)
       return unsupported("batch dims do not broadcast (an earlier check should have said so)");
     int64_t Size = L == 1 ? R : L;
-    if (Size == 1)
-      continue;
+    if (Size == 1) continue;
     P.Batch.push_back(Size);
     P.LhsMoves.push_back(L == Size);
     P.RhsMoves.push_back(R == Size);
@@ -42,8 +41,7 @@ static void foldBatchIntoRows(MatmulProblem &P) {
 }
 
 Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfig &Config, const CpuTarget &Target) {
-  if (Config.Element == Dtype::boolean)
-    return unsupported("there is no product of bool matrices; cast to i32 first");
+  if (Config.Element == Dtype::boolean) return unsupported("there is no product of bool matrices; cast to i32 first");
   if (Config.LhsShape.size() < 2 || Config.RhsShape.size() < 2)
     return unsupported("operands of a kernel have at least two dims");
   auto Lhs = ArrayRef(Config.LhsShape), Rhs = ArrayRef(Config.RhsShape);
@@ -58,10 +56,8 @@ Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfi
   P.K = Extent(MK[P.LhsTransposed ? 0 : 1]);
   P.N = Extent(KN[P.RhsTransposed ? 0 : 1]);
   int64_t KOfRhs = KN[P.RhsTransposed ? 1 : 0];
-  if (P.K.Factors.front() != KOfRhs)
-    return unsupported("inner dims differ (an earlier check should have said so)");
-  if (auto Batches = broadcastBatches(P, Lhs.drop_back(2), Rhs.drop_back(2)); !Batches)
-    return Batches.error();
+  if (P.K.Factors.front() != KOfRhs) return unsupported("inner dims differ (an earlier check should have said so)");
+  if (auto Batches = broadcastBatches(P, Lhs.drop_back(2), Rhs.drop_back(2)); !Batches) return Batches.error();
   foldBatchIntoRows(P);
 
   if (wantsStreamedMatmul(P, Target))
@@ -71,4 +67,4 @@ Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfi
   return {};
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

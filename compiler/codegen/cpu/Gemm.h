@@ -29,12 +29,12 @@ struct MatmulEpilogue {
 
 /// Sizes are written as `burin.shape` writes them: >= 0 is static, -k-1 is size operand k.
 struct MatmulConfig {
-  Dtype Element = Dtype::f32;           ///< of lhs, rhs and result: f32 f64 bf16 i32 i64 u8 u32
-  std::vector<int64_t> LhsShape;        ///< as stored: [batch..., M, K], or [batch..., K, M] if LhsTransposed
-  std::vector<int64_t> RhsShape;        ///< as stored: [batch..., K, N], or [batch..., N, K] if RhsTransposed
-  bool LhsTransposed = false;           ///< absorbed by the kernel: no copy is made outside
+  Dtype Element = Dtype::f32;    ///< of lhs, rhs and result: f32 f64 bf16 i32 i64 u8 u32
+  std::vector<int64_t> LhsShape; ///< as stored: [batch..., M, K], or [batch..., K, M] if LhsTransposed
+  std::vector<int64_t> RhsShape; ///< as stored: [batch..., K, N], or [batch..., N, K] if RhsTransposed
+  bool LhsTransposed = false;    ///< absorbed by the kernel: no copy is made outside
   bool RhsTransposed = false;
-  unsigned NumSizes = 0;                ///< size operands of the launch function
+  unsigned NumSizes = 0; ///< size operands of the launch function
   MatmulEpilogue Epilogue;
   // Batch dims broadcast from the right as usual: a missing or static-1 dim of one operand repeats it.
 };
@@ -45,4 +45,4 @@ struct MatmulConfig {
 Result<void> emitMatmulKernel(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulConfig &Config,
                               const CpuTarget &Target);
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

@@ -15,22 +15,21 @@ int64_t roundUp(int64_t A, int64_t B) { return ceilDiv(A, B) * B; }
 /// Sizes of blocks; a choice of speed, not of results (but KC, which fixes the order of summation).
 struct Plan {
   int64_t Lanes, MR, NV, NR;
-  int64_t KC = -1;           ///< k block; -1: all of K at once, K being an operand
-  int64_t NC;                ///< columns packed at once
-  bool OneKBlock = false;    ///< known when compiling
-  bool PackB = true;         ///< else panels are read where they are: k rows, N apart
-  bool InterleaveA = false;  ///< A's micro-panel is [k][MRPadded], else [MR][KC + pad]
+  int64_t KC = -1;          ///< k block; -1: all of K at once, K being an operand
+  int64_t NC;               ///< columns packed at once
+  bool OneKBlock = false;   ///< known when compiling
+  bool PackB = true;        ///< else panels are read where they are: k rows, N apart
+  bool InterleaveA = false; ///< A's micro-panel is [k][MRPadded], else [MR][KC + pad]
 
   int64_t paddedMR() const { return roundUp(MR, Lanes); }
-  int64_t rowStrideA() const { return roundUp(KC, Lanes) + 16; }  // + 16: rows of a power-of-two KC would collide in L1
+  int64_t rowStrideA() const { return roundUp(KC, Lanes) + 16; } // + 16: rows of a power-of-two KC would collide in L1
 };
 
 /// Rows of the register tile: all that registers hold, less what the last tile of M rows would waste.
 int64_t chooseRows(const MatmulProblem &P, const CpuTarget &T, bool Fma, int64_t NV) {
-  int64_t Accumulators = T.NumVectorRegisters - NV - (Fma ? 1 : 2);  // B vectors, the broadcast, the product
+  int64_t Accumulators = T.NumVectorRegisters - NV - (Fma ? 1 : 2); // B vectors, the broadcast, the product
   int64_t Most = std::min<int64_t>(Accumulators / NV, T.NumVectorRegisters >= 32 ? 14 : 6);
-  if (!P.M.isStatic())
-    return std::min<int64_t>(Most, 8);  // batches are powers of two, or one row: waste less
+  if (!P.M.isStatic()) return std::min<int64_t>(Most, 8); // batches are powers of two, or one row: waste less
   // A tile costs its multiply-adds, and loads that hide behind them less well where two start in each cycle; fewer chains
   // than the units' latency leave them idle. Measured on Zen 4: 8 x 32 and 14 x 32 run alike, what M wastes decides.
   double Overhead = T.VectorFmasPerCycle > 1 ? 1.0 : 0.1;
@@ -47,8 +46,7 @@ int64_t chooseRows(const MatmulProblem &P, const CpuTarget &T, bool Fma, int64_t
 /// at 1024 cubed.
 bool readsInPlace(const MatmulProblem &P, const CpuTarget &T, const Plan &Q, int64_t Bytes) {
   bool Converts = P.Element == Dtype::bf16 || P.Element == Dtype::u8;
-  if (P.RhsTransposed || Converts || !P.M.isStatic() || !P.N.isStatic() || P.N.value() % Q.NR != 0)
-    return false;
+  if (P.RhsTransposed || Converts || !P.M.isStatic() || !P.N.isStatic() || P.N.value() % Q.NR != 0) return false;
   int64_t Most = T.L2Bytes >= (1 << 20) ? 1 << 18 : 1 << 15;
   return P.N.value() * Bytes <= 4096 && P.M.value() * P.N.value() <= Most;
 }
@@ -61,13 +59,12 @@ Plan choosePlan(const MatmulProblem &P, const CpuTarget &T, Type Compute) {
   Q.NR = Q.NV * Q.Lanes;
   Q.MR = chooseRows(P, T, T.Fma && isa<FloatType>(Compute), Q.NV);
 
-  int64_t MostK = 1024 / Bytes;  // a panel of B and one of A fit L1 together, about
+  int64_t MostK = 1024 / Bytes; // a panel of B and one of A fit L1 together, about
   if (P.K.isStatic()) {
     int64_t K = std::max<int64_t>(P.K.value(), 1);
     int64_t Blocks = P.roundsOnStore() ? 1 : ceilDiv(K, MostK);
     Q.KC = ceilDiv(K, Blocks);
-    if (P.RhsTransposed || P.LhsTransposed)
-      Q.KC = roundUp(Q.KC, Q.Lanes);  // whole tiles to transpose
+    if (P.RhsTransposed || P.LhsTransposed) Q.KC = roundUp(Q.KC, Q.Lanes); // whole tiles to transpose
     Q.OneKBlock = Blocks == 1;
   } else if (P.roundsOnStore()) {
     Q.OneKBlock = true;
@@ -111,8 +108,7 @@ public:
   BlockedEmitter(KernelBuilder &Kernel, const MatmulProblem &P, const Plan &Q)
       : Kernel(Kernel), E(Kernel.E), P(P), Q(Q), Ops(Kernel, P), Compute(P.computeType(E.B.getContext())),
         Vector(E.vectorType(Compute, Q.Lanes)) {
-    for (unsigned I = 0; I < P.NumSizes; ++I)
-      Sizes.push_back(Kernel.size(I));
+    for (unsigned I = 0; I < P.NumSizes; ++I) Sizes.push_back(Kernel.size(I));
     NRagged = !P.N.isStatic() || P.N.value() % Q.NR != 0;
     MRagged = !P.M.isStatic() || P.M.value() % Q.MR != 0;
   }
@@ -122,8 +118,7 @@ public:
     Value Columns = E.ceilDiv(Ops.N, Q.NC);
     KCap = Q.KC > 0 ? E.index(Q.KC) : E.max(Ops.K, E.index(1));
     openScratch();
-    if (P.Batch.empty())
-      return columns(Kernel.begin(), Kernel.end());
+    if (P.Batch.empty()) return columns(Kernel.begin(), Kernel.end());
     Value PerMatrix = E.max(E.mul(Tiles, Columns), E.index(1));
     MatmulOperands All = Ops;
     Value Last = E.div(E.add(Kernel.end(), E.add(PerMatrix, -1)), PerMatrix);
@@ -151,7 +146,7 @@ private:
     int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
     Value SizeB = E.index(0);
     if (Q.PackB)
-      SizeB = E.add(E.mul(KCap, Q.NC), Q.Lanes * Q.NR);  // a transposing pack may write Lanes - 1 rows too many
+      SizeB = E.add(E.mul(KCap, Q.NC), Q.Lanes * Q.NR); // a transposing pack may write Lanes - 1 rows too many
     Value SizeA = Q.InterleaveA ? E.mul(E.add(KCap, Q.Lanes), Q.paddedMR()) : E.index(Q.MR * Q.rowStrideA());
     auto align = [&](Value V) { return E.mul(E.ceilDiv(V, 64), 64); };
     SizeB = align(SizeB);
@@ -172,10 +167,9 @@ private:
       Value Base = E.mul(Column, PerColumn), J = E.mul(Column, Q.NC);
       Value JEnd = E.min(E.add(J, Q.NC), Ops.N);
       Value T0 = E.max(E.sub(Lo, Base), E.index(0)), T1 = E.min(E.sub(Hi, Base), PerColumn);
-      if (Q.OneKBlock)
-        return kBlock(J, JEnd, T0, T1, E.index(0), Ops.K);
+      if (Q.OneKBlock) return kBlock(J, JEnd, T0, T1, E.index(0), Ops.K);
       Value Step = E.index(Q.KC);
-      if (!P.K.isStatic()) {  // blocks of equal size, known here only; at least one, so that K = 0 stores zeros
+      if (!P.K.isStatic()) { // blocks of equal size, known here only; at least one, so that K = 0 stores zeros
         Value Blocks = E.ceilDiv(E.max(Ops.K, E.index(1)), Q.KC);
         Step = E.max(E.div(E.add(Ops.K, E.add(Blocks, -1)), Blocks), E.index(1));
       }
@@ -217,8 +211,9 @@ private:
         for (int64_t R = 0; R < Rows; ++R) {
           Value From = E.add(E.mul(E.add(E.add(Pc, K), R), Ops.N), Column);
           for (int64_t V = 0; V < Q.NV; ++V)
-            E.storeVector(loadCompute(E, P, Ops.B, E.add(From, V * Q.Lanes), Q.Lanes, Masks.empty() ? Value() : Masks[V]),
-                          PackedB, E.add(To, R * Q.NR + V * Q.Lanes));
+            E.storeVector(
+                loadCompute(E, P, Ops.B, E.add(From, V * Q.Lanes), Q.Lanes, Masks.empty() ? Value() : Masks[V]),
+                PackedB, E.add(To, R * Q.NR + V * Q.Lanes));
         }
       };
       E.loop(J, JFull, Q.NR, [&](Value Column) { panel(Column, {}); });
@@ -233,8 +228,7 @@ private:
     bool Odd = !P.K.isStatic() || P.K.value() % 2 != 0 || Q.KC % 2 != 0;
     Value KEven = Odd ? E.mul(E.div(Kc, 2), 2) : Kc;
     E.loop(E.index(0), KEven, 2, [&](Value K) { copy(K, 2); });
-    if (Odd)
-      E.when(E.less(KEven, Kc), [&] { copy(KEven, 1); });
+    if (Odd) E.when(E.less(KEven, Kc), [&] { copy(KEven, 1); });
   }
 
   // Rows of A -> [MR][KC + pad], each contiguous: the micro-tile broadcasts scalars from constant displacements. Rows
@@ -245,12 +239,10 @@ private:
     Value Mask = KRagged ? E.laneMask(Q.Lanes, E.sub(Kc, KFull)) : Value();
     E.loop(E.index(0), E.index(Q.MR), 1, [&](Value R) {
       Value Row = E.add(I, R);
-      if (MRagged)
-        Row = E.min(Row, E.add(Ops.M, -1));
+      if (MRagged) Row = E.min(Row, E.add(Ops.M, -1));
       Value From = E.add(E.mul(Row, Ops.K), Pc), To = E.mul(R, Q.rowStrideA());
-      E.loop(E.index(0), KFull, Q.Lanes, [&](Value K) {
-        E.storeVector(loadCompute(E, P, Ops.A, E.add(From, K), Q.Lanes), PackedA, E.add(To, K));
-      });
+      E.loop(E.index(0), KFull, Q.Lanes,
+             [&](Value K) { E.storeVector(loadCompute(E, P, Ops.A, E.add(From, K), Q.Lanes), PackedA, E.add(To, K)); });
       if (KRagged)
         E.when(E.less(KFull, Kc), [&] {
           E.storeVector(loadCompute(E, P, Ops.A, E.add(From, KFull), Q.Lanes, Mask), PackedA, E.add(To, KFull));
@@ -281,22 +273,18 @@ private:
     E.loop(First, End, Q.Lanes, [&](Value Row) {
       Value Offset = E.sub(Row, First);
       Value Base = Offset;
-      if (PanelStride)
-        Base = E.add(E.mul(E.div(Offset, Width), PanelStride), E.rem(Offset, Width));
+      if (PanelStride) Base = E.add(E.mul(E.div(Offset, Width), PanelStride), E.rem(Offset, Width));
       SmallVector<Value> Starts;
       for (int64_t R = 0; R < Q.Lanes; ++R)
         Starts.push_back(E.add(E.mul(E.min(E.add(Row, R), E.add(Limit, -1)), Stride), Pc));
       auto tile = [&](Value K, Value TileMask) {
         Values Rows;
-        for (Value Start : Starts)
-          Rows.push_back(loadCompute(E, P, From, E.add(Start, K), Q.Lanes, TileMask));
+        for (Value Start : Starts) Rows.push_back(loadCompute(E, P, From, E.add(Start, K), Q.Lanes, TileMask));
         transposeTile(E, Rows);
-        for (auto [R, V] : llvm::enumerate(Rows))
-          E.storeVector(V, To, E.add(E.add(Base, E.mul(K, Width)), R * Width));
+        for (auto [R, V] : llvm::enumerate(Rows)) E.storeVector(V, To, E.add(E.add(Base, E.mul(K, Width)), R * Width));
       };
       E.loop(E.index(0), KFull, Q.Lanes, [&](Value K) { tile(K, Value()); });
-      if (KRagged)
-        E.when(E.less(KFull, Kc), [&] { tile(KFull, E.laneMask(Q.Lanes, E.sub(Kc, KFull))); });
+      if (KRagged) E.when(E.less(KFull, Kc), [&] { tile(KFull, E.laneMask(Q.Lanes, E.sub(Kc, KFull))); });
     });
   }
 
@@ -314,12 +302,10 @@ private:
       B.Base = Sum.pop_back_val();
       A.Base = Sum.pop_back_val();
       Values Columns;
-      for (int64_t V = 0; V < Q.NV; ++V)
-        Columns.push_back(E.loadVector(Vector, B, E.index(V * Q.Lanes)));
+      for (int64_t V = 0; V < Q.NV; ++V) Columns.push_back(E.loadVector(Vector, B, E.index(V * Q.Lanes)));
       for (int64_t R = 0; R < Q.MR; ++R) {
         Value Element = E.splat(E.load(A, E.index(R * RowStride)), Vector);
-        for (int64_t V = 0; V < Q.NV; ++V)
-          Sum[R * Q.NV + V] = E.multiplyAdd(Element, Columns[V], Sum[R * Q.NV + V]);
+        for (int64_t V = 0; V < Q.NV; ++V) Sum[R * Q.NV + V] = E.multiplyAdd(Element, Columns[V], Sum[R * Q.NV + V]);
       }
       Sum.push_back(E.address(A, E.index(KStride)));
       Sum.push_back(E.address(B, Q.PackB ? E.index(Q.NR) : Ops.N));
@@ -334,8 +320,7 @@ private:
     auto at = [&](int64_t R, int64_t V) { return E.add(E.add(C0, E.mul(Ops.N, R)), V * Q.Lanes); };
     if (Q.MR * Q.NV >= 8)
       E.loop(E.index(0), E.index(Q.MR), 1, [&](Value R) {
-        for (int64_t V = 0; V < Q.NV; ++V)
-          E.prefetch(Ops.C, E.add(E.add(C0, E.mul(R, Ops.N)), V * Q.Lanes));
+        for (int64_t V = 0; V < Q.NV; ++V) E.prefetch(Ops.C, E.add(E.add(C0, E.mul(R, Ops.N)), V * Q.Lanes));
       });
     Values Sum = accumulate(B0, Kc);
 
@@ -346,12 +331,10 @@ private:
             finish(Sum[R * Q.NV + V], at(R, V), E.add(I, R), E.add(Column, V * Q.Lanes), Value(), Add, Last);
       });
     };
-    if (!NRagged && !MRagged)
-      return whole();
+    if (!NRagged && !MRagged) return whole();
     auto ragged = [&] {
       for (int64_t R = 0; R < Q.MR; ++R)
-        for (int64_t V = 0; V < Q.NV; ++V)
-          E.storeVector(Sum[R * Q.NV + V], Tile, E.index(R * Q.NR + V * Q.Lanes));
+        for (int64_t V = 0; V < Q.NV; ++V) E.storeVector(Sum[R * Q.NV + V], Tile, E.index(R * Q.NR + V * Q.Lanes));
       Values Masks;
       for (int64_t V = 0; V < Q.NV; ++V)
         Masks.push_back(E.laneMask(Q.Lanes, E.add(E.sub(Ops.N, Column), -V * Q.Lanes)));
@@ -373,26 +356,22 @@ private:
 
   // What the k block at hand does with C: set or add to, and whether the product is complete (for the epilogue).
   void eachVariant(Value Pc, Value Kc, function_ref<void(bool Add, bool Last)> Store) {
-    if (Q.OneKBlock)
-      return Store(false, true);
+    if (Q.OneKBlock) return Store(false, true);
     Value First = E.equal(Pc, E.index(0));
-    if (!P.Epilogue)
-      return E.when(First, [&] { Store(false, false); }, [&] { Store(true, false); });
+    if (!P.Epilogue) return E.when(First, [&] { Store(false, false); }, [&] { Store(true, false); });
     Value Last = E.equal(E.add(Pc, Kc), Ops.K);
     auto both = [&](bool Add) { E.when(Last, [&] { Store(Add, true); }, [&] { Store(Add, false); }); };
     E.when(First, [&] { both(false); }, [&] { both(true); });
   }
 
   void finish(Value X, Value At, Value Row, Value Column, Value Mask, bool Add, bool Last) {
-    if (Add)
-      X = addElements(E, X, loadCompute(E, P, Ops.C, At, Q.Lanes, Mask));
-    if (Last && P.Epilogue)
-      X = P.Epilogue->Apply(E, X, {Ops.Batch, Row, Column, Mask}, Ops.EpilogueInputs);
+    if (Add) X = addElements(E, X, loadCompute(E, P, Ops.C, At, Q.Lanes, Mask));
+    if (Last && P.Epilogue) X = P.Epilogue->Apply(E, X, {Ops.Batch, Row, Column, Mask}, Ops.EpilogueInputs);
     E.storeVector(toMemory(E, P, X), Ops.C, At, Mask);
   }
 };
 
-}  // namespace
+} // namespace
 
 void emitBlockedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P, const CpuTarget &Target) {
   Plan Q = choosePlan(P, Target, P.computeType(Module.getContext()));
@@ -405,8 +384,7 @@ void emitBlockedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P, 
   LaunchBuilder Launch(Module, Name, P.NumSizes, Target);
   Emitter &E = Launch.E;
   SmallVector<Value> Sizes;
-  for (unsigned I = 0; I < P.NumSizes; ++I)
-    Sizes.push_back(Launch.size(I));
+  for (unsigned I = 0; I < P.NumSizes; ++I) Sizes.push_back(Launch.size(I));
   Value Tiles = E.ceilDiv(P.M.emit(E, Sizes), Q.MR);
   Value Columns = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(P.N.emit(E, Sizes), Q.NC));
   Value Blocks = E.mul(Tiles, Columns);
@@ -417,9 +395,10 @@ void emitBlockedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P, 
   Value Least = E.add(E.div(E.index(WorkWorthAThread), Work), 1);
   Value Chunks = E.mul(rt::numThreads(E, Launch.ctx()), 2);
   auto share = [&](Value X) { return E.div(E.add(X, E.add(Chunks, -1)), Chunks); };
-  Value Grain = E.select(E.compare(LLVM::ICmpPredicate::sge, Columns, Chunks), E.mul(share(Columns), Tiles), share(Blocks));
+  Value Grain =
+      E.select(E.compare(LLVM::ICmpPredicate::sge, Columns, Chunks), E.mul(share(Columns), Tiles), share(Blocks));
   Launch.run(BlockName, Blocks, E.max(Grain, Least));
   Launch.finish();
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

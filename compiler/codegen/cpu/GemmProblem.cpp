@@ -9,8 +9,7 @@ bool Extent::isStatic() const {
 }
 int64_t Extent::value() const {
   int64_t V = 1;
-  for (int64_t F : Factors)
-    V *= F;
+  for (int64_t F : Factors) V *= F;
   return V;
 }
 
@@ -19,50 +18,52 @@ static Value emitSize(Emitter &E, ArrayRef<Value> Sizes, int64_t Code) {
 }
 Value Extent::emit(Emitter &E, ArrayRef<Value> Sizes) const {
   Value V = E.index(1);
-  for (int64_t F : Factors)
-    V = E.mul(V, emitSize(E, Sizes, F));
+  for (int64_t F : Factors) V = E.mul(V, emitSize(E, Sizes, F));
   return V;
 }
 
 Type memoryType(MLIRContext *C, Dtype D) {
   switch (D) {
-  case Dtype::f32: return Float32Type::get(C);
-  case Dtype::f64: return Float64Type::get(C);
-  case Dtype::bf16: return IntegerType::get(C, 16);
-  case Dtype::boolean: case Dtype::u8: return IntegerType::get(C, 8);
-  case Dtype::i32: case Dtype::u32: return IntegerType::get(C, 32);
-  case Dtype::i64: return IntegerType::get(C, 64);
+  case Dtype::f32:
+    return Float32Type::get(C);
+  case Dtype::f64:
+    return Float64Type::get(C);
+  case Dtype::bf16:
+    return IntegerType::get(C, 16);
+  case Dtype::boolean:
+  case Dtype::u8:
+    return IntegerType::get(C, 8);
+  case Dtype::i32:
+  case Dtype::u32:
+    return IntegerType::get(C, 32);
+  case Dtype::i64:
+    return IntegerType::get(C, 64);
   }
   llvm_unreachable("a dtype without a memory type");
 }
 Type MatmulProblem::memoryType(MLIRContext *C) const { return cpu::memoryType(C, Element); }
 Type MatmulProblem::computeType(MLIRContext *C) const {
-  if (Element == Dtype::bf16)
-    return Float32Type::get(C);
-  if (Element == Dtype::u8)
-    return IntegerType::get(C, 32);
+  if (Element == Dtype::bf16) return Float32Type::get(C);
+  if (Element == Dtype::u8) return IntegerType::get(C, 32);
   return memoryType(C);
 }
 SmallVector<Type> MatmulProblem::bufferTypes(MLIRContext *C) const {
   SmallVector<Type> Types{memoryType(C), memoryType(C)};
   if (Epilogue)
-    for (Dtype D : Epilogue->Inputs)
-      Types.push_back(cpu::memoryType(C, D));
+    for (Dtype D : Epilogue->Inputs) Types.push_back(cpu::memoryType(C, D));
   Types.push_back(memoryType(C));
   return Types;
 }
 
 Value emitBatch(Emitter &E, const MatmulProblem &P, ArrayRef<Value> Sizes) {
   Value V = E.index(1);
-  for (int64_t D : P.Batch)
-    V = E.mul(V, emitSize(E, Sizes, D));
+  for (int64_t D : P.Batch) V = E.mul(V, emitSize(E, Sizes, D));
   return V;
 }
 
 static SmallVector<Value> sizesOf(KernelBuilder &Kernel, const MatmulProblem &P) {
   SmallVector<Value> Sizes;
-  for (unsigned I = 0; I < P.NumSizes; ++I)
-    Sizes.push_back(Kernel.size(I));
+  for (unsigned I = 0; I < P.NumSizes; ++I) Sizes.push_back(Kernel.size(I));
   return Sizes;
 }
 
@@ -70,8 +71,7 @@ MatmulOperands::MatmulOperands(KernelBuilder &Kernel, const MatmulProblem &P) {
   unsigned Extra = P.Epilogue ? P.Epilogue->Inputs.size() : 0;
   A = Kernel.buffer(0);
   B = Kernel.buffer(1);
-  for (unsigned I = 0; I < Extra; ++I)
-    EpilogueInputs.push_back(Kernel.buffer(2 + I));
+  for (unsigned I = 0; I < Extra; ++I) EpilogueInputs.push_back(Kernel.buffer(2 + I));
   C = Kernel.buffer(2 + Extra);
   SmallVector<Value> Sizes = sizesOf(Kernel, P);
   M = P.M.emit(Kernel.E, Sizes);
@@ -83,12 +83,10 @@ MatmulOperands::MatmulOperands(KernelBuilder &Kernel, const MatmulProblem &P) {
 MatmulOperands MatmulOperands::at(Emitter &E, const MatmulProblem &P, ArrayRef<Value> Sizes, Value Index) const {
   MatmulOperands Here = *this;
   Here.Batch = Index;
-  if (P.Batch.empty())
-    return Here;
+  if (P.Batch.empty()) return Here;
   // Coordinates from the innermost dim outwards; an operand's number counts only the dims along which it moves.
   auto number = [&](ArrayRef<bool> Moves) {
-    if (llvm::all_of(Moves, [](bool X) { return X; }))
-      return Index;
+    if (llvm::all_of(Moves, [](bool X) { return X; })) return Index;
     Value Rest = Index, Number = E.index(0), Stride = E.index(1);
     for (size_t D = P.Batch.size(); D-- > 0;) {
       Value Size = emitSize(E, Sizes, P.Batch[D]);
@@ -110,15 +108,13 @@ MatmulOperands MatmulOperands::at(Emitter &E, const MatmulProblem &P, ArrayRef<V
 }
 
 Value toCompute(Emitter &E, const MatmulProblem &P, Value V) {
-  if (P.Element == Dtype::bf16)
-    return E.extendBf16(V);
+  if (P.Element == Dtype::bf16) return E.extendBf16(V);
   if (P.Element == Dtype::u8)
     return LLVM::ZExtOp::create(E.B, cast<VectorType>(V.getType()).clone(E.B.getI32Type()), V);
   return V;
 }
 Value toMemory(Emitter &E, const MatmulProblem &P, Value V) {
-  if (P.Element == Dtype::bf16)
-    return E.roundToBf16(V);
+  if (P.Element == Dtype::bf16) return E.roundToBf16(V);
   if (P.Element == Dtype::u8)
     return LLVM::TruncOp::create(E.B, cast<VectorType>(V.getType()).clone(E.B.getI8Type()), V);
   return V;
@@ -127,9 +123,8 @@ Value loadCompute(Emitter &E, const MatmulProblem &P, const Buffer &M, Value Ind
   return toCompute(E, P, E.loadVector(E.vectorType(M.Element, Lanes), M, Index, Mask));
 }
 Value addElements(Emitter &E, Value X, Value Y) {
-  if (isa<FloatType>(getElementTypeOrSelf(X.getType())))
-    return LLVM::FAddOp::create(E.B, X, Y);
+  if (isa<FloatType>(getElementTypeOrSelf(X.getType()))) return LLVM::FAddOp::create(E.B, X, Y);
   return LLVM::AddOp::create(E.B, X, Y);
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

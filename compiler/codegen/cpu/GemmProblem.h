@@ -13,7 +13,7 @@ struct Extent {
   Extent() = default;
   explicit Extent(int64_t Code) : Factors{Code} {}
   bool isStatic() const;
-  int64_t value() const;  ///< precondition: isStatic()
+  int64_t value() const; ///< precondition: isStatic()
   /// Its value where `Sizes` are the size operands.
   Value emit(Emitter &E, llvm::ArrayRef<Value> Sizes) const;
 };
@@ -67,4 +67,4 @@ void emitBlockedMatmul(mlir::ModuleOp Module, llvm::StringRef Name, const Matmul
 bool wantsStreamedMatmul(const MatmulProblem &P, const CpuTarget &Target);
 void emitStreamedMatmul(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulProblem &P, const CpuTarget &Target);
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

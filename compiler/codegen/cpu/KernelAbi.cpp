@@ -13,7 +13,8 @@ static_assert(BURIN_RT_ABI_VERSION == 1);
 static_assert(sizeof(void *) == 8 && offsetof(burin_rt_ctx, num_threads) == 4 &&
               offsetof(burin_rt_ctx, parallel_for) == 8 && offsetof(burin_rt_ctx, scratch) == 16 &&
               offsetof(burin_rt_ctx, arena) == 24 && offsetof(burin_rt_ctx, fault_at) == 32 &&
-              offsetof(burin_rt_ctx, print) == 40 && offsetof(burin_rt_ctx, fault) == 64 && offsetof(burin_rt_fault, kind) == 0);
+              offsetof(burin_rt_ctx, print) == 40 && offsetof(burin_rt_ctx, fault) == 64 &&
+              offsetof(burin_rt_fault, kind) == 0);
 
 namespace rt {
 namespace {
@@ -30,8 +31,7 @@ Value call(Emitter &E, Value Ctx, size_t Offset, Type Result, ArrayRef<Value> Ar
   SmallVector<Value> Operands{Function, Ctx};
   Operands.append(Arguments.begin(), Arguments.end());
   SmallVector<Type> Types;
-  for (Value V : ArrayRef(Operands).drop_front())
-    Types.push_back(V.getType());
+  for (Value V : ArrayRef(Operands).drop_front()) Types.push_back(V.getType());
   auto Call = LLVM::CallOp::create(E.B, LLVM::LLVMFunctionType::get(Result, Types), Operands);
   Call.setNoUnwind(true);
   return isa<LLVM::LLVMVoidType>(Result) ? Value() : Call.getResult();
@@ -39,7 +39,7 @@ Value call(Emitter &E, Value Ctx, size_t Offset, Type Result, ArrayRef<Value> Ar
 
 Value constant32(Emitter &E, int32_t V) { return LLVM::ConstantOp::create(E.B, E.B.getI32Type(), V); }
 
-}  // namespace
+} // namespace
 
 Value numThreads(Emitter &E, Value Ctx) {
   Value N = LLVM::LoadOp::create(E.B, E.B.getI32Type(), member(E, Ctx, offsetof(burin_rt_ctx, num_threads)), 4);
@@ -65,7 +65,8 @@ void parallelFor(Emitter &E, Value Ctx, StringRef Kernel, Value Buffers, Value S
        {Function, Buffers, Sizes, Blocks, Grain});
 }
 
-void print(Emitter &E, Value Ctx, Value Label, int64_t LabelSize, int32_t Dtype, int32_t Rank, Value Shape, Value Data) {
+void print(Emitter &E, Value Ctx, Value Label, int64_t LabelSize, int32_t Dtype, int32_t Rank, Value Shape,
+           Value Data) {
   call(E, Ctx, offsetof(burin_rt_ctx, print), LLVM::LLVMVoidType::get(E.B.getContext()),
        {Label, E.index(LabelSize), constant32(E, Dtype), constant32(E, Rank), Shape, Data});
 }
@@ -76,7 +77,7 @@ Value faulted(Emitter &E, Value Ctx) {
   return E.compare(LLVM::ICmpPredicate::ne, Kind, constant32(E, BURIN_RT_FAULT_NONE));
 }
 
-}  // namespace rt
+} // namespace rt
 
 /// An Emitter that stands at the end of the module.
 static Emitter emitterIn(ModuleOp Module, const CpuTarget &Target, std::optional<Location> Loc) {
@@ -110,8 +111,7 @@ KernelBuilder::KernelBuilder(ModuleOp Module, StringRef Name, ArrayRef<Type> Ele
   Func = openFunction(E, Name, {Pointer, Pointer, I64, I64, Pointer});
   for (auto [I, Element] : llvm::enumerate(Elements))
     Buffers.emplace_back(entry(E, Func.getArgument(0), Pointer, I), Element);
-  for (unsigned I = 0; I < NumSizes; ++I)
-    Sizes.push_back(entry(E, Func.getArgument(1), I64, I));
+  for (unsigned I = 0; I < NumSizes; ++I) Sizes.push_back(entry(E, Func.getArgument(1), I64, I));
   Begin = Func.getArgument(2);
   End = Func.getArgument(3);
   Ctx = Func.getArgument(4);
@@ -149,28 +149,23 @@ LaunchBuilder::LaunchBuilder(ModuleOp Module, StringRef Name, unsigned NumSizes,
   BufferTable = Func.getArgument(0);
   SizeTable = Func.getArgument(1);
   Ctx = Func.getArgument(2);
-  for (unsigned I = 0; I < NumSizes; ++I)
-    Sizes.push_back(entry(E, SizeTable, E.B.getI64Type(), I));
+  for (unsigned I = 0; I < NumSizes; ++I) Sizes.push_back(entry(E, SizeTable, E.B.getI64Type(), I));
 }
 
 void LaunchBuilder::run(StringRef BlockFunction, Value Blocks, Value Grain, Value Buffers, Value SizeValues) {
-  if (!Buffers)
-    Buffers = BufferTable;
-  if (!SizeValues)
-    SizeValues = SizeTable;
+  if (!Buffers) Buffers = BufferTable;
+  if (!SizeValues) SizeValues = SizeTable;
   auto direct = [&] {
     Type Pointer = BufferTable.getType(), I64 = E.B.getI64Type();
-    auto Signature = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(E.B.getContext()),
-                                                 {Pointer, Pointer, I64, I64, Pointer});
-    LLVM::CallOp::create(E.B, Signature, BlockFunction,
-                         ValueRange{Buffers, SizeValues, E.index(0), Blocks, Ctx}).setNoUnwind(true);
+    auto Signature =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(E.B.getContext()), {Pointer, Pointer, I64, I64, Pointer});
+    LLVM::CallOp::create(E.B, Signature, BlockFunction, ValueRange{Buffers, SizeValues, E.index(0), Blocks, Ctx})
+        .setNoUnwind(true);
   };
   auto CBlocks = Emitter::constantOf(Blocks), CGrain = Emitter::constantOf(Grain);
-  if (CBlocks && CGrain && *CBlocks <= *CGrain)
-    return direct();
+  if (CBlocks && CGrain && *CBlocks <= *CGrain) return direct();
   auto parallel = [&] { rt::parallelFor(E, Ctx, BlockFunction, Buffers, SizeValues, Blocks, Grain); };
-  if (CBlocks && CGrain)
-    return parallel();
+  if (CBlocks && CGrain) return parallel();
   E.when(E.less(Grain, Blocks), parallel, direct);
 }
 
@@ -179,4 +174,4 @@ LLVM::LLVMFuncOp LaunchBuilder::finish() {
   return Func;
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

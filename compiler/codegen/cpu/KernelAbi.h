@@ -11,7 +11,7 @@ namespace burin::codegen::cpu {
 
 /// Calls through burin_rt_ctx, from kernels and from the host program. `Ctx` is the !llvm.ptr argument.
 namespace rt {
-Value numThreads(Emitter &E, Value Ctx);  ///< i64
+Value numThreads(Emitter &E, Value Ctx); ///< i64
 /// The worker's scratch, 64-byte aligned; `Bytes` is an index value.
 Value scratch(Emitter &E, Value Ctx, Value Bytes);
 /// The call's arena for planned temporaries, 64-byte aligned, or null.
@@ -24,7 +24,7 @@ void parallelFor(Emitter &E, Value Ctx, llvm::StringRef Kernel, Value Buffers, V
 void print(Emitter &E, Value Ctx, Value Label, int64_t LabelSize, int32_t Dtype, int32_t Rank, Value Shape, Value Data);
 /// Non-zero if a fault has been recorded: i1.
 Value faulted(Emitter &E, Value Ctx);
-}  // namespace rt
+} // namespace rt
 
 /// Opens a block function in `Module` and gives its arguments as values. Write the body with `E`, then finish().
 class KernelBuilder {
@@ -76,4 +76,4 @@ private:
   Value BufferTable, SizeTable, Ctx;
 };
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

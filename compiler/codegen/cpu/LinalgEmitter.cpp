@@ -10,10 +10,10 @@ namespace {
 
 // A reduction that leaves few results runs over chunks in parallel and then over the partial results. The number of
 // chunks depends on sizes only.
-constexpr int64_t MaxSplitResults = 1024;    // partial results live on the launch function's stack: 64 * 16 or 16 * 1024
+constexpr int64_t MaxSplitResults = 1024; // partial results live on the launch function's stack: 64 * 16 or 16 * 1024
 constexpr int64_t MinSplitElements = 1 << 16;
 constexpr int64_t MinChunkElements = 1 << 14;
-constexpr int64_t ChunkAlignment = 64;       // elements
+constexpr int64_t ChunkAlignment = 64; // elements
 
 struct Split {
   Nest First, Second;
@@ -27,26 +27,21 @@ struct Split {
 std::optional<Split> splitReduction(const Nest &N, KernelPlan &Plan) {
   Split S;
   Extent Kept = Extent::number(1), Inner = Extent::number(1);
-  for (unsigned D : N.Kept)
-    Kept = Kept.times(N.DimExtents[D]);
+  for (unsigned D : N.Kept) Kept = Kept.times(N.DimExtents[D]);
   ArrayRef<unsigned> Reduced;
   for (auto [I, X] : llvm::enumerate(N.Nodes)) {
-    if (X.Kind != Node::Kind::reduction)
-      continue;
-    if (X.Level || X.Reduced.empty() || (!Reduced.empty() && ArrayRef(X.Reduced) != Reduced))
-      return std::nullopt;
+    if (X.Kind != Node::Kind::reduction) continue;
+    if (X.Level || X.Reduced.empty() || (!Reduced.empty() && ArrayRef(X.Reduced) != Reduced)) return std::nullopt;
     Reduced = X.Reduced;
     S.Reductions.push_back(static_cast<NodeId>(I));
   }
   if (Reduced.empty() || !Kept.isStatic() || Kept.Coefficient > MaxSplitResults || Kept.is(0) ||
       llvm::any_of(N.Outputs, [](const Output &O) { return !O.Inner.empty(); }))
     return std::nullopt;
-  for (unsigned D : Reduced.drop_front())
-    Inner = Inner.times(N.DimExtents[D]);
+  for (unsigned D : Reduced.drop_front()) Inner = Inner.times(N.DimExtents[D]);
   S.Length = N.DimExtents[Reduced[0]];
   Extent All = Inner.times(Kept).times(S.Length);
-  if (All.isStatic() && All.Coefficient < MinSplitElements)
-    return std::nullopt;
+  if (All.isStatic() && All.Coefficient < MinSplitElements) return std::nullopt;
   S.InnerElements = Inner.isStatic() ? std::max<int64_t>(1, Inner.times(Kept).Coefficient) : 1;
   S.NumResults = Kept.Coefficient;
   S.MaxChunks = S.NumResults <= 16 ? 64 : 16;
@@ -81,10 +76,8 @@ std::optional<Split> splitReduction(const Nest &N, KernelPlan &Plan) {
   Nest &Second = S.Second;
   unsigned Shift = static_cast<unsigned>(S.Reductions.size());
   for (Node &X : Second.Nodes)
-    for (NodeId &O : X.Operands)
-      O += Shift;
-  for (Output &O : Second.Outputs)
-    O.Value += Shift;
+    for (NodeId &O : X.Operands) O += Shift;
+  for (Output &O : Second.Outputs) O.Value += Shift;
   SmallVector<Node, 0> Nodes;
   for (auto [I, R] : llvm::enumerate(S.Reductions)) {
     Node X;
@@ -95,8 +88,7 @@ std::optional<Split> splitReduction(const Nest &N, KernelPlan &Plan) {
     Nodes.push_back(X);
     Second.Nodes[R].Operands.assign({static_cast<NodeId>(I)});
   }
-  for (Node &X : Second.Nodes)
-    Nodes.push_back(std::move(X));
+  for (Node &X : Second.Nodes) Nodes.push_back(std::move(X));
   Second.Nodes = std::move(Nodes);
   return S;
 }
@@ -127,8 +119,7 @@ public:
       });
     }
     LaunchBuilder L(Module, Name, Plan.NumSizes, Target, Loc);
-    for (auto &Run : Runs)
-      Run(L);
+    for (auto &Run : Runs) Run(L);
     L.finish();
   }
 
@@ -140,8 +131,7 @@ private:
     Schedule S = scheduleNest(N, Plan, Target);
     SmallVector<Type> Elements;
     for (const MemoryDesc &M : Plan.Memory)
-      if (!M.constant())
-        Elements.push_back(LaneEmitter::memoryType(M.Element));
+      if (!M.constant()) Elements.push_back(LaneEmitter::memoryType(M.Element));
     KernelBuilder K(Module, Block, Elements, NumSizes, Target, Loc);
     SmallVector<Buffer> Memory;
     unsigned Next = 0;
@@ -167,8 +157,9 @@ private:
     if (!Module.lookupSymbol(Symbol)) {
       OpBuilder AtEnd(Module.getContext());
       AtEnd.setInsertionPointToEnd(Module.getBody());
-      LLVM::GlobalOp::create(AtEnd, Loc, LLVM::LLVMArrayType::get(Element, Elements.getNumElements()), /*isConstant=*/true,
-                             LLVM::Linkage::Internal, Symbol, Elements.reshape(Flat), /*alignment=*/64);
+      LLVM::GlobalOp::create(AtEnd, Loc, LLVM::LLVMArrayType::get(Element, Elements.getNumElements()),
+                             /*isConstant=*/true, LLVM::Linkage::Internal, Symbol, Elements.reshape(Flat),
+                             /*alignment=*/64);
     }
     return Buffer(LLVM::AddressOfOp::create(E.B, LLVM::LLVMPointerType::get(E.B.getContext()), Symbol), Element);
   }
@@ -181,25 +172,26 @@ private:
       return LLVM::AllocaOp::create(E.B, Pointer, T, E.index(N), /*alignment=*/64).getResult();
     };
     Value Length = extentValue(E, S.Length, [&](unsigned K) { return L.size(K); });
-    Value Chunk = E.max(E.ceilDiv(Length, S.MaxChunks), E.index((MinChunkElements + S.InnerElements - 1) / S.InnerElements));
-    if (S.InnerElements == 1)
-      Chunk = E.mul(E.ceilDiv(Chunk, ChunkAlignment), ChunkAlignment);
+    Value Chunk =
+        E.max(E.ceilDiv(Length, S.MaxChunks), E.index((MinChunkElements + S.InnerElements - 1) / S.InnerElements));
+    if (S.InnerElements == 1) Chunk = E.mul(E.ceilDiv(Chunk, ChunkAlignment), ChunkAlignment);
     Value Chunks = E.div(E.add(Length, E.sub(Chunk, E.index(1))), Chunk);
 
     Buffer Buffers(stack(Pointer, static_cast<int64_t>(NumBuffers + S.Reductions.size())), Pointer, 8);
     Buffer From(L.buffers(), Pointer, 8);
     auto slot = [&](const Buffer &Table, Type T, size_t I) {
-      return LLVM::GEPOp::create(E.B, Pointer, T, Table.Base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(I)}).getResult();
+      return LLVM::GEPOp::create(E.B, Pointer, T, Table.Base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(I)})
+          .getResult();
     };
     for (size_t I = 0; I < NumBuffers; ++I)
-      LLVM::StoreOp::create(E.B, LLVM::LoadOp::create(E.B, Pointer, slot(From, Pointer, I), 8), slot(Buffers, Pointer, I), 8);
+      LLVM::StoreOp::create(E.B, LLVM::LoadOp::create(E.B, Pointer, slot(From, Pointer, I), 8),
+                            slot(Buffers, Pointer, I), 8);
     for (auto [I, R] : llvm::enumerate(S.Reductions)) {
       Type Element = LaneEmitter::memoryType(LaneEmitter::registerType(S.First.Nodes[R].Type));
       LLVM::StoreOp::create(E.B, stack(Element, S.MaxChunks * S.NumResults), slot(Buffers, Pointer, NumBuffers + I), 8);
     }
     Buffer Sizes(stack(I64, Plan.NumSizes + 2), I64, 8);
-    for (unsigned I = 0; I < Plan.NumSizes; ++I)
-      LLVM::StoreOp::create(E.B, L.size(I), slot(Sizes, I64, I), 8);
+    for (unsigned I = 0; I < Plan.NumSizes; ++I) LLVM::StoreOp::create(E.B, L.size(I), slot(Sizes, I64, I), 8);
     LLVM::StoreOp::create(E.B, Chunks, slot(Sizes, I64, Plan.NumSizes), 8);
     LLVM::StoreOp::create(E.B, Chunk, slot(Sizes, I64, Plan.NumSizes + 1), 8);
 
@@ -219,19 +211,17 @@ private:
   unsigned Count = 0;
 };
 
-}  // namespace
+} // namespace
 
 FailureOr<SmallVector<std::pair<unsigned, unsigned>>> inPlacePairs(func::FuncOp Kernel) {
   FailureOr<KernelPlan> Plan = planKernel(Kernel);
-  if (failed(Plan))
-    return failure();
+  if (failed(Plan)) return failure();
   return std::move(Plan->InPlace);
 }
 
 LogicalResult emitLinalgKernel(func::FuncOp Kernel, const CpuTarget &Target) {
   FailureOr<KernelPlan> Plan = planKernel(Kernel);
-  if (failed(Plan))
-    return failure();
+  if (failed(Plan)) return failure();
   KernelEmitter Emit(Kernel, std::move(*Plan), Target);
   // The launch function takes the kernel's name; bodies are copied from the kernel until then.
   Kernel.setName((Kernel.getName() + ".linalg").str());
@@ -240,4 +230,4 @@ LogicalResult emitLinalgKernel(func::FuncOp Kernel, const CpuTarget &Target) {
   return success();
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

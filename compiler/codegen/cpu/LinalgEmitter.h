@@ -40,4 +40,4 @@ mlir::LogicalResult emitLinalgKernel(mlir::func::FuncOp Kernel, const CpuTarget 
 /// (input, result) pairs of a kernel function that may share memory.
 mlir::FailureOr<llvm::SmallVector<std::pair<unsigned, unsigned>>> inPlacePairs(mlir::func::FuncOp Kernel);
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

@@ -12,18 +12,14 @@ namespace burin::codegen::cpu {
 using namespace mlir;
 
 Type LaneEmitter::memoryType(Type Scalar) {
-  if (Scalar.isInteger(1))
-    return IntegerType::get(Scalar.getContext(), 8);
-  if (Scalar.isBF16())
-    return IntegerType::get(Scalar.getContext(), 16);
+  if (Scalar.isInteger(1)) return IntegerType::get(Scalar.getContext(), 8);
+  if (Scalar.isBF16()) return IntegerType::get(Scalar.getContext(), 16);
   return registerType(Scalar);
 }
 
 Type LaneEmitter::registerType(Type Scalar) {
-  if (Scalar.isBF16())
-    return Float32Type::get(Scalar.getContext());
-  if (Scalar.isIndex())
-    return IntegerType::get(Scalar.getContext(), 64);
+  if (Scalar.isBF16()) return Float32Type::get(Scalar.getContext());
+  if (Scalar.isIndex()) return IntegerType::get(Scalar.getContext(), 64);
   return Scalar;
 }
 
@@ -35,11 +31,9 @@ static int64_t lanesIn(Value V) {
 }
 
 Value LaneEmitter::splat(Value Scalar, int64_t Lanes) {
-  if (Lanes == 1)
-    return Scalar;
+  if (Lanes == 1) return Scalar;
   if (auto C = Scalar.getDefiningOp<LLVM::ConstantOp>())
-    if (auto A = dyn_cast<TypedAttr>(C.getValue()))
-      return constant(A, Lanes);
+    if (auto A = dyn_cast<TypedAttr>(C.getValue())) return constant(A, Lanes);
   return E.splat(Scalar, Lanes);
 }
 
@@ -48,8 +42,7 @@ Value LaneEmitter::constant(TypedAttr Scalar, int64_t Lanes) {
   Attribute A = Scalar;
   if (auto F = dyn_cast<FloatAttr>(A); F && Scalar.getType().isBF16())
     A = E.B.getF32FloatAttr(static_cast<float>(F.getValueAsDouble()));
-  if (auto I = dyn_cast<IntegerAttr>(A); I && Scalar.getType().isIndex())
-    A = E.B.getI64IntegerAttr(I.getInt());
+  if (auto I = dyn_cast<IntegerAttr>(A); I && Scalar.getType().isIndex()) A = E.B.getI64IntegerAttr(I.getInt());
   if (Lanes > 1) {
     auto V = VectorType::get({Lanes}, T);
     return LLVM::ConstantOp::create(E.B, V, DenseElementsAttr::get(V, A));
@@ -70,8 +63,7 @@ Value LaneEmitter::bitcast(Value V, Type Element) {
 // -- memory ----------------------------------------------------------------------------------------------------------
 
 Value LaneEmitter::toRegister(Value V, Type Scalar) {
-  if (Scalar.isInteger(1))
-    return LLVM::ICmpOp::create(E.B, LLVM::ICmpPredicate::ne, V, intConstant(0, V.getType()));
+  if (Scalar.isInteger(1)) return LLVM::ICmpOp::create(E.B, LLVM::ICmpPredicate::ne, V, intConstant(0, V.getType()));
   if (Scalar.isBF16()) {
     Value Wide = LLVM::ZExtOp::create(E.B, lanesOf(E.B.getI32Type(), lanesIn(V)), V);
     return bitcast(LLVM::ShlOp::create(E.B, Wide, intConstant(16, Wide.getType())), E.B.getF32Type());
@@ -81,8 +73,7 @@ Value LaneEmitter::toRegister(Value V, Type Scalar) {
 
 Value LaneEmitter::toMemory(Value V, Type Scalar) {
   Type Stored = lanesOf(memoryType(Scalar), lanesIn(V));
-  if (Scalar.isInteger(1))
-    return LLVM::ZExtOp::create(E.B, Stored, V);
+  if (Scalar.isInteger(1)) return LLVM::ZExtOp::create(E.B, Stored, V);
   if (Scalar.isBF16()) {
     Value Bits = bitcast(V, E.B.getI32Type());
     return LLVM::TruncOp::create(E.B, Stored, LLVM::LShrOp::create(E.B, Bits, intConstant(16, Bits.getType())));
@@ -91,49 +82,40 @@ Value LaneEmitter::toMemory(Value V, Type Scalar) {
 }
 
 Value LaneEmitter::iota(Value Start, Value Step, int64_t Lanes) {
-  if (Lanes == 1)
-    return Start;
+  if (Lanes == 1) return Start;
   auto T = VectorType::get({Lanes}, E.B.getI64Type());
   auto Scale = Emitter::constantOf(Step);
   SmallVector<int64_t> Ramp(Lanes);
-  for (int64_t I = 0; I < Lanes; ++I)
-    Ramp[I] = I * Scale.value_or(1);
+  for (int64_t I = 0; I < Lanes; ++I) Ramp[I] = I * Scale.value_or(1);
   Value R = LLVM::ConstantOp::create(E.B, T, DenseElementsAttr::get(T, ArrayRef<int64_t>(Ramp)));
-  if (!Scale)
-    R = LLVM::MulOp::create(E.B, R, splat(Step, Lanes));
+  if (!Scale) R = LLVM::MulOp::create(E.B, R, splat(Step, Lanes));
   return LLVM::AddOp::create(E.B, R, splat(Start, Lanes));
 }
 
 Value LaneEmitter::load(Type Scalar, const Buffer &M, Value Index, Value Stride, int64_t Lanes, Value Mask) {
-  if (Lanes == 1)
-    return toRegister(E.load(M, Index), Scalar);
+  if (Lanes == 1) return toRegister(E.load(M, Index), Scalar);
   assert(Stride && "an access that does not vary is loaded as a scalar");
   auto T = VectorType::get({Lanes}, M.Element);
   auto Constant = Emitter::constantOf(Stride);
-  if (Constant && *Constant == 1)
-    return toRegister(E.loadVector(T, M, Index, Mask), Scalar);
+  if (Constant && *Constant == 1) return toRegister(E.loadVector(T, M, Index, Mask), Scalar);
   return toRegister(E.gather(T, M, Index, iota(E.index(0), Stride, Lanes), Mask), Scalar);
 }
 
 Value LaneEmitter::loadAt(Type Scalar, const Buffer &M, Value Offsets, int64_t Lanes, Value Mask) {
-  if (Lanes == 1)
-    return toRegister(E.load(M, Offsets), Scalar);
+  if (Lanes == 1) return toRegister(E.load(M, Offsets), Scalar);
   return toRegister(E.gather(VectorType::get({Lanes}, M.Element), M, E.index(0), Offsets, Mask), Scalar);
 }
 
 void LaneEmitter::store(Type Scalar, Value V, const Buffer &M, Value Index, Value Stride, Value Mask) {
   int64_t Lanes = lanesIn(V);
   Value Stored = toMemory(V, Scalar);
-  if (Lanes == 1)
-    return E.store(Stored, M, Index);
+  if (Lanes == 1) return E.store(Stored, M, Index);
   auto Constant = Emitter::constantOf(Stride);
-  if (Constant && *Constant == 1)
-    return E.storeVector(Stored, M, Index, Mask);
+  if (Constant && *Constant == 1) return E.storeVector(Stored, M, Index, Mask);
   auto Pointers = VectorType::get({Lanes}, M.Base.getType());
   Value At = LLVM::GEPOp::create(E.B, Pointers, M.Element, E.address(M, Index),
                                  ValueRange{iota(E.index(0), Stride, Lanes)}, LLVM::GEPNoWrapFlags::inbounds);
-  if (!Mask)
-    Mask = constant(E.B.getBoolAttr(true), Lanes);
+  if (!Mask) Mask = constant(E.B.getBoolAttr(true), Lanes);
   LLVM::masked_scatter::create(E.B, Stored, At, Mask, std::max(1u, M.Element.getIntOrFloatBitWidth() / 8));
 }
 
@@ -154,7 +136,7 @@ Value LaneEmitter::roundToBf16(Value F32) {
 Value LaneEmitter::maximum(Value X, Value Y, bool Max) {
   // Three instructions where llvm.maximum takes six for the sign of zero, which no op of ours promises.
   auto P = Max ? LLVM::FCmpPredicate::ogt : LLVM::FCmpPredicate::olt;
-  Value Best = LLVM::SelectOp::create(E.B, LLVM::FCmpOp::create(E.B, P, X, Y), X, Y);  // Y where either is NaN
+  Value Best = LLVM::SelectOp::create(E.B, LLVM::FCmpOp::create(E.B, P, X, Y), X, Y); // Y where either is NaN
   Value XIsNan = LLVM::FCmpOp::create(E.B, LLVM::FCmpPredicate::uno, X, X);
   return LLVM::SelectOp::create(E.B, XIsNan, X, Best);
 }
@@ -172,37 +154,29 @@ Value LaneEmitter::compute(Operation *Op, ArrayRef<Value> Operands, int64_t Lane
     return maximum(Operands[0], Operands[1], isa<arith::MaximumFOp>(Op));
   if (isa<arith::IndexCastOp, arith::IndexCastUIOp>(Op)) {
     unsigned Have = registerType(From).getIntOrFloatBitWidth(), Want = registerType(To).getIntOrFloatBitWidth();
-    if (Have == Want)
-      return Operands[0];
-    if (Have > Want)
-      return LLVM::TruncOp::create(E.B, Result, Operands[0]);
+    if (Have == Want) return Operands[0];
+    if (Have > Want) return LLVM::TruncOp::create(E.B, Result, Operands[0]);
     return isa<arith::IndexCastOp>(Op) ? LLVM::SExtOp::create(E.B, Result, Operands[0]).getResult()
                                        : LLVM::ZExtOp::create(E.B, Result, Operands[0]).getResult();
   }
-  if (isa<arith::ExtFOp>(Op) && From.isBF16() && To.isF32())
-    return Operands[0];
+  if (isa<arith::ExtFOp>(Op) && From.isBF16() && To.isF32()) return Operands[0];
   if (isa<arith::TruncFOp>(Op) && To.isBF16()) {
     Value V = Operands[0];
-    if (From.isF64())
-      V = LLVM::FPTruncOp::create(E.B, Result, V);
+    if (From.isF64()) V = LLVM::FPTruncOp::create(E.B, Result, V);
     return roundToBf16(V);
   }
   if (isa<arith::BitcastOp>(Op)) {
-    if (To.isBF16())
-      return toRegister(Operands[0], To);
-    if (From.isBF16())
-      return toMemory(Operands[0], From);
+    if (To.isBF16()) return toRegister(Operands[0], To);
+    if (From.isBF16()) return toMemory(Operands[0], From);
   }
   Value V;
   if (Value Expanded = expandMath(E, Op, Operands)) {
     V = Expanded;
   } else {
     IRMapping Map;
-    for (auto [Old, New] : llvm::zip(Op->getOperands(), Operands))
-      Map.map(Old, New);
+    for (auto [Old, New] : llvm::zip(Op->getOperands(), Operands)) Map.map(Old, New);
     Operation *Copy = Op->cloneWithoutRegions(Map);
-    for (OpResult R : Copy->getResults())
-      R.setType(lanesOf(registerType(R.getType()), Lanes));
+    for (OpResult R : Copy->getResults()) R.setType(lanesOf(registerType(R.getType()), Lanes));
     E.B.insert(Copy);
     V = Copy->getResult(0);
   }
@@ -213,8 +187,7 @@ Value LaneEmitter::combineLanes(Operation *Combine, Value V, int64_t Lanes) {
   while (Lanes > 1) {
     Lanes /= 2;
     SmallVector<int32_t> Low(Lanes), High(Lanes);
-    for (int64_t I = 0; I < Lanes; ++I)
-      Low[I] = static_cast<int32_t>(I), High[I] = static_cast<int32_t>(I + Lanes);
+    for (int64_t I = 0; I < Lanes; ++I) Low[I] = static_cast<int32_t>(I), High[I] = static_cast<int32_t>(I + Lanes);
     if (Lanes == 1) {
       auto at = [&](int32_t I) {
         return LLVM::ExtractElementOp::create(E.B, V, LLVM::ConstantOp::create(E.B, E.B.getI32Type(), I)).getResult();
@@ -227,4 +200,4 @@ Value LaneEmitter::combineLanes(Operation *Combine, Value V, int64_t Lanes) {
   return V;
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

@@ -43,4 +43,4 @@ private:
   Emitter &E;
 };
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

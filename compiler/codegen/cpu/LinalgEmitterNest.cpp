@@ -54,14 +54,14 @@ public:
 private:
   struct Base {
     Buffer At;
-    uint64_t Covered = 0;  ///< dims that At has been advanced by
+    uint64_t Covered = 0; ///< dims that At has been advanced by
   };
   /// Values known at the place where code is written.
   struct State {
-    SmallVector<Value> Scalar;               ///< by node
-    SmallVector<SmallVector<Value>> Vector;  ///< by copy, by node
-    SmallVector<Value> Splat;                ///< by node, of Scalar
-    SmallVector<Base> Bases;                 ///< by node, then by output
+    SmallVector<Value> Scalar;              ///< by node
+    SmallVector<SmallVector<Value>> Vector; ///< by copy, by node
+    SmallVector<Value> Splat;               ///< by node, of Scalar
+    SmallVector<Base> Bases;                ///< by node, then by output
   };
   /// A form of the innermost code: copies of Lanes lanes each.
   struct Form {
@@ -82,8 +82,7 @@ private:
     return extentValue(E, X, [&](unsigned I) { return K.size(I); });
   }
   std::pair<Value, Value> bounds(unsigned D) {
-    if (N.SplitDim != D)
-      return {E.index(0), extent(D)};
+    if (N.SplitDim != D) return {E.index(0), extent(D)};
     Value Length = K.size(*N.ChunkLength);
     Value First = E.mul(Iv[*N.ChunkDim], Length);
     return {First, E.min(E.add(First, Length), extent(D))};
@@ -93,22 +92,18 @@ private:
 
   void findPasses() {
     unsigned Deepest = 0;
-    for (const Node &X : N.Nodes)
-      Deepest = std::max(Deepest, X.Level);
+    for (const Node &X : N.Nodes) Deepest = std::max(Deepest, X.Level);
     auto passFor = [&](ArrayRef<unsigned> Dims, size_t From) -> Pass & {
       for (size_t I = From; I < Passes.size(); ++I)
-        if (ArrayRef(Passes[I].Dims) == Dims)
-          return Passes[I];
+        if (ArrayRef(Passes[I].Dims) == Dims) return Passes[I];
       Passes.push_back({SmallVector<unsigned>(Dims), {}, {}});
       return Passes.back();
     };
     SmallVector<bool> Live(N.Nodes.size(), false);
-    for (const Output &O : N.Outputs)
-      Live[O.Value] = true;
+    for (const Output &O : N.Outputs) Live[O.Value] = true;
     for (size_t I = N.Nodes.size(); I-- > 0;)
       if (Live[I])
-        for (NodeId O : N.Nodes[I].Operands)
-          Live[O] = true;
+        for (NodeId O : N.Nodes[I].Operands) Live[O] = true;
     for (unsigned Level = 0; Level <= Deepest; ++Level) {
       size_t From = Passes.size();
       for (auto [I, X] : llvm::enumerate(N.Nodes))
@@ -117,45 +112,36 @@ private:
     }
     size_t From = Passes.size();
     for (auto [I, O] : llvm::enumerate(N.Outputs))
-      if (!O.Inner.empty())
-        passFor(O.Inner, From).Outputs.push_back(static_cast<unsigned>(I));
+      if (!O.Inner.empty()) passFor(O.Inner, From).Outputs.push_back(static_cast<unsigned>(I));
   }
 
   /// Nodes to compute for these, operands first; reductions and what is known already end the search.
   SmallVector<NodeId> needed(ArrayRef<NodeId> Roots) {
     SmallVector<bool> Mark(N.Nodes.size(), false);
-    for (NodeId R : Roots)
-      Mark[R] = true;
+    for (NodeId R : Roots) Mark[R] = true;
     SmallVector<NodeId> List;
     for (size_t I = N.Nodes.size(); I-- > 0;) {
       const Node &X = N.Nodes[I];
-      if (!Mark[I] || X.Kind == Node::Kind::reduction || known(static_cast<NodeId>(I)))
-        continue;
+      if (!Mark[I] || X.Kind == Node::Kind::reduction || known(static_cast<NodeId>(I))) continue;
       List.push_back(static_cast<NodeId>(I));
       if (!stored(static_cast<NodeId>(I)))
-        for (NodeId O : X.Operands)
-          Mark[O] = true;
+        for (NodeId O : X.Operands) Mark[O] = true;
     }
     std::reverse(List.begin(), List.end());
     return List;
   }
   SmallVector<NodeId> neededFor(const Pass &P) {
     SmallVector<NodeId> Roots;
-    for (NodeId R : P.Reductions)
-      Roots.push_back(N.Nodes[R].Operands[0]);
-    for (unsigned O : P.Outputs)
-      Roots.push_back(N.Outputs[O].Value);
+    for (NodeId R : P.Reductions) Roots.push_back(N.Nodes[R].Operands[0]);
+    for (unsigned O : P.Outputs) Roots.push_back(N.Outputs[O].Value);
     return needed(Roots);
   }
-  bool known(NodeId Id) const {
-    return Now.Scalar[Id] || (!Now.Vector.empty() && Now.Vector[0][Id]);
-  }
+  bool known(NodeId Id) const { return Now.Scalar[Id] || (!Now.Vector.empty() && Now.Vector[0][Id]); }
   bool inLanes(NodeId Id) const { return VectorDim && (N.Nodes[Id].Dims >> *VectorDim & 1); }
 
   // exp and the like that several passes over a row need are kept in scratch: recomputing costs more than L1 traffic.
   void findMaterialised() {
-    if (S.KeptVector || Passes.size() < 2)
-      return;
+    if (S.KeptVector || Passes.size() < 2) return;
     std::map<NodeId, SmallVector<size_t>> Uses;
     for (auto [P, X] : llvm::enumerate(Passes))
       for (NodeId Id : neededFor(X))
@@ -166,16 +152,13 @@ private:
     for (auto &[Id, In] : Uses) {
       ArrayRef<unsigned> Dims = Passes[In[0]].Dims;
       bool Same = llvm::all_of(In, [&](size_t P) { return ArrayRef(Passes[P].Dims) == Dims; });
-      if (In.size() < 2 || !Same || !(N.Nodes[Id].Dims >> Dims.back() & 1))
-        continue;
+      if (In.size() < 2 || !Same || !(N.Nodes[Id].Dims >> Dims.back() & 1)) continue;
       Extent Size = Extent::number(LaneEmitter::registerType(N.Nodes[Id].Type).getIntOrFloatBitWidth() / 8);
-      for (unsigned D : Dims)
-        Size = Size.times(N.DimExtents[D]);
+      for (unsigned D : Dims) Size = Size.times(N.DimExtents[D]);
       Places.push_back({Id, Bytes});
       Bytes = E.mul(E.ceilDiv(E.add(Bytes, value(Size)), 64), 64);
     }
-    if (Places.empty())
-      return;
+    if (Places.empty()) return;
     Buffer Scratch = K.scratch(Bytes, E.B.getI8Type());
     for (auto &[Id, Offset] : Places) {
       const Pass &P = Passes[Uses[Id][0]];
@@ -194,8 +177,7 @@ private:
   }
   Value storedIndex(NodeId Id) {
     Value Index = E.index(0);
-    for (auto &[D, Stride] : Materialised[Id].Strides)
-      Index = E.add(Index, E.mul(Iv[D], value(Stride)));
+    for (auto &[D, Stride] : Materialised[Id].Strides) Index = E.add(Index, E.mul(Iv[D], value(Stride)));
     return Index;
   }
 
@@ -204,24 +186,19 @@ private:
   /// Advances the base of an access by all dims in `Mask`, once, here: what follows is in the loops inside.
   void cover(Base &B, const Address &A, uint64_t Mask) {
     bool First = !B.At.Base;
-    if (First)
-      B.At = Memory[A.Memory];
+    if (First) B.At = Memory[A.Memory];
     Value Index = E.index(0);
     if (First)
-      for (const Extent &X : A.Offset)
-        Index = E.add(Index, value(X));
+      for (const Extent &X : A.Offset) Index = E.add(Index, value(X));
     for (auto &[D, Stride] : A.Strides)
-      if ((Mask & ~B.Covered) >> D & 1)
-        Index = E.add(Index, E.mul(Iv[D], value(Stride)));
+      if ((Mask & ~B.Covered) >> D & 1) Index = E.add(Index, E.mul(Iv[D], value(Stride)));
     B.Covered |= Mask;
     B.At.Base = E.address(B.At, Index);
   }
   void coverAll(ArrayRef<NodeId> Ids, ArrayRef<unsigned> Outputs, uint64_t Mask) {
     for (NodeId Id : Ids)
-      if (N.Nodes[Id].Kind == Node::Kind::load && !known(Id))
-        cover(Now.Bases[Id], N.Nodes[Id].At, Mask);
-    for (unsigned O : Outputs)
-      cover(Now.Bases[N.Nodes.size() + O], N.Outputs[O].At, Mask);
+      if (N.Nodes[Id].Kind == Node::Kind::load && !known(Id)) cover(Now.Bases[Id], N.Nodes[Id].At, Mask);
+    for (unsigned O : Outputs) cover(Now.Bases[N.Nodes.size() + O], N.Outputs[O].At, Mask);
   }
   /// Index from the base on; `Copy` copies of `Lanes` lanes to the right of the first.
   Value indexOf(const Base &B, const Address &A, int64_t Copy, int64_t Lanes) {
@@ -229,8 +206,7 @@ private:
     for (auto &[D, Stride] : A.Strides) {
       // A base that has been advanced by the dim in lanes stands at the first copy.
       Value At = B.Covered >> D & 1 ? E.index(0) : Iv[D];
-      if (D == VectorDim)
-        At = E.add(At, Copy * Lanes);
+      if (D == VectorDim) At = E.add(At, Copy * Lanes);
       Index = E.add(Index, E.mul(At, value(Stride)));
     }
     return Index;
@@ -240,14 +216,10 @@ private:
 
   Value operand(NodeId Id, int64_t Copy, const Form &F) {
     const Node &X = N.Nodes[Id];
-    if (X.Kind == Node::Kind::constant)
-      return L.constant(X.Constant, F.Lanes);
-    if (!Now.Vector.empty() && Now.Vector[Copy][Id])
-      return Now.Vector[Copy][Id];
-    if (F.Lanes == 1)
-      return Now.Scalar[Id];
-    if (!Now.Splat[Id])
-      Now.Splat[Id] = L.splat(Now.Scalar[Id], F.Lanes);
+    if (X.Kind == Node::Kind::constant) return L.constant(X.Constant, F.Lanes);
+    if (!Now.Vector.empty() && Now.Vector[Copy][Id]) return Now.Vector[Copy][Id];
+    if (F.Lanes == 1) return Now.Scalar[Id];
+    if (!Now.Splat[Id]) Now.Splat[Id] = L.splat(Now.Scalar[Id], F.Lanes);
     return Now.Splat[Id];
   }
 
@@ -255,16 +227,15 @@ private:
     const Node &X = N.Nodes[Id];
     if (stored(Id)) {
       const Stored &M = Materialised[Id];
-      return L.load(X.Type.isBF16() ? Type(E.B.getF32Type()) : X.Type, M.Memory,
-                    E.add(storedIndex(Id), Copy * F.Lanes), E.index(1), F.Lanes, F.Mask);
+      return L.load(X.Type.isBF16() ? Type(E.B.getF32Type()) : X.Type, M.Memory, E.add(storedIndex(Id), Copy * F.Lanes),
+                    E.index(1), F.Lanes, F.Mask);
     }
     switch (X.Kind) {
     case Node::Kind::constant:
       return L.constant(X.Constant, F.Lanes);
     case Node::Kind::load: {
       Base &B = Now.Bases[Id];
-      if (!B.At.Base)
-        cover(B, X.At, 0);
+      if (!B.At.Base) cover(B, X.At, 0);
       Value Stride = F.Lanes > 1 ? value(X.At.stride(*VectorDim)) : Value();
       // Rows far apart are beyond what the hardware fetches ahead.
       if (RowDim && F.Lanes > 1 && X.At.stride(*RowDim).isStatic() && X.At.stride(*RowDim).Coefficient >= FarApart)
@@ -275,28 +246,24 @@ private:
       auto lanes = [&](Value Scalar) { return L.splat(Scalar, F.Lanes); };
       Value Offsets = lanes(E.index(0));
       for (auto [O, Stride] : llvm::zip(X.Operands, X.ExtractStrides))
-        Offsets = LLVM::AddOp::create(
-            E.B, Offsets, LLVM::MulOp::create(E.B, operand(O, Copy, F), lanes(value(Stride))).getResult());
+        Offsets = LLVM::AddOp::create(E.B, Offsets,
+                                      LLVM::MulOp::create(E.B, operand(O, Copy, F), lanes(value(Stride))).getResult());
       return L.loadAt(X.Type, Memory[X.At.Memory], Offsets, F.Lanes, F.Mask);
     }
     case Node::Kind::index: {
       Value Start = E.index(X.Index.Constant), Step = E.index(0);
-      for (auto &[I, C] : X.Index.SizeTerms)
-        Start = E.add(Start, E.mul(K.size(I), C));
+      for (auto &[I, C] : X.Index.SizeTerms) Start = E.add(Start, E.mul(K.size(I), C));
       for (auto &[D, C] : X.Index.Terms) {
         Value At = D == VectorDim ? E.add(Iv[D], Copy * F.Lanes) : Iv[D];
         Start = E.add(Start, E.mul(At, C));
-        if (D == VectorDim)
-          Step = E.index(C);
+        if (D == VectorDim) Step = E.index(C);
       }
       return L.iota(Start, Step, F.Lanes);
     }
     case Node::Kind::compute: {
-      if (X.Result)
-        return operand(X.Operands[0], Copy, F).getDefiningOp()->getResult(X.Result);
+      if (X.Result) return operand(X.Operands[0], Copy, F).getDefiningOp()->getResult(X.Result);
       Values Operands;
-      for (NodeId O : X.Operands)
-        Operands.push_back(operand(O, Copy, F));
+      for (NodeId O : X.Operands) Operands.push_back(operand(O, Copy, F));
       return L.compute(X.Op, Operands, F.Lanes);
     }
     case Node::Kind::reduction:
@@ -309,14 +276,12 @@ private:
   void computeReady(ArrayRef<NodeId> Ids, uint64_t Mask, const Form &F) {
     for (NodeId Id : Ids) {
       const Node &X = N.Nodes[Id];
-      if ((X.Dims & ~Mask) || known(Id))
-        continue;
+      if ((X.Dims & ~Mask) || known(Id)) continue;
       if (!inLanes(Id)) {
         Now.Scalar[Id] = compute(Id, 0, Form());
         continue;
       }
-      for (int64_t C = 0; C < F.Copies; ++C)
-        Now.Vector[C][Id] = compute(Id, C, F);
+      for (int64_t C = 0; C < F.Copies; ++C) Now.Vector[C][Id] = compute(Id, C, F);
       if (auto It = Materialised.find(Id); It != Materialised.end() && !It->second.Written)
         for (int64_t C = 0; C < F.Copies; ++C)
           L.store(X.Type.isBF16() ? Type(E.B.getF32Type()) : X.Type, Now.Vector[C][Id], It->second.Memory,
@@ -326,8 +291,7 @@ private:
 
   /// Spreads scalars over lanes before a loop rather than in it.
   void splatAhead(ArrayRef<NodeId> Ids, int64_t Lanes) {
-    if (Lanes == 1)
-      return;
+    if (Lanes == 1) return;
     for (NodeId Id : Ids)
       if (inLanes(Id) && !stored(Id))
         for (NodeId O : N.Nodes[Id].Operands)
@@ -335,9 +299,7 @@ private:
             Now.Splat[O] = L.splat(Now.Scalar[O], Lanes);
   }
 
-  void enterForm(const Form &F) {
-    Now.Vector.assign(F.Copies, SmallVector<Value>(N.Nodes.size()));
-  }
+  void enterForm(const Form &F) { Now.Vector.assign(F.Copies, SmallVector<Value>(N.Nodes.size())); }
 
   // -- passes ---------------------------------------------------------------------------------------------------------
 
@@ -347,8 +309,7 @@ private:
     for (unsigned O : Outputs) {
       const Output &Out = N.Outputs[O];
       Base &B = Now.Bases[N.Nodes.size() + O];
-      if (!B.At.Base)
-        cover(B, Out.At, 0);
+      if (!B.At.Base) cover(B, Out.At, 0);
       Type Scalar = Plan.Memory[Out.At.Memory].Element;
       for (int64_t C = 0; C < F.Copies; ++C) {
         Value Stride = VectorDim ? value(Out.At.stride(*VectorDim)) : Value();
@@ -360,8 +321,7 @@ private:
   /// Accumulators of one pass: for each reduction one a copy; values of `F.Lanes` lanes.
   Values neutral(const Pass &P, int64_t Copies, int64_t Lanes) {
     Values V;
-    for (NodeId R : P.Reductions)
-      V.append(Copies, L.constant(N.Nodes[R].Constant, Lanes));
+    for (NodeId R : P.Reductions) V.append(Copies, L.constant(N.Nodes[R].Constant, Lanes));
     return V;
   }
 
@@ -372,8 +332,7 @@ private:
     for (auto [I, R] : llvm::enumerate(P.Reductions))
       for (int64_t C = 0; C < F.Copies; ++C) {
         Value X = operand(N.Nodes[R].Operands[0], C, F);
-        if (F.Mask && !S.KeptVector)
-          X = E.select(F.Mask, X, L.constant(N.Nodes[R].Constant, F.Lanes));
+        if (F.Mask && !S.KeptVector) X = E.select(F.Mask, X, L.constant(N.Nodes[R].Constant, F.Lanes));
         Value &Acc = Next[I * F.Copies + C];
         Acc = combine(R, Acc, X, F.Lanes);
       }
@@ -382,10 +341,9 @@ private:
   }
 
   /// Loops over P.Dims[From..To), outermost first, then Body.
-  Values loops(const Pass &P, size_t From, size_t To, ArrayRef<NodeId> Ids, uint64_t Mask, const Form &F, ValueRange Init,
-               function_ref<Values(uint64_t, ValueRange)> Body) {
-    if (From == To)
-      return Body(Mask, Init);
+  Values loops(const Pass &P, size_t From, size_t To, ArrayRef<NodeId> Ids, uint64_t Mask, const Form &F,
+               ValueRange Init, function_ref<Values(uint64_t, ValueRange)> Body) {
+    if (From == To) return Body(Mask, Init);
     unsigned D = P.Dims[From];
     auto [Lo, Hi] = bounds(D);
     coverAll(Ids, P.Outputs, Mask);
@@ -394,8 +352,7 @@ private:
       Values Result;
       inScope([&] {
         Iv[D] = At;
-        if (From + 1 < To || !S.KeptVector)
-          computeReady(Ids, Mask | bit(D), F);
+        if (From + 1 < To || !S.KeptVector) computeReady(Ids, Mask | bit(D), F);
         Result = loops(P, From + 1, To, Ids, Mask | bit(D), F, Accs, Body);
       });
       return Result;
@@ -407,10 +364,9 @@ private:
     SmallVector<NodeId> Ids = neededFor(P);
     uint64_t Kept = N.keptMask();
     computeReady(Ids, Kept, Form());
-    if (P.Dims.empty()) {  // over dims of size 1
+    if (P.Dims.empty()) { // over dims of size 1
       Values Accs = step(P, Ids, neutral(P, 1, 1), Form());
-      for (auto [R, Acc] : llvm::zip(P.Reductions, Accs))
-        Now.Scalar[R] = Acc;
+      for (auto [R, Acc] : llvm::zip(P.Reductions, Accs)) Now.Scalar[R] = Acc;
       return;
     }
     VectorDim = P.Dims.back();
@@ -419,8 +375,7 @@ private:
     // Unrolled vector accumulators, then one scalar each for targets that finish a row lane by lane.
     bool ScalarRest = !K.E.Target.MaskedMemory;
     Values Init = neutral(P, U, S.Lanes);
-    if (ScalarRest)
-      Init.append(neutral(P, 1, 1));
+    if (ScalarRest) Init.append(neutral(P, 1, 1));
     Values Accs = loops(P, 0, P.Dims.size() - 1, Ids, Kept, Form(), Init, [&](uint64_t Mask, ValueRange Accs) {
       auto [Lo, Hi] = bounds(P.Dims.back());
       coverAll(Ids, P.Outputs, Mask);
@@ -430,16 +385,13 @@ private:
     for (auto [I, R] : llvm::enumerate(P.Reductions)) {
       SmallVector<Value> Tree(Accs.begin() + I * U, Accs.begin() + (I + 1) * U);
       for (; Tree.size() > 1; Tree.resize(Tree.size() / 2))
-        for (size_t J = 0; J < Tree.size() / 2; ++J)
-          Tree[J] = combine(R, Tree[J], Tree[J + Tree.size() / 2], S.Lanes);
+        for (size_t J = 0; J < Tree.size() / 2; ++J) Tree[J] = combine(R, Tree[J], Tree[J + Tree.size() / 2], S.Lanes);
       Value V = L.combineLanes(N.Nodes[R].Op, Tree[0], S.Lanes);
-      if (ScalarRest)
-        V = combine(R, V, Accs[NumReductions * U + I], 1);
+      if (ScalarRest) V = combine(R, V, Accs[NumReductions * U + I], 1);
       Now.Scalar[R] = V;
     }
     for (NodeId Id : Ids)
-      if (auto It = Materialised.find(Id); It != Materialised.end())
-        It->second.Written = true;
+      if (auto It = Materialised.find(Id); It != Materialised.end()) It->second.Written = true;
     VectorDim.reset();
   }
 
@@ -450,8 +402,7 @@ private:
     Values All(Accs);
     auto CLo = Emitter::constantOf(Lo), CHi = Emitter::constantOf(Hi);
     std::optional<int64_t> Count;
-    if (CLo && CHi)
-      Count = std::max<int64_t>(0, *CHi - *CLo);
+    if (CLo && CHi) Count = std::max<int64_t>(0, *CHi - *CLo);
     int64_t U = S.Unroll;
     auto slots = [&](const Form &F) {
       SmallVector<size_t> Slots;
@@ -463,8 +414,7 @@ private:
     auto run = [&](Value From, Value To, Form F, bool Masked) {
       SmallVector<size_t> Slots = slots(F);
       Values Init;
-      for (size_t I : Slots)
-        Init.push_back(All[I]);
+      for (size_t I : Slots) Init.push_back(All[I]);
       Values Result;
       inScope([&] {
         enterForm(F);
@@ -475,22 +425,18 @@ private:
           inScope([&] {
             Iv[*VectorDim] = At;
             Form Here = F;
-            if (Masked)
-              Here.Mask = E.laneMask(F.Lanes, E.sub(To, At));
+            if (Masked) Here.Mask = E.laneMask(F.Lanes, E.sub(To, At));
             R = Body(A, Here);
           });
           return R;
         });
       });
-      for (auto [I, Slot] : llvm::enumerate(Slots))
-        All[Slot] = Result[I];
+      for (auto [I, Slot] : llvm::enumerate(Slots)) All[Slot] = Result[I];
     };
     auto part = [&](Value From, Value To, int64_t Step, bool Multiple) {
-      if (Multiple)
-        return To;
+      if (Multiple) return To;
       auto CFrom = Emitter::constantOf(From), CTo = Emitter::constantOf(To);
-      if (CFrom && CTo)
-        return E.index(*CFrom + std::max<int64_t>(0, *CTo - *CFrom) / Step * Step);
+      if (CFrom && CTo) return E.index(*CFrom + std::max<int64_t>(0, *CTo - *CFrom) / Step * Step);
       return E.add(From, E.mul(E.div(E.max(E.sub(To, From), E.index(0)), Step), Step));
     };
     auto none = [](Value From, Value To) {
@@ -499,20 +445,16 @@ private:
     };
     bool WholeSteps = divides(U * S.Lanes), WholeLanes = divides(S.Lanes);
     Value End = part(Lo, Hi, U * S.Lanes, WholeSteps);
-    if (!none(Lo, End))
-      run(Lo, End, Form{U, S.Lanes, {}}, false);
-    if (WholeSteps)
-      return All;
+    if (!none(Lo, End)) run(Lo, End, Form{U, S.Lanes, {}}, false);
+    if (WholeSteps) return All;
     // A mask makes single vectors and the rest one loop; with a known count the mask is for the last vector alone.
     bool CanMask = K.E.Target.MaskedMemory && S.Lanes > 1;
     if (U > 1 && (Count || !CanMask || WholeLanes)) {
       Value Next = part(End, Hi, S.Lanes, WholeLanes);
-      if (!none(End, Next))
-        run(End, Next, Form{1, S.Lanes, {}}, false);
+      if (!none(End, Next)) run(End, Next, Form{1, S.Lanes, {}}, false);
       End = Next;
     }
-    if (S.Lanes > 1 && !WholeLanes && !none(End, Hi))
-      run(End, Hi, Form{1, CanMask ? S.Lanes : 1, {}}, CanMask);
+    if (S.Lanes > 1 && !WholeLanes && !none(End, Hi)) run(End, Hi, Form{1, CanMask ? S.Lanes : 1, {}}, CanMask);
     return All;
   }
   /// Whether every range of the dim in lanes is a multiple of this long.
@@ -533,11 +475,9 @@ private:
     }
     for (size_t I = S.Outer.size(); I-- > 0;) {
       Value Size = extent(S.Outer[I]);
-      if (S.TileDim == S.Outer[I])
-        Size = E.ceilDiv(Size, S.TileRows);
+      if (S.TileDim == S.Outer[I]) Size = E.ceilDiv(Size, S.TileRows);
       Iv[S.Outer[I]] = I ? E.rem(Block, Size) : Block;
-      if (I)
-        Block = E.div(Block, Size);
+      if (I) Block = E.div(Block, Size);
     }
     return First;
   }
@@ -545,22 +485,18 @@ private:
   SmallVector<unsigned> keptOutputs() const {
     SmallVector<unsigned> Ids;
     for (auto [I, O] : llvm::enumerate(N.Outputs))
-      if (O.Inner.empty())
-        Ids.push_back(static_cast<unsigned>(I));
+      if (O.Inner.empty()) Ids.push_back(static_cast<unsigned>(I));
     return Ids;
   }
   SmallVector<NodeId> valuesOf(ArrayRef<unsigned> Outputs) const {
     SmallVector<NodeId> Ids;
-    for (unsigned O : Outputs)
-      Ids.push_back(N.Outputs[O].Value);
+    for (unsigned O : Outputs) Ids.push_back(N.Outputs[O].Value);
     return Ids;
   }
 
   void point() {
-    for (auto &[Id, X] : Materialised)
-      X.Written = false;
-    for (const Pass &P : Passes)
-      pointPass(P);
+    for (auto &[Id, X] : Materialised) X.Written = false;
+    for (const Pass &P : Passes) pointPass(P);
     SmallVector<unsigned> Outputs = keptOutputs();
     computeReady(needed(valuesOf(Outputs)), N.keptMask(), Form());
     storeOutputs(Outputs, Form());
@@ -574,14 +510,12 @@ private:
     SmallVector<unsigned> Outputs = keptOutputs();
     SmallVector<NodeId> All;
     for (NodeId I = 0; I < N.Nodes.size(); ++I)
-      if (N.Nodes[I].Kind != Node::Kind::reduction)
-        All.push_back(I);
+      if (N.Nodes[I].Kind != Node::Kind::reduction) All.push_back(I);
     coverAll(All, llvm::to_vector(llvm::seq(0u, static_cast<unsigned>(N.Outputs.size()))), Outer);
     SmallVector<NodeId> Early = Passes.empty() ? needed(valuesOf(Outputs)) : neededFor(Passes[0]);
     computeReady(Early, Outer, Form());
     lanesLoop(Lo, Hi, {}, 0, Early, [&](ValueRange, const Form &F) {
-      for (const Pass &P : Passes)
-        columnPass(P, F);
+      for (const Pass &P : Passes) columnPass(P, F);
       SmallVector<NodeId> Ids = needed(valuesOf(Outputs));
       computeReady(Ids, N.keptMask() & ~Rows, F);
       if (!Rows) {
@@ -607,13 +541,11 @@ private:
     SmallVector<NodeId> Ids = neededFor(P);
     uint64_t Kept = N.keptMask();
     computeReady(Ids, Kept, F);
-    if (!P.Dims.empty() && P.Outputs.empty())
-      RowDim = P.Dims.back();
+    if (!P.Dims.empty() && P.Outputs.empty()) RowDim = P.Dims.back();
     Values Accs = loops(P, 0, P.Dims.size(), Ids, Kept, F, neutral(P, F.Copies, F.Lanes),
                         [&](uint64_t, ValueRange A) { return step(P, Ids, A, F); });
     for (auto [I, R] : llvm::enumerate(P.Reductions))
-      for (int64_t C = 0; C < F.Copies; ++C)
-        Now.Vector[C][R] = Accs[I * F.Copies + C];
+      for (int64_t C = 0; C < F.Copies; ++C) Now.Vector[C][R] = Accs[I * F.Copies + C];
     RowDim.reset();
   }
 
@@ -633,16 +565,16 @@ private:
   SmallVector<Pass> Passes;
   std::map<NodeId, Stored> Materialised;
   std::optional<unsigned> VectorDim;
-  std::optional<unsigned> RowDim;  ///< the dim that a column pass walks down
-  static constexpr int64_t FarApart = 512, RowsAhead = 8;  // elements, rows
-  SmallVector<Value> Iv;  ///< by dim
+  std::optional<unsigned> RowDim;                         ///< the dim that a column pass walks down
+  static constexpr int64_t FarApart = 512, RowsAhead = 8; // elements, rows
+  SmallVector<Value> Iv;                                  ///< by dim
   State Now;
 };
 
-}  // namespace
+} // namespace
 
 void emitNest(KernelBuilder &K, const KernelPlan &Plan, ArrayRef<Buffer> Memory, const Nest &N, const Schedule &S) {
   NestEmitter(K, Plan, Memory, N, S).emit();
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

@@ -11,14 +11,14 @@ namespace burin::codegen::cpu {
 struct Schedule {
   /// The dim in lanes: the last kept dim, or (empty) the innermost reduced dim of each pass.
   std::optional<unsigned> KeptVector;
-  llvm::SmallVector<unsigned> Outer;  ///< kept dims that blocks number, outermost first
+  llvm::SmallVector<unsigned> Outer; ///< kept dims that blocks number, outermost first
   int64_t Lanes = 1, Unroll = 1;
-  int64_t Chunk = 0;                  ///< elements of KeptVector in a block; 0: all
+  int64_t Chunk = 0; ///< elements of KeptVector in a block; 0: all
   /// An outer dim that runs inside the loop over vectors, TileRows at a time: where an operand is transposed, the lines
   /// that a vector is gathered from then serve all rows of the tile.
   std::optional<unsigned> TileDim;
   static constexpr int64_t TileRows = 16;
-  double CostPerElement = 1;          ///< in about 1/100 ns, over all dims
+  double CostPerElement = 1; ///< in about 1/100 ns, over all dims
 };
 Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Target);
 
@@ -29,6 +29,7 @@ Value blockCount(Emitter &E, const Nest &N, const Schedule &S, llvm::function_re
 Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
 
 /// Writes the body of the block function that `K` opened. `Memory`: the plan's, as buffers.
-void emitNest(KernelBuilder &K, const KernelPlan &Plan, llvm::ArrayRef<Buffer> Memory, const Nest &N, const Schedule &S);
+void emitNest(KernelBuilder &K, const KernelPlan &Plan, llvm::ArrayRef<Buffer> Memory, const Nest &N,
+              const Schedule &S);
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

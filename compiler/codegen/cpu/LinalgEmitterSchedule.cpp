@@ -9,17 +9,16 @@ namespace burin::codegen::cpu {
 using namespace mlir;
 
 namespace {
-constexpr int64_t PointwiseChunk = 4096;         // elements in a block: a few microseconds of work, a multiple of any step
-constexpr double GrainCost = 8e5;                // 8 us in 1/100 ns: below it, waking a thread costs more than it brings
-constexpr int64_t WholeRow = 16384;              // rows up to this long are not cut into chunks
-constexpr int64_t MostUnrolledOps = 1024;        // vector ops in the innermost code, for compile time
-}  // namespace
+constexpr int64_t PointwiseChunk = 4096;  // elements in a block: a few microseconds of work, a multiple of any step
+constexpr double GrainCost = 8e5;         // 8 us in 1/100 ns: below it, waking a thread costs more than it brings
+constexpr int64_t WholeRow = 16384;       // rows up to this long are not cut into chunks
+constexpr int64_t MostUnrolledOps = 1024; // vector ops in the innermost code, for compile time
+} // namespace
 
 Value extentValue(Emitter &E, const Extent &X, function_ref<Value(unsigned)> Size) {
   Value V = E.index(X.Coefficient);
   if (X.Coefficient != 0)
-    for (unsigned K : X.Sizes)
-      V = E.mul(V, Size(K));
+    for (unsigned K : X.Sizes) V = E.mul(V, Size(K));
   return V;
 }
 
@@ -28,15 +27,12 @@ static int64_t mostAlive(const Nest &N, ArrayRef<bool> Live) {
   SmallVector<size_t> LastUse(N.Nodes.size(), 0);
   for (size_t I = 0; I < N.Nodes.size(); ++I)
     if (Live[I])
-      for (NodeId O : N.Nodes[I].Operands)
-        LastUse[O] = I;
-  for (const Output &O : N.Outputs)
-    LastUse[O.Value] = N.Nodes.size();
+      for (NodeId O : N.Nodes[I].Operands) LastUse[O] = I;
+  for (const Output &O : N.Outputs) LastUse[O.Value] = N.Nodes.size();
   int64_t Alive = 0, Most = 0;
   SmallVector<int> Ends(N.Nodes.size() + 1, 0);
   for (size_t I = 0; I < N.Nodes.size(); ++I) {
-    if (!Live[I] || N.Nodes[I].Kind == Node::Kind::constant)
-      continue;
+    if (!Live[I] || N.Nodes[I].Kind == Node::Kind::constant) continue;
     Alive += 1 - Ends[I];
     ++Ends[LastUse[I]];
     // exp and the like need a few registers while they are computed.
@@ -59,14 +55,10 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
   }
   for (size_t I = N.Nodes.size(); I-- > 0;) {
     const Node &X = N.Nodes[I];
-    if (!Live[I])
-      continue;
-    for (NodeId O : X.Operands)
-      Live[O] = true;
-    if (X.Kind == Node::Kind::reduction)
-      FirstReduction = &X;
-    if (X.Kind == Node::Kind::load)
-      Cost += 5;
+    if (!Live[I]) continue;
+    for (NodeId O : X.Operands) Live[O] = true;
+    if (X.Kind == Node::Kind::reduction) FirstReduction = &X;
+    if (X.Kind == Node::Kind::load) Cost += 5;
     if (X.Kind == Node::Kind::compute || X.Kind == Node::Kind::reduction) {
       bool Long = isa<math::ExpOp, math::LogOp, math::TanhOp>(X.Op);
       NumOps += Long ? 16 : 1;
@@ -86,13 +78,11 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
         Score += Stride.is(1) ? 1 : Stride.is(0) ? 0 : -1;
       }
     for (const Output &O : N.Outputs)
-      if (!O.Inner.empty())
-        Score += O.At.stride(D).is(1) ? 1 : -1;
+      if (!O.Inner.empty()) Score += O.At.stride(D).is(1) ? 1 : -1;
     return Score;
   };
   SmallVector<unsigned> Inner;
-  if (FirstReduction)
-    Inner.assign(FirstReduction->Reduced.begin(), FirstReduction->Reduced.end());
+  if (FirstReduction) Inner.assign(FirstReduction->Reduced.begin(), FirstReduction->Reduced.end());
   if (!N.Kept.empty() && (Inner.empty() || neighbours(N.Kept.back()) > neighbours(Inner.back())))
     S.KeptVector = N.Kept.back();
   S.Outer.assign(N.Kept.begin(), N.Kept.end() - (S.KeptVector ? 1 : 0));
@@ -108,15 +98,12 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
     S.Lanes = S.Unroll = 1;
   } else if (const Extent &X = N.DimExtents[LaneDim]; X.isStatic()) {
     int64_t Size = std::max<int64_t>(1, X.Coefficient);
-    while (S.Lanes > 1 && (Target.MaskedMemory ? S.Lanes / 2 >= Size : S.Lanes > Size))
-      S.Lanes /= 2;
-    while (S.Unroll > 1 && S.Unroll * S.Lanes > Size)
-      S.Unroll /= 2;
+    while (S.Lanes > 1 && (Target.MaskedMemory ? S.Lanes / 2 >= Size : S.Lanes > Size)) S.Lanes /= 2;
+    while (S.Unroll > 1 && S.Unroll * S.Lanes > Size) S.Unroll /= 2;
   }
   if (S.KeptVector && !FirstReduction && S.Lanes > 1)
     for (const Node &X : N.Nodes) {
-      if (X.Kind != Node::Kind::load || X.At.stride(*S.KeptVector).is(0) || X.At.stride(*S.KeptVector).is(1))
-        continue;
+      if (X.Kind != Node::Kind::load || X.At.stride(*S.KeptVector).is(0) || X.At.stride(*S.KeptVector).is(1)) continue;
       for (unsigned D : S.Outer)
         if (X.At.stride(D).is(1) && !S.TileDim) {
           S.TileDim = D;
@@ -150,23 +137,19 @@ Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, function_ref<Valu
   Extent Elements = Extent::number(1);
   uint64_t Reduced = 0;
   for (const Node &X : N.Nodes)
-    for (unsigned D : X.Reduced)
-      Reduced |= uint64_t(1) << D;
+    for (unsigned D : X.Reduced) Reduced |= uint64_t(1) << D;
   for (const Output &O : N.Outputs)
-    for (unsigned D : O.Inner)
-      Reduced |= uint64_t(1) << D;
+    for (unsigned D : O.Inner) Reduced |= uint64_t(1) << D;
   for (unsigned D = 0; D < N.DimExtents.size(); ++D)
-    if (Reduced >> D & 1)
-      Elements = Elements.times(N.SplitDim == D ? Extent::size(*N.ChunkLength) : N.DimExtents[D]);
+    if (Reduced >> D & 1) Elements = Elements.times(N.SplitDim == D ? Extent::size(*N.ChunkLength) : N.DimExtents[D]);
   if (S.KeptVector && S.Chunk)
     Elements = Elements.times(S.Chunk);
   else if (S.KeptVector)
     Elements = Elements.times(N.DimExtents[*S.KeptVector]);
-  if (S.TileDim)
-    Elements = Elements.times(S.TileRows);
+  if (S.TileDim) Elements = Elements.times(S.TileRows);
   int64_t Wanted = std::max<int64_t>(1, static_cast<int64_t>(GrainCost / std::max(1.0, S.CostPerElement)));
   Value In = E.max(extentValue(E, Elements, Size), E.index(1));
   return E.max(E.div(E.index(Wanted), In), E.index(1));
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

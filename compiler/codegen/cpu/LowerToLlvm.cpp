@@ -32,8 +32,8 @@ void loadCodegenDialects(MLIRContext &Context) {
 /// Math ops that become one instruction, or a few, on every target; others would turn into scalar library calls.
 static bool hasInstruction(Operation *Op) {
   return isa<math::SqrtOp, math::AbsFOp, math::AbsIOp, math::FmaOp, math::CopySignOp, math::FloorOp, math::CeilOp,
-             math::TruncOp, math::RoundEvenOp, math::CountLeadingZerosOp, math::CountTrailingZerosOp,
-             math::CtPopOp>(Op);
+             math::TruncOp, math::RoundEvenOp, math::CountLeadingZerosOp, math::CountTrailingZerosOp, math::CtPopOp>(
+      Op);
 }
 
 LogicalResult lowerToLlvm(ModuleOp Module) {
@@ -48,8 +48,7 @@ LogicalResult lowerToLlvm(ModuleOp Module) {
     }
     return WalkResult::advance();
   });
-  if (Walked.wasInterrupted())
-    return failure();
+  if (Walked.wasInterrupted()) return failure();
   auto has = [&](auto *Tag) {
     return Present.contains(Context->getLoadedDialect<std::remove_pointer_t<decltype(Tag)>>());
   };
@@ -62,22 +61,18 @@ LogicalResult lowerToLlvm(ModuleOp Module) {
     ConversionTarget Target(*Context);
     Target.addIllegalOp<scf::ForOp, scf::IfOp, scf::WhileOp, scf::IndexSwitchOp, scf::ExecuteRegionOp>();
     Target.markUnknownOpDynamicallyLegal([](Operation *) { return true; });
-    if (failed(applyPartialConversion(Module, Target, std::move(Patterns), Config)))
-      return failure();
+    if (failed(applyPartialConversion(Module, Target, std::move(Patterns), Config))) return failure();
   }
 
   LowerToLLVMOptions Options(Context);
   Options.useBarePtrCallConv = true;
   LLVMTypeConverter Types(Context, Options);
   RewritePatternSet Patterns(Context);
-  if (has(static_cast<vector::VectorDialect *>(nullptr)))
-    populateVectorToLLVMConversionPatterns(Types, Patterns);
+  if (has(static_cast<vector::VectorDialect *>(nullptr))) populateVectorToLLVMConversionPatterns(Types, Patterns);
   if (has(static_cast<memref::MemRefDialect *>(nullptr)))
     populateFinalizeMemRefToLLVMConversionPatterns(Types, Patterns);
-  if (has(static_cast<math::MathDialect *>(nullptr)))
-    populateMathToLLVMConversionPatterns(Types, Patterns);
-  if (has(static_cast<func::FuncDialect *>(nullptr)))
-    populateFuncToLLVMConversionPatterns(Types, Patterns);
+  if (has(static_cast<math::MathDialect *>(nullptr))) populateMathToLLVMConversionPatterns(Types, Patterns);
+  if (has(static_cast<func::FuncDialect *>(nullptr))) populateFuncToLLVMConversionPatterns(Types, Patterns);
   arith::populateArithToLLVMConversionPatterns(Types, Patterns);
   cf::populateControlFlowToLLVMConversionPatterns(Types, Patterns);
   LLVMConversionTarget Target(*Context);
@@ -85,4 +80,4 @@ LogicalResult lowerToLlvm(ModuleOp Module) {
   return applyFullConversion(Module, Target, std::move(Patterns), Config);
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

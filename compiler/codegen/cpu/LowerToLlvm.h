@@ -11,4 +11,4 @@ void loadCodegenDialects(mlir::MLIRContext &Context);
 /// Converts everything in `Module`; diagnostics name the op that cannot be.
 mlir::LogicalResult lowerToLlvm(mlir::ModuleOp Module);
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

@@ -12,17 +12,17 @@
 namespace burin::codegen::cpu {
 
 struct CpuTarget {
-  std::string Name;                   ///< as asked for: "host", "x86-64-v3"
+  std::string Name; ///< as asked for: "host", "x86-64-v3"
   std::string Triple;
-  std::string Cpu;                    ///< LLVM's name: "znver4"
-  std::string Features;               ///< LLVM's feature string; empty where the CPU name says it all
-  std::vector<std::string> Required;  ///< features the code may use beyond the baseline of the architecture
+  std::string Cpu;                   ///< LLVM's name: "znver4"
+  std::string Features;              ///< LLVM's feature string; empty where the CPU name says it all
+  std::vector<std::string> Required; ///< features the code may use beyond the baseline of the architecture
 
   int VectorBits = 128;
   int NumVectorRegisters = 16;
-  int VectorFmasPerCycle = 2;  ///< full-width ones that one core starts
-  bool Fma = false;          ///< fused multiply-add instructions for f32 and f64
-  bool MaskedMemory = false; ///< masked loads and stores cost about as much as plain ones
+  int VectorFmasPerCycle = 2; ///< full-width ones that one core starts
+  bool Fma = false;           ///< fused multiply-add instructions for f32 and f64
+  bool MaskedMemory = false;  ///< masked loads and stores cost about as much as plain ones
 
   std::int64_t L1Bytes = 32 << 10;  ///< data, per core
   std::int64_t L2Bytes = 512 << 10; ///< per core
@@ -37,4 +37,4 @@ struct CpuTarget {
 /// a CPU name that LLVM knows. InvalidArgument listing the choices for any other name.
 Result<CpuTarget> resolveTarget(std::string_view Name);
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

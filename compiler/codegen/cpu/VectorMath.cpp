@@ -43,8 +43,7 @@ public:
   /// Highest degree first.
   Value polynomial(Value X, ArrayRef<double> Coefficients) {
     Value P = c(Coefficients[0]);
-    for (double C : Coefficients.drop_front())
-      P = fma(P, X, c(C));
+    for (double C : Coefficients.drop_front()) P = fma(P, X, c(C));
     return P;
   }
   int mantissa() const { return Double ? 52 : 23; }
@@ -69,22 +68,24 @@ private:
 
 constexpr double ExpF32[] = {1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3,
                              4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1};
-constexpr double ExpF64[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320,
-                             1.0 / 5040,       1.0 / 720,       1.0 / 120,      1.0 / 24,      1.0 / 6,      0.5};
-constexpr double LogF32[] = {7.0376836292e-2,  -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
+constexpr double ExpF64[] = {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800,
+                             1.0 / 362880,     1.0 / 40320,     1.0 / 5040,     1.0 / 720,
+                             1.0 / 120,        1.0 / 24,        1.0 / 6,        0.5};
+constexpr double LogF32[] = {7.0376836292e-2,  -1.1514610310e-1, 1.1676998740e-1,  -1.2420140846e-1, 1.4249322787e-1,
                              -1.6668057665e-1, 2.0000714765e-1,  -2.4999993993e-1, 3.3333331174e-1};
 constexpr double LogF64[] = {1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01,
                              2.222219843214978396e-01, 2.857142874366239149e-01, 3.999999999940941908e-01,
                              6.666666666666735130e-01};
 // tanh for |x| < 0.625: Cephes' tanhf.c, and tanh.c's P and Q.
-constexpr double TanhF32[] = {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1};
+constexpr double TanhF32[] = {-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1,
+                              -3.33332819422e-1};
 constexpr double TanhP[] = {-9.64399179425052238628e-1, -9.92877231001918586564e1, -1.61468768441708447952e3};
 constexpr double TanhQ[] = {1.0, 1.12811678491632931402e2, 2.23548839060100448583e3, 4.84406305325125486048e3};
 // ln 2 in two parts; products of the first with every exponent are exact.
 constexpr double Ln2HighF32 = 0.693359375, Ln2LowF32 = -2.12194440e-4;
 constexpr double Ln2HighF64 = 6.93147180369123816490e-01, Ln2LowF64 = 1.90821492927058770002e-10;
 
-}  // namespace
+} // namespace
 
 Value emitExp(Emitter &E, Value X) {
   Floats M(E, X);
@@ -164,15 +165,11 @@ Value emitFloor(Emitter &E, Value X) {
 }
 
 Value expandMath(Emitter &E, Operation *Op, ArrayRef<Value> Operands) {
-  if (isa<math::ExpOp>(Op))
-    return emitExp(E, Operands[0]);
-  if (isa<math::LogOp>(Op))
-    return emitLog(E, Operands[0]);
-  if (isa<math::TanhOp>(Op))
-    return emitTanh(E, Operands[0]);
-  if (isa<math::FloorOp>(Op))
-    return emitFloor(E, Operands[0]);
+  if (isa<math::ExpOp>(Op)) return emitExp(E, Operands[0]);
+  if (isa<math::LogOp>(Op)) return emitLog(E, Operands[0]);
+  if (isa<math::TanhOp>(Op)) return emitTanh(E, Operands[0]);
+  if (isa<math::FloorOp>(Op)) return emitFloor(E, Operands[0]);
   return {};
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

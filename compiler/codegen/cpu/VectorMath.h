@@ -10,9 +10,9 @@ namespace burin::codegen::cpu {
 Value emitExp(Emitter &E, Value X);
 Value emitLog(Emitter &E, Value X);
 Value emitTanh(Emitter &E, Value X);
-Value emitFloor(Emitter &E, Value X);  ///< exact, without the instruction that x86-64 lacks
+Value emitFloor(Emitter &E, Value X); ///< exact, without the instruction that x86-64 lacks
 
 /// The value of a math op on `Operands` (registers: f32 or f64, scalar or vector), or null if it is not one of ours.
 Value expandMath(Emitter &E, mlir::Operation *Op, llvm::ArrayRef<Value> Operands);
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

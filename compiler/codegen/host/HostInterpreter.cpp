@@ -19,8 +19,9 @@ using namespace burin::ir;
 namespace ops = burin::ir::host;
 
 class Walker {
- public:
-  Walker(func::FuncOp entry, std::span<void *const> buffers, std::span<const std::int64_t> sizes, const HostMachine &machine)
+public:
+  Walker(func::FuncOp entry, std::span<void *const> buffers, std::span<const std::int64_t> sizes,
+         const HostMachine &machine)
       : Machine(machine) {
     for (auto [argument, buffer] : llvm::zip(entry.getArguments(), buffers)) Buffers[argument] = buffer;
     if (auto names = entry->getAttrOfType<ArrayAttr>(sizesAttrName))
@@ -36,7 +37,7 @@ class Walker {
   }
   bool ready() const { return static_cast<bool>(Arena); }
 
- private:
+private:
   std::int64_t size(DimsAttr dims, unsigned i) const { return substitute(dims.dim(i), Bindings).value(); }
   std::vector<std::int64_t> sizes(DimsAttr dims) const {
     std::vector<std::int64_t> result;
@@ -62,7 +63,8 @@ class Walker {
     } else if (auto load = dyn_cast<ops::LoadOp>(op)) {
       Scalars[load.getValue()] = *at(load.getFrom()) != 0;
     } else if (auto print = dyn_cast<ops::PrintOp>(op)) {
-      if (Machine.print) Machine.print(print.getLabel(), *toDtype(print.getDtype()), sizes(print.getShape()), at(print.getFrom()));
+      if (Machine.print)
+        Machine.print(print.getLabel(), *toDtype(print.getDtype()), sizes(print.getShape()), at(print.getFrom()));
     } else if (isa<ops::CheckFaultsOp>(op)) {
       if (Machine.faulted && Machine.faulted()) return HostStatus::faulted;
     } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
@@ -90,7 +92,7 @@ class Walker {
   Buffer Arena;
 };
 
-}  // namespace
+} // namespace
 
 HostStatus interpretHostProgram(func::FuncOp entry, std::span<void *const> buffers, std::span<const std::int64_t> sizes,
                                 const HostMachine &machine) {
@@ -98,4 +100,4 @@ HostStatus interpretHostProgram(func::FuncOp entry, std::span<void *const> buffe
   return walker.ready() ? walker.run(entry.getBody().front()) : HostStatus::failed;
 }
 
-}  // namespace burin::codegen::host
+} // namespace burin::codegen::host

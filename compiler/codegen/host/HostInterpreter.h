@@ -12,7 +12,9 @@ namespace burin::codegen::host {
 
 struct HostMachine {
   /// Runs a kernel: inputs, then results; `sizes` are its size operands.
-  std::function<mlir::LogicalResult(llvm::StringRef kernel, std::span<void *const> buffers, std::span<const std::int64_t> sizes)> launch;
+  std::function<mlir::LogicalResult(llvm::StringRef kernel, std::span<void *const> buffers,
+                                    std::span<const std::int64_t> sizes)>
+      launch;
   std::function<void(llvm::StringRef label, Dtype, std::span<const std::int64_t> shape, const void *data)> print;
   /// Whether a kernel has recorded a fault; the program ends at the next check if so.
   std::function<bool()> faulted;
@@ -21,7 +23,7 @@ struct HostMachine {
 enum class HostStatus { done, faulted, failed };
 
 /// Runs `entry` (what plan-memory made) on the caller's buffers and named sizes, in the entry's order.
-HostStatus interpretHostProgram(mlir::func::FuncOp entry, std::span<void *const> buffers, std::span<const std::int64_t> sizes,
-                                const HostMachine &machine);
+HostStatus interpretHostProgram(mlir::func::FuncOp entry, std::span<void *const> buffers,
+                                std::span<const std::int64_t> sizes, const HostMachine &machine);
 
-}  // namespace burin::codegen::host
+} // namespace burin::codegen::host

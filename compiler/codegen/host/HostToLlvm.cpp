@@ -40,7 +40,7 @@ std::vector<std::string> sizeNames(func::FuncOp entry) {
 }
 
 class HostLowering {
- public:
+public:
   HostLowering(func::FuncOp entry, ModuleOp module, const cpu::CpuTarget &target)
       : Entry(entry), Module(module), Target(target), Builder(module.getContext()),
         Pointer(LLVM::LLVMPointerType::get(module.getContext())), SizesOf(sizeNames(entry)) {}
@@ -85,7 +85,7 @@ class HostLowering {
     return Status;
   }
 
- private:
+private:
   // -- functions ---------------------------------------------------------------------------------------------------
   LLVM::LLVMFuncOp openFunction(StringRef name, mlir::Type result, unsigned pointers) {
     Builder.setInsertionPointToEnd(Module.getBody());
@@ -150,10 +150,10 @@ class HostLowering {
       Value none = LLVM::ZeroOp::create(e.B, Pointer);
       leaveIf(LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::eq, Arena, none), BURIN_RT_OUT_OF_MEMORY);
     }
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Module.getContext()), SmallVector<mlir::Type>(4, Pointer));
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Module.getContext()), SmallVector<mlir::Type>(4, Pointer));
     for (auto [part, check] : llvm::zip(parts, checked)) {
-      if (!part.empty())
-        LLVM::CallOp::create(e.B, type, part, ValueRange{Table, Sizes, Ctx, Arena}).setNoUnwind(true);
+      if (!part.empty()) LLVM::CallOp::create(e.B, type, part, ValueRange{Table, Sizes, Ctx, Arena}).setNoUnwind(true);
       if (check) leaveIf(cpu::rt::faulted(e, Ctx), BURIN_RT_FAULT);
     }
     LLVM::ReturnOp::create(e.B, status(BURIN_RT_OK));
@@ -197,7 +197,8 @@ class HostLowering {
     e.B.setLoc(op->getLoc());
     if (auto launch = dyn_cast<ops::LaunchOp>(op)) return writeLaunch(e, launch);
     if (auto copy = dyn_cast<ops::CopyOp>(op)) {
-      LLVM::MemmoveOp::create(e.B, buffer(e, copy.getTo()), buffer(e, copy.getFrom()), size(e, copy.getBytes().dim(0)), false);
+      LLVM::MemmoveOp::create(e.B, buffer(e, copy.getTo()), buffer(e, copy.getFrom()), size(e, copy.getBytes().dim(0)),
+                              false);
       return;
     }
     if (auto exchange = dyn_cast<ops::ExchangeOp>(op)) return writeExchange(e, exchange);
@@ -212,15 +213,20 @@ class HostLowering {
       auto region = [&](Region &r) {
         for (Operation &inner : r.front().without_terminator()) write(e, &inner);
       };
-      e.when(Scalars.lookup(branch.getCondition()), [&] { region(branch.getThenRegion()); }, [&] { region(branch.getElseRegion()); });
+      e.when(
+          Scalars.lookup(branch.getCondition()), [&] { region(branch.getThenRegion()); },
+          [&] { region(branch.getElseRegion()); });
       return;
     }
     if (auto loop = dyn_cast<scf::WhileOp>(op)) {
-      e.whileLoop({}, [&](ValueRange) -> cpu::Values {
+      e.whileLoop(
+          {},
+          [&](ValueRange) -> cpu::Values {
             mlir::Block &test = loop.getBefore().front();
             for (Operation &inner : test.without_terminator()) write(e, &inner);
             return {Scalars.lookup(cast<scf::ConditionOp>(test.getTerminator()).getCondition())};
-          }, [&](ValueRange) -> cpu::Values {
+          },
+          [&](ValueRange) -> cpu::Values {
             for (Operation &inner : loop.getAfter().front().without_terminator()) write(e, &inner);
             return {};
           });
@@ -234,7 +240,8 @@ class HostLowering {
       e.store(buffer(e, operand), cpu::Buffer(LaunchBuffers, Pointer, 8), e.index(static_cast<int64_t>(i)));
     for (unsigned i = 0; i < launch.getSizes().size(); ++i)
       e.store(size(e, launch.getSizes().dim(i)), cpu::Buffer(LaunchSizes, e.B.getI64Type()), e.index(i));
-    auto type = LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Module.getContext()), SmallVector<mlir::Type>(3, Pointer));
+    auto type =
+        LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Module.getContext()), SmallVector<mlir::Type>(3, Pointer));
     LLVM::CallOp::create(e.B, type, launch.getKernel(), ValueRange{LaunchBuffers, LaunchSizes, Ctx}).setNoUnwind(true);
   }
 
@@ -267,7 +274,7 @@ class HostLowering {
   LogicalResult Status = success();
 };
 
-}  // namespace
+} // namespace
 
 Value SizeExpressions::value(Emitter &e, Value table, Dim dim) const {
   if (dim.is_known()) return e.index(dim.value());
@@ -301,4 +308,4 @@ LogicalResult lowerHostProgram(func::FuncOp entry, ModuleOp module, const cpu::C
   return HostLowering(entry, module, target).run();
 }
 
-}  // namespace burin::codegen::host
+} // namespace burin::codegen::host

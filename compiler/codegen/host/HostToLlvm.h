@@ -13,12 +13,12 @@ namespace burin::codegen::host {
 
 /// Code for size expressions over a table of named sizes (i64 each, in the order of the names).
 class SizeExpressions {
- public:
+public:
   SizeExpressions(std::vector<std::string> names) : Names(std::move(names)) {}
   /// Null where an expression mentions a name that is not in the table.
   mlir::Value value(cpu::Emitter &e, mlir::Value table, Dim dim) const;
 
- private:
+private:
   std::vector<std::string> Names;
 };
 
@@ -28,4 +28,4 @@ inline constexpr unsigned maxOpsPerFunction = 128;
 /// Writes `entry` (what plan-memory made) into `module`, where the kernels' launch functions are or will be.
 mlir::LogicalResult lowerHostProgram(mlir::func::FuncOp entry, mlir::ModuleOp module, const cpu::CpuTarget &target);
 
-}  // namespace burin::codegen::host
+} // namespace burin::codegen::host

@@ -27,7 +27,8 @@ namespace detail {
 struct Node;
 struct Recorder;
 
-template <class T> concept Number = std::is_arithmetic_v<T> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t>;
+template <class T>
+concept Number = std::is_arithmetic_v<T> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t>;
 
 /// The dtype that a C++ number has by itself: `int` is i32, `long` i64, `double` f64. Unsigned 64-bit counts as i64.
 template <Number T> constexpr Dtype number_dtype() {
@@ -42,8 +43,8 @@ template <Number T> constexpr Dtype number_dtype() {
 /// A C++ number with its dtype: weakly typed, it takes the dtype of the tensor that it meets.
 struct Literal {
   Dtype dtype = Dtype::f32;
-  double real = 0;            // where dtype is floating
-  std::int64_t integer = 0;   // else
+  double real = 0;           // where dtype is floating
+  std::int64_t integer = 0;  // else
   template <Number T> static constexpr Literal of(T x) {
     if constexpr (std::is_floating_point_v<T>) return {number_dtype<T>(), static_cast<double>(x), 0};
     else return {number_dtype<T>(), 0, static_cast<std::int64_t>(x)};
@@ -57,10 +58,12 @@ struct Literal {
 class Arg {
  public:
   Arg(const Tensor& t, std::source_location where = std::source_location::current()) noexcept  // NOLINT
-      : tensor_(&t), where_(where) {}
+      : tensor_(&t),
+        where_(where) {}
   template <detail::Number T>
   Arg(T number, std::source_location where = std::source_location::current()) noexcept  // NOLINT
-      : number_(detail::Literal::of(number)), where_(where) {}
+      : number_(detail::Literal::of(number)),
+        where_(where) {}
 
   /// The handle, or null for a number.
   const Tensor* tensor() const { return tensor_; }
@@ -82,8 +85,13 @@ class Axes {
  public:
   template <std::integral T> Axes(T axis) : list_{static_cast<std::int64_t>(axis)} {}  // NOLINT
   Axes(std::initializer_list<std::int64_t> axes) : list_(axes) {}
-  Axes(std::vector<std::int64_t> axes) : list_(std::move(axes)) {}                     // NOLINT
-  static Axes every(bool reversed = false) { Axes a; a.all_ = true; a.reversed_ = reversed; return a; }
+  Axes(std::vector<std::int64_t> axes) : list_(std::move(axes)) {}  // NOLINT
+  static Axes every(bool reversed = false) {
+    Axes a;
+    a.all_ = true;
+    a.reversed_ = reversed;
+    return a;
+  }
   bool all() const { return all_; }
   bool reversed() const { return reversed_; }  ///< with all(): the last axis first
   const std::vector<std::int64_t>& list() const { return list_; }
@@ -106,7 +114,7 @@ class Ints {
   Ints() = default;
   template <std::integral T> Ints(T value) : list_{static_cast<std::int64_t>(value)} {}  // NOLINT
   Ints(std::initializer_list<std::int64_t> values) : list_(values) {}
-  Ints(std::vector<std::int64_t> values) : list_(std::move(values)) {}                   // NOLINT
+  Ints(std::vector<std::int64_t> values) : list_(std::move(values)) {}  // NOLINT
   const std::vector<std::int64_t>& list() const { return list_; }
 
  private:

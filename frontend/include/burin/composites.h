@@ -7,8 +7,10 @@ namespace burin {
 /// All elements `value`, of the shape. Example: `full({2, 3}, 1.5f)` is f32[2,3].
 BURIN_API Tensor full(const Shape& shape, const Arg& value);
 BURIN_API Tensor full(const Shape& shape, const Arg& value, Dtype dtype);
-BURIN_API Tensor zeros(const Shape& shape, Dtype dtype = f32, std::source_location where = std::source_location::current());
-BURIN_API Tensor ones(const Shape& shape, Dtype dtype = f32, std::source_location where = std::source_location::current());
+BURIN_API Tensor zeros(const Shape& shape, Dtype dtype = f32,
+                       std::source_location where = std::source_location::current());
+BURIN_API Tensor ones(const Shape& shape, Dtype dtype = f32,
+                      std::source_location where = std::source_location::current());
 /// 0, 1, …, n - 1. Example: `arange(4)` is i64[4].
 BURIN_API Tensor arange(Dim n, Dtype dtype = i64, std::source_location where = std::source_location::current());
 

@@ -90,16 +90,26 @@ class BURIN_API Loop {
 /// made in a branch outlives it other than by assignment or return.
 /// Example: `Tensor y = cond(x < 0, [&] { return -x; }, [&] { return x; });`
 template <class C, class Then, class Else>
-auto cond(const C& condition, Then&& then, Else&& otherwise, std::source_location where = std::source_location::current()) {
+auto cond(const C& condition, Then&& then, Else&& otherwise,
+          std::source_location where = std::source_location::current()) {
   using R = std::remove_cvref_t<decltype(then())>;
-  static_assert(std::is_same_v<R, std::remove_cvref_t<decltype(otherwise())>>, "cond: both branches must return the same type");
+  static_assert(std::is_same_v<R, std::remove_cvref_t<decltype(otherwise())>>,
+                "cond: both branches must return the same type");
   if constexpr (!is_condition<C>) {
     if (condition) return then();
     return otherwise();
   } else if constexpr (std::is_void_v<R>) {
     detail::Branches b(Arg(condition, where));
-    if (b.traced() || b.value()) { b.open(); then(); b.close(); }
-    if (b.traced() || !b.value()) { b.open(); otherwise(); b.close(); }
+    if (b.traced() || b.value()) {
+      b.open();
+      then();
+      b.close();
+    }
+    if (b.traced() || !b.value()) {
+      b.open();
+      otherwise();
+      b.close();
+    }
     b.finish({});
   } else {
     detail::Branches b(Arg(condition, where));
@@ -147,15 +157,17 @@ void while_loop(Test&& test, Body&& body, std::source_location where = std::sour
 }
 /// The same with names for the tensors that it carries, for errors.
 template <class Test, class Body>
-void while_loop(const vars& names, Test&& test, Body&& body, std::source_location where = std::source_location::current()) {
+void while_loop(const vars& names, Test&& test, Body&& body,
+                std::source_location where = std::source_location::current()) {
   detail::Named named(names);
   while_loop(test, body, where);
 }
 /// The same with the state passed on: `test(state)` decides, `body(state)` returns the next state, a tree of the same structure;
 /// the result is the last state. A number given for `init` is a 0-d tensor.
 /// Example: `Tensor y = while_loop(x, [](const Tensor& y) { return y < 100; }, [](const Tensor& y) { return y * 2; });`
-template <class Init, class Test, class Body> requires (!std::is_same_v<Init, vars>)
-auto while_loop(const Init& init, Test&& test, Body&& body, std::source_location where = std::source_location::current()) {
+template <class Init, class Test, class Body> requires(!std::is_same_v<Init, vars>)
+auto while_loop(const Init& init, Test&& test, Body&& body,
+                std::source_location where = std::source_location::current()) {
   using S = std::conditional_t<std::is_arithmetic_v<Init>, Tensor, Init>;
   S state = init;
   if constexpr (!is_condition<decltype(test(std::as_const(state)))>) {

@@ -10,10 +10,12 @@ namespace burin::detail {
 
 /// Converts to anything but T itself: probes how many initialisers T takes.
 template <class T> struct AnyBut {
-  template <class U> requires(!std::is_same_v<U, T>) operator U() const noexcept;  // NOLINT
+  template <class U> requires(!std::is_same_v<U, T>)
+  operator U() const noexcept;  // NOLINT
 };
-template <class T, std::size_t... I>
-constexpr bool takes(std::index_sequence<I...>) { return requires { T{((void)I, AnyBut<T>{})...}; }; }
+template <class T, std::size_t... I> constexpr bool takes(std::index_sequence<I...>) {
+  return requires { T{((void)I, AnyBut<T>{})...}; };
+}
 inline constexpr std::size_t max_fields = 32;
 /// The number of fields of an aggregate, or max_fields + 1 where it has more.
 template <class T, std::size_t N = max_fields + 1> constexpr std::size_t count_fields() {
@@ -24,136 +26,134 @@ template <class T, std::size_t N = max_fields + 1> constexpr std::size_t count_f
 
 /// Calls f with a reference to each field.
 template <std::size_t N, class T, class F> constexpr decltype(auto) with_fields(T& x, F&& f) {
-  if constexpr (N == 1) { auto& [m0] = x; return f(m0); }
-  else if constexpr (N == 2) { auto& [m0, m1] = x; return f(m0, m1); }
-  else if constexpr (N == 3) { auto& [m0, m1, m2] = x; return f(m0, m1, m2); }
-  else if constexpr (N == 4) { auto& [m0, m1, m2, m3] = x; return f(m0, m1, m2, m3); }
-  else if constexpr (N == 5) { auto& [m0, m1, m2, m3, m4] = x; return f(m0, m1, m2, m3, m4); }
-  else if constexpr (N == 6) { auto& [m0, m1, m2, m3, m4, m5] = x; return f(m0, m1, m2, m3, m4, m5); }
-  else if constexpr (N == 7) { auto& [m0, m1, m2, m3, m4, m5, m6] = x; return f(m0, m1, m2, m3, m4, m5, m6); }
-  else if constexpr (N == 8) { auto& [m0, m1, m2, m3, m4, m5, m6, m7] = x; return f(m0, m1, m2, m3, m4, m5, m6, m7); }
-  else if constexpr (N == 9) {
+  if constexpr (N == 1) {
+    auto& [m0] = x;
+    return f(m0);
+  } else if constexpr (N == 2) {
+    auto& [m0, m1] = x;
+    return f(m0, m1);
+  } else if constexpr (N == 3) {
+    auto& [m0, m1, m2] = x;
+    return f(m0, m1, m2);
+  } else if constexpr (N == 4) {
+    auto& [m0, m1, m2, m3] = x;
+    return f(m0, m1, m2, m3);
+  } else if constexpr (N == 5) {
+    auto& [m0, m1, m2, m3, m4] = x;
+    return f(m0, m1, m2, m3, m4);
+  } else if constexpr (N == 6) {
+    auto& [m0, m1, m2, m3, m4, m5] = x;
+    return f(m0, m1, m2, m3, m4, m5);
+  } else if constexpr (N == 7) {
+    auto& [m0, m1, m2, m3, m4, m5, m6] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6);
+  } else if constexpr (N == 8) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7);
+  } else if constexpr (N == 9) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8);
-  }
-  else if constexpr (N == 10) {
+  } else if constexpr (N == 10) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9);
-  }
-  else if constexpr (N == 11) {
+  } else if constexpr (N == 11) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10);
-  }
-  else if constexpr (N == 12) {
+  } else if constexpr (N == 12) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11);
-  }
-  else if constexpr (N == 13) {
+  } else if constexpr (N == 13) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12);
-  }
-  else if constexpr (N == 14) {
+  } else if constexpr (N == 14) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13);
-  }
-  else if constexpr (N == 15) {
+  } else if constexpr (N == 15) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14);
-  }
-  else if constexpr (N == 16) {
+  } else if constexpr (N == 16) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15);
-  }
-  else if constexpr (N == 17) {
+  } else if constexpr (N == 17) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16);
-  }
-  else if constexpr (N == 18) {
+  } else if constexpr (N == 18) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17);
-  }
-  else if constexpr (N == 19) {
+  } else if constexpr (N == 19) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18);
-  }
-  else if constexpr (N == 20) {
+  } else if constexpr (N == 20) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19);
-  }
-  else if constexpr (N == 21) {
+  } else if constexpr (N == 21) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20);
-  }
-  else if constexpr (N == 22) {
+  } else if constexpr (N == 22) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21);
-  }
-  else if constexpr (N == 23) {
+  } else if constexpr (N == 23) {
     auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22] = x;
     return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22);
-  }
-  else if constexpr (N == 24) {
-    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23] = x;
-    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23);
-  }
-  else if constexpr (N == 25) {
-    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11,
-           m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24] = x;
-    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11,
-           m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24);
-  }
-  else if constexpr (N == 26) {
-    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12,
-           m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25] = x;
-    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12,
-           m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25);
-  }
-  else if constexpr (N == 27) {
-    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12,
-           m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26] = x;
-    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12,
-           m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26);
-  }
-  else if constexpr (N == 28) {
-    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13,
-           m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27] = x;
-    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13,
-           m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27);
-  }
-  else if constexpr (N == 29) {
-    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13,
-           m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27, m28] = x;
-    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13,
-           m14, m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27, m28);
-  }
-  else if constexpr (N == 30) {
-    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,
-           m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27, m28, m29] = x;
-    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,
-           m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27, m28, m29);
-  }
-  else if constexpr (N == 31) {
-    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,
-           m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27, m28, m29, m30] = x;
-    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14,
-           m15, m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27, m28, m29, m30);
-  }
-  else if constexpr (N == 32) {
-    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15,
-           m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27, m28, m29, m30, m31] = x;
-    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15,
-           m16, m17, m18, m19, m20, m21, m22, m23, m24, m25, m26, m27, m28, m29, m30, m31);
+  } else if constexpr (N == 24) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+           m23] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+             m23);
+  } else if constexpr (N == 25) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+             m23, m24);
+  } else if constexpr (N == 26) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+             m23, m24, m25);
+  } else if constexpr (N == 27) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+             m23, m24, m25, m26);
+  } else if constexpr (N == 28) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+             m23, m24, m25, m26, m27);
+  } else if constexpr (N == 29) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+             m23, m24, m25, m26, m27, m28);
+  } else if constexpr (N == 30) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+             m23, m24, m25, m26, m27, m28, m29);
+  } else if constexpr (N == 31) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+             m23, m24, m25, m26, m27, m28, m29, m30);
+  } else if constexpr (N == 32) {
+    auto& [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22, m23,
+           m24, m25, m26, m27, m28, m29, m30, m31] = x;
+    return f(m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15, m16, m17, m18, m19, m20, m21, m22,
+             m23, m24, m25, m26, m27, m28, m29, m30, m31);
   }
 }
 
-template <class T> struct Fake { T value; };
+template <class T> struct Fake {
+  T value;
+};
 template <class T> extern const Fake<T> fake;  // never defined: only addresses inside it are named
 template <std::size_t I, class First, class... More> constexpr auto pick(First* first, More*... more) {
   if constexpr (I == 0) return first;
   else return pick<I - 1>(more...);
 }
 template <auto Pointer> consteval std::string_view pointer_name() {
-  std::string_view s = __PRETTY_FUNCTION__;  // `... [with auto Pointer = (& fake<P>.Fake<P>::value.P::w1); std::string_view = ...]`
+  std::string_view s =
+      __PRETTY_FUNCTION__;  // `... [with auto Pointer = (& fake<P>.Fake<P>::value.P::w1); std::string_view = ...]`
   s = s.substr(0, s.find(';'));
   s = s.substr(0, s.find_last_not_of(")]") + 1);
   return s.substr(s.find_last_of(":.>") + 1);

@@ -44,16 +44,17 @@ class BURIN_API NoRetraceScope {
 
 /// Options of `function`.
 struct FunctionOptions {
-  std::string name{};                  ///< what errors and views call it; by default from the callable, or its line
+  std::string name{};  ///< what errors and views call it; by default from the callable, or its line
   Level level = Level::full;
-  std::vector<Spec> signature{};       ///< one for each tensor of the arguments, in order; empty: any types, a trace for each
-  std::size_t max_entries = 64;        ///< traces kept; the least recently used goes first
-  int max_traces = 0;                  ///< more than this many traces are a TraceError; 0: no limit
+  std::vector<Spec>
+      signature{};               ///< one for each tensor of the arguments, in order; empty: any types, a trace for each
+  std::size_t max_entries = 64;  ///< traces kept; the least recently used goes first
+  int max_traces = 0;            ///< more than this many traces are a TraceError; 0: no limit
 };
 
 /// Counts of one function, since it was made.
 struct FunctionStats {
-  std::uint64_t calls = 0;        ///< misses included; hits of other threads may lag
+  std::uint64_t calls = 0;  ///< misses included; hits of other threads may lag
   std::uint64_t traces = 0;
   std::uint64_t compiles = 0;     ///< graphs given to the compiler; cache hits are not
   std::uint64_t memory_hits = 0;  ///< executables found in the process's cache
@@ -71,9 +72,9 @@ struct Entry;
 struct Leaf {
   enum class Kind : std::uint8_t { tensor, host, length } kind;
   HostValue::Kind host_kind{};
-  bool state = false;               ///< belongs to a by-reference parameter
+  bool state = false;  ///< belongs to a by-reference parameter
   Tensor* tensor = nullptr;
-  std::uint64_t bits = 0;           ///< host value or length
+  std::uint64_t bits = 0;  ///< host value or length
   std::string_view text{}, type{};
 };
 
@@ -162,7 +163,8 @@ BURIN_API std::vector<std::shared_ptr<const Graph>> graphs(const FunctionState&)
 BURIN_API void save(const FunctionState&, const std::string& file);
 BURIN_API void empty_leaves(const Leaves&);
 
-template <class T> using Stored = std::conditional_t<std::is_arithmetic_v<std::remove_cvref_t<T>>, Tensor, std::remove_cvref_t<T>>;
+template <class T>
+using Stored = std::conditional_t<std::is_arithmetic_v<std::remove_cvref_t<T>>, Tensor, std::remove_cvref_t<T>>;
 
 template <class F, class Self, class... A> decltype(auto) call(F& f, Self& self, A&... a) {
   if constexpr (std::is_member_function_pointer_v<F>) return (self.*f)(a...);
@@ -170,7 +172,8 @@ template <class F, class Self, class... A> decltype(auto) call(F& f, Self& self,
 }
 template <class F> decltype(auto) call(F& f) { return f(); }
 
-template <class Q> inline constexpr bool by_reference = std::is_lvalue_reference_v<Q> && !std::is_const_v<std::remove_reference_t<Q>>;
+template <class Q>
+inline constexpr bool by_reference = std::is_lvalue_reference_v<Q> && !std::is_const_v<std::remove_reference_t<Q>>;
 
 /// A copy of a tree without its tensors, which belongs to no region.
 template <class R> std::shared_ptr<void> keep_structure(const R& r) {
@@ -189,7 +192,8 @@ template <class R> std::shared_ptr<void> keep_structure(const R& r) {
 }
 
 /// Runs one call of `f` whose declared parameters are P; the arguments already have those types.
-template <class R, class... P, class F, class... A> R invoke(const std::shared_ptr<FunctionState>& state, F& f, A&... arguments) {
+template <class R, class... P, class F, class... A>
+R invoke(const std::shared_ptr<FunctionState>& state, F& f, A&... arguments) {
   Call call(state);
   if (call.eager()) return f(arguments...);
   std::int64_t position = 0;
@@ -200,30 +204,34 @@ template <class R, class... P, class F, class... A> R invoke(const std::shared_p
   } user{f, {arguments...}};
   auto trace = [](void* u, Tracer& tracer) {
     User& user = *static_cast<User*>(u);
-    std::apply([&](auto&... given) {
-      std::tuple<std::remove_const_t<A>...> copies(given...);
-      std::apply([&](auto&... copy) {
-        std::int64_t at = 0;
-        ((tracer.begin_argument(at, by_reference<P>), walk(tracer.arguments(), copy, Path{nullptr, {}, at++})), ...);
-        tracer.end_arguments();
-        auto outputs = [&] {
-          ((by_reference<P> ? tracer.state(leaves_of(copy)) : void()), ...);
-        };
-        if constexpr (std::is_void_v<R>) {
-          user.f(static_cast<P>(copy)...);
-          tracer.results({}, nullptr);
-          outputs();
-        } else {
-          R r = user.f(static_cast<P>(copy)...);
-          tracer.results(leaves_of(r), keep_structure(r));
-          outputs();
-        }
-      }, copies);
-    }, user.arguments);
+    std::apply(
+        [&](auto&... given) {
+          std::tuple<std::remove_const_t<A>...> copies(given...);
+          std::apply(
+              [&](auto&... copy) {
+                std::int64_t at = 0;
+                ((tracer.begin_argument(at, by_reference<P>), walk(tracer.arguments(), copy, Path{nullptr, {}, at++})),
+                 ...);
+                tracer.end_arguments();
+                auto outputs = [&] { ((by_reference<P> ? tracer.state(leaves_of(copy)) : void()), ...); };
+                if constexpr (std::is_void_v<R>) {
+                  user.f(static_cast<P>(copy)...);
+                  tracer.results({}, nullptr);
+                  outputs();
+                } else {
+                  R r = user.f(static_cast<P>(copy)...);
+                  tracer.results(leaves_of(r), keep_structure(r));
+                  outputs();
+                }
+              },
+              copies);
+        },
+        user.arguments);
   };
   auto walk_all = [](void* u, TreeVisitor& v) {
     std::int64_t at = 0;
-    std::apply([&](auto&... given) { (walk(v, given, Path{nullptr, {}, at++}), ...); }, static_cast<User*>(u)->arguments);
+    std::apply([&](auto&... given) { (walk(v, given, Path{nullptr, {}, at++}), ...); },
+               static_cast<User*>(u)->arguments);
   };
   call.run(trace, walk_all, &user);
   call.finish_state();
@@ -250,10 +258,17 @@ template <class R, class... P> struct SignatureOf<R(P...)> {
 template <class F> struct CallableSignature;
 template <class R, class... P> struct CallableSignature<R (*)(P...)> : SignatureOf<R(P...)> {};
 template <class R, class... P> struct CallableSignature<R (*)(P...) noexcept> : SignatureOf<R(P...)> {};
-template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...)> : SignatureOf<R(P...)> { using Self = C&; using Member = SignatureOf<R(C&, P...)>; };
-template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...) const> : SignatureOf<R(P...)> { using Member = SignatureOf<R(const C&, P...)>; };
-template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...) noexcept> : CallableSignature<R (C::*)(P...)> {};
-template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...) const noexcept> : CallableSignature<R (C::*)(P...) const> {};
+template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...)> : SignatureOf<R(P...)> {
+  using Self = C&;
+  using Member = SignatureOf<R(C&, P...)>;
+};
+template <class R, class C, class... P> struct CallableSignature<R (C::*)(P...) const> : SignatureOf<R(P...)> {
+  using Member = SignatureOf<R(const C&, P...)>;
+};
+template <class R, class C, class... P>
+struct CallableSignature<R (C::*)(P...) noexcept> : CallableSignature<R (C::*)(P...)> {};
+template <class R, class C, class... P>
+struct CallableSignature<R (C::*)(P...) const noexcept> : CallableSignature<R (C::*)(P...) const> {};
 
 }  // namespace detail
 
@@ -280,7 +295,9 @@ template <class F, class R, class... P> class TypedFunction : public FunctionBas
   template <class Q> using Pass = std::conditional_t<std::is_lvalue_reference_v<Q>, Q, const std::remove_cvref_t<Q>&>;
 
  public:
-  TypedFunction(F f, std::shared_ptr<detail::FunctionState> s) : FunctionBase(std::move(s)), f_(std::make_shared<F>(std::move(f))) {}
+  TypedFunction(F f, std::shared_ptr<detail::FunctionState> s)
+      : FunctionBase(std::move(s)),
+        f_(std::make_shared<F>(std::move(f))) {}
   R operator()(Pass<P>... arguments) const {
     auto call = [this](auto&... a) -> R { return detail::call(*f_, a...); };
     return detail::invoke<R, Pass<P>...>(state_, call, arguments...);
@@ -293,7 +310,9 @@ template <class F, class R, class... P> class TypedFunction : public FunctionBas
 /// A function whose callable is generic: parameters are deduced from each call; a number given is a 0-d tensor.
 template <class F> class GenericFunction : public FunctionBase {
  public:
-  GenericFunction(F f, std::shared_ptr<detail::FunctionState> s) : FunctionBase(std::move(s)), f_(std::make_shared<F>(std::move(f))) {}
+  GenericFunction(F f, std::shared_ptr<detail::FunctionState> s)
+      : FunctionBase(std::move(s)),
+        f_(std::make_shared<F>(std::move(f))) {}
   template <class... A> auto operator()(A&&... arguments) const {
     return call<decltype(pass(arguments))...>(pass(arguments)...);
   }
@@ -345,7 +364,8 @@ BURIN_API LoadedFunction load(const std::string& file, Level level = Level::full
 /// a `Tensor`, `auto` or `Scalar<T>` parameter is not. A parameter `T&` that is not const is updated in place.
 /// Tensors that the callable captures are bound to the values seen while tracing.
 /// Example: `auto fast = burin::function([](const Tensor& x) { return exp(x) * 2; });  Tensor y = fast(x);`
-template <class F> auto function(F f, FunctionOptions options = {}, std::source_location where = std::source_location::current()) {
+template <class F>
+auto function(F f, FunctionOptions options = {}, std::source_location where = std::source_location::current()) {
   const void* code = nullptr;
   if constexpr (std::is_pointer_v<F>) code = reinterpret_cast<const void*>(f);
   auto state = detail::make_function(std::move(options), code, detail::type_name<F>(), where);
@@ -354,7 +374,8 @@ template <class F> auto function(F f, FunctionOptions options = {}, std::source_
   } else if constexpr (std::is_pointer_v<F>) {
     return typename detail::CallableSignature<F>::template With<TypedFunction, F>(f, std::move(state));
   } else if constexpr (requires { &F::operator(); }) {
-    return typename detail::CallableSignature<decltype(&F::operator())>::template With<TypedFunction, F>(std::move(f), std::move(state));
+    return typename detail::CallableSignature<decltype(&F::operator())>::template With<TypedFunction, F>(
+        std::move(f), std::move(state));
   } else {
     return GenericFunction<F>(std::move(f), std::move(state));
   }

@@ -45,7 +45,9 @@ template <class F> auto value_and_grad(F f, std::source_location where = std::so
 
 /// Like value_and_grad, without the value. Example: `Tensor slope = grad([](const Tensor& x) { return x * x; })(3.0f);`
 template <class F> auto grad(F f, std::source_location where = std::source_location::current()) {
-  return [g = value_and_grad(std::move(f), where)](const auto& x, const auto&... rest) mutable { return g(x, rest...).second; };
+  return [g = value_and_grad(std::move(f), where)](const auto& x, const auto&... rest) mutable {
+    return g(x, rest...).second;
+  };
 }
 
 }  // namespace burin

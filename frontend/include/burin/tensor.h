@@ -28,11 +28,21 @@ class NodeRef {
  public:
   NodeRef() = default;
   explicit NodeRef(NodeBase* adopted) noexcept : node_(adopted) {}
-  NodeRef(const NodeRef& o) noexcept : node_(o.node_) { if (node_) node_->references.fetch_add(1, std::memory_order_relaxed); }
+  NodeRef(const NodeRef& o) noexcept : node_(o.node_) {
+    if (node_) node_->references.fetch_add(1, std::memory_order_relaxed);
+  }
   NodeRef(NodeRef&& o) noexcept : node_(std::exchange(o.node_, nullptr)) {}
-  NodeRef& operator=(const NodeRef& o) noexcept { NodeRef(o).swap(*this); return *this; }
-  NodeRef& operator=(NodeRef&& o) noexcept { NodeRef(std::move(o)).swap(*this); return *this; }
-  ~NodeRef() { if (node_ && node_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(node_); }
+  NodeRef& operator=(const NodeRef& o) noexcept {
+    NodeRef(o).swap(*this);
+    return *this;
+  }
+  NodeRef& operator=(NodeRef&& o) noexcept {
+    NodeRef(std::move(o)).swap(*this);
+    return *this;
+  }
+  ~NodeRef() {
+    if (node_ && node_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(node_);
+  }
   void swap(NodeRef& o) noexcept { std::swap(node_, o.node_); }
   explicit operator bool() const { return node_ != nullptr; }
   Node* get() const { return reinterpret_cast<Node*>(node_); }  // NodeBase is Node's first base
@@ -55,46 +65,68 @@ struct HandleAccess;
 /// Example: `Tensor x = {{1.0f, 2.0f}, {3.0f, 4.0f}};`
 class BURIN_API Tensor {
  public:
-  Tensor() noexcept { if (detail::recorder) attach(); }
-  Tensor(const Tensor& o) noexcept : node_(o.node_), weak_(o.weak_) { if (detail::recorder) copied_from(o); }
+  Tensor() noexcept {
+    if (detail::recorder) attach();
+  }
+  Tensor(const Tensor& o) noexcept : node_(o.node_), weak_(o.weak_) {
+    if (detail::recorder) copied_from(o);
+  }
   Tensor(Tensor&& o) noexcept : weak_(o.weak_) {
-    if (detail::recorder) { node_ = o.node_; copied_from(o); }  // a moved-from outer handle would be an unseen write
-    else node_ = std::move(o.node_);
+    if (detail::recorder) {
+      node_ = o.node_;
+      copied_from(o);
+    }  // a moved-from outer handle would be an unseen write
+    else
+      node_ = std::move(o.node_);
   }
   Tensor& operator=(const Tensor& o) {
-    if (detail::recorder) { assign(o); return *this; }
+    if (detail::recorder) {
+      assign(o);
+      return *this;
+    }
     node_ = o.node_;
     weak_ = o.weak_;
     return *this;
   }
   Tensor& operator=(Tensor&& o) {
-    if (detail::recorder) { assign(o); return *this; }
+    if (detail::recorder) {
+      assign(o);
+      return *this;
+    }
     node_ = std::move(o.node_);
     weak_ = o.weak_;
     return *this;
   }
-  ~Tensor() { if (detail::recorder) detach(); }
+  ~Tensor() {
+    if (detail::recorder) detach();
+  }
 
   /// A 0-d tensor, weakly typed: next to a tensor it takes that tensor's dtype.
-  template <detail::Number T> Tensor(T number, std::source_location where = std::source_location::current())  // NOLINT
+  template <detail::Number T>
+  Tensor(T number, std::source_location where = std::source_location::current())  // NOLINT
       : Tensor(detail::Literal::of(number), where) {}
   /// From nested lists: `{1, 2}` is i32[2], `{{1.0f}, {2.0f}}` is f32[2,1]. Rows of unequal length are an InvalidArgument.
-  template <detail::Number T> Tensor(std::initializer_list<T> list)
+  template <detail::Number T>
+  Tensor(std::initializer_list<T> list)
       : Tensor(list.begin(), dtype_of<T>, Shape{static_cast<std::int64_t>(list.size())}) {}
   template <detail::Number T> Tensor(std::initializer_list<std::initializer_list<T>> list) : Tensor(Lists<T>(list)) {}
-  template <detail::Number T> Tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> list)
-      : Tensor(Lists<T>(list)) {}
+  template <detail::Number T>
+  Tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> list) : Tensor(Lists<T>(list)) {}
   template <detail::Number T>
   Tensor(std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> list)
       : Tensor(Lists<T>(list)) {}
   /// Copies the elements, row-major. Throws InvalidArgument where their number is not the shape's.
-  template <class T> Tensor(std::span<const T> values, const Shape& shape) : Tensor(checked(values.data(), dtype_of<T>, values.size(), shape)) {}
-  template <class T> Tensor(const std::vector<T>& values, const Shape& shape)
+  template <class T>
+  Tensor(std::span<const T> values, const Shape& shape)
+      : Tensor(checked(values.data(), dtype_of<T>, values.size(), shape)) {}
+  template <class T>
+  Tensor(const std::vector<T>& values, const Shape& shape)
       : Tensor(std::span<const T>(values.data(), values.size()), shape) {}
-  template <class T> explicit Tensor(const std::vector<T>& values)
+  template <class T>
+  explicit Tensor(const std::vector<T>& values)
       : Tensor(std::span<const T>(values.data(), values.size()), Shape{static_cast<std::int64_t>(values.size())}) {}
-  template <class T> explicit Tensor(std::span<const T> values)
-      : Tensor(values, Shape{static_cast<std::int64_t>(values.size())}) {}
+  template <class T>
+  explicit Tensor(std::span<const T> values) : Tensor(values, Shape{static_cast<std::int64_t>(values.size())}) {}
 
   /// Refers to the caller's memory without copying; it must stay unchanged for as long as `owner` or any copy lives.
   template <class T>
@@ -133,7 +165,8 @@ class BURIN_API Tensor {
     return static_cast<const T*>(data_as(dtype_of<T>, where));
   }
 
-  explicit operator bool() const = delete;  // a Tensor has no truth value at this point: use burin::cond or burin::while_loop
+  explicit operator bool() const =
+      delete;  // a Tensor has no truth value at this point: use burin::cond or burin::while_loop
 
   Tensor& operator+=(const Arg& o);
   Tensor& operator-=(const Arg& o);
@@ -146,7 +179,11 @@ class BURIN_API Tensor {
   Tensor(const detail::Literal&, std::source_location);
   Tensor(const void* values, Dtype, const Shape&);  // copies
   template <class T> explicit Tensor(const Lists<T>& l) : Tensor(l.values.data(), dtype_of<T>, l.shape) {}
-  struct Checked { const void* values; Dtype dtype; const Shape& shape; };
+  struct Checked {
+    const void* values;
+    Dtype dtype;
+    const Shape& shape;
+  };
   static Checked checked(const void* values, Dtype, std::size_t count, const Shape&);
   explicit Tensor(const Checked& c) : Tensor(c.values, c.dtype, c.shape) {}
   static Tensor view_of(const void*, Dtype, std::size_t count, const Shape&, std::shared_ptr<const void>);
@@ -184,7 +221,8 @@ template <class T> struct Tensor::Lists {
 /// A 0-d tensor that converts from T, for parameters that change from call to call: `Scalar<float> lr`. Weakly typed.
 template <detail::Number T> class Scalar : public Tensor {
  public:
-  Scalar(T value = T{}, std::source_location where = std::source_location::current()) : Tensor(value, where) {}  // NOLINT
+  Scalar(T value = T{}, std::source_location where = std::source_location::current())
+      : Tensor(value, where) {}  // NOLINT
 };
 
 /// NumPy-like: nested brackets, long axes summarised. While tracing: the type, since there is no value yet.

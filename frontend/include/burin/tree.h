@@ -14,7 +14,7 @@ namespace detail {
 /// Where a leaf stands, from the leaf outwards; made on the stack while walking.
 struct Path {
   const Path* parent = nullptr;
-  std::string_view name{};        // a member; empty: an element
+  std::string_view name{};  // a member; empty: an element
   std::int64_t index = -1;
 };
 BURIN_API std::string to_string(const Path&);
@@ -43,11 +43,24 @@ template <class T> consteval std::string_view type_name() {
   return s.substr(from, s.find_first_of(";]", from) - from);
 }
 
-template <class T> concept HasTraits = requires { sizeof(tree_traits<T>); };
-template <class T> concept TupleLike = requires { std::tuple_size<T>::value; };
-template <class T> concept Range = requires(T& x) { x.begin(); x.end(); x.size(); };
-template <class T> concept Optional = requires(T& x) { x.has_value(); x.reset(); *x; };
-template <class T> concept Text = std::is_convertible_v<const T&, std::string_view>;
+template <class T>
+concept HasTraits = requires { sizeof(tree_traits<T>); };
+template <class T>
+concept TupleLike = requires { std::tuple_size<T>::value; };
+template <class T>
+concept Range = requires(T& x) {
+  x.begin();
+  x.end();
+  x.size();
+};
+template <class T>
+concept Optional = requires(T& x) {
+  x.has_value();
+  x.reset();
+  *x;
+};
+template <class T>
+concept Text = std::is_convertible_v<const T&, std::string_view>;
 
 template <class T> void walk(TreeVisitor& v, T& x, const Path& path);
 
@@ -70,7 +83,8 @@ template <class T> void walk(TreeVisitor& v, T& x, const Path& path) {
   } else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {
     v.host({HostValue::Kind::integer, static_cast<std::uint64_t>(x), {}, type_name<T>()}, path);
   } else if constexpr (std::is_floating_point_v<T>) {
-    v.host({HostValue::Kind::real, __builtin_bit_cast(std::uint64_t, static_cast<double>(x)), {}, type_name<T>()}, path);
+    v.host({HostValue::Kind::real, __builtin_bit_cast(std::uint64_t, static_cast<double>(x)), {}, type_name<T>()},
+           path);
   } else if constexpr (std::is_same_v<T, Dim>) {
     v.host({HostValue::Kind::integer, static_cast<std::uint64_t>(x.word()), {}, "Dim"}, path);
   } else if constexpr (Text<T>) {
@@ -102,10 +116,12 @@ template <class T> void walk(TreeVisitor& v, T& x, const Path& path) {
     // no state
   } else if constexpr (std::is_aggregate_v<T>) {
     constexpr std::size_t n = count_fields<T>();
-    static_assert(n <= max_fields, "an aggregate with more than 32 fields: group some in a struct, or specialise burin::tree_traits<T>");
+    static_assert(n <= max_fields,
+                  "an aggregate with more than 32 fields: group some in a struct, or specialise burin::tree_traits<T>");
     walk_fields<T, n>(v, x, path, std::make_index_sequence<n>());
   } else {
-    static_assert(sizeof(T) == 0, "burin cannot see into this type: use an aggregate, or specialise burin::tree_traits<T>");
+    static_assert(sizeof(T) == 0,
+                  "burin cannot see into this type: use an aggregate, or specialise burin::tree_traits<T>");
   }
 }
 
@@ -127,8 +143,8 @@ class Untracked {
 /// The tensors of a tree, in order.
 struct BURIN_API Leaves final : TreeVisitor {
   std::vector<Tensor*> tensors;
-  std::vector<std::string> paths;         // where asked for
-  std::vector<std::uint64_t> statics;     // hashes of the static values and lengths, to compare structures
+  std::vector<std::string> paths;      // where asked for
+  std::vector<std::uint64_t> statics;  // hashes of the static values and lengths, to compare structures
   bool want_paths = false;
   void tensor(Tensor& t, const Path&) override;
   void host(const HostValue&, const Path&) override;
@@ -157,7 +173,10 @@ template <class T> struct Prototype {
   }
   ~Prototype() {
     if (!value) return;
-    if (adopted) { value->~T(); return; }
+    if (adopted) {
+      value->~T();
+      return;
+    }
     Untracked u;
     value->~T();
   }

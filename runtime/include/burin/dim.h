@@ -30,15 +30,15 @@ Dim multiply(Dim, Dim);
 /// Arithmetic that leaves 64 bits, or an expression beyond some hundred terms, gives `Dim::overflow()`, which absorbs.
 class Dim {
  public:
-  constexpr Dim() = default;                          ///< 0
-  template <std::integral T> constexpr Dim(T n) {     // NOLINT(google-explicit-constructor)
+  constexpr Dim() = default;                       ///< 0
+  template <std::integral T> constexpr Dim(T n) {  // NOLINT(google-explicit-constructor)
     if constexpr (std::unsigned_integral<T> && sizeof(T) == 8) {
       word_ = n > static_cast<T>(INT64_MAX) ? overflow_word : static_cast<std::int64_t>(n);
     } else {
       word_ = n >= 0 ? static_cast<std::int64_t>(n) : detail::intern_number(static_cast<std::int64_t>(n));
     }
   }
-  Dim(std::string_view size_name);                    ///< the named size; the name is [A-Za-z_][A-Za-z0-9_]*
+  Dim(std::string_view size_name);  ///< the named size; the name is [A-Za-z_][A-Za-z0-9_]*
   Dim(const char* size_name) : Dim(std::string_view(size_name)) {}
   static constexpr Dim overflow() { return from_word(overflow_word); }  ///< printed `overflow!`; never a size
 
@@ -51,7 +51,11 @@ class Dim {
 
   friend constexpr bool operator==(Dim, Dim) = default;
   constexpr std::int64_t word() const { return word_; }
-  static constexpr Dim from_word(std::int64_t w) { Dim d; d.word_ = w; return d; }
+  static constexpr Dim from_word(std::int64_t w) {
+    Dim d;
+    d.word_ = w;
+    return d;
+  }
 
  private:
   static constexpr std::int64_t overflow_word = INT64_MIN;
@@ -73,7 +77,7 @@ inline Dim operator*(Dim a, Dim b) {
   if (a.is_known() && b.is_known() && !__builtin_mul_overflow(a.value(), b.value(), &r)) return Dim::from_word(r);
   return detail::multiply(a, b);
 }
-Dim floordiv(Dim, Dim);   ///< rounds down; a divisor of zero gives zero
+Dim floordiv(Dim, Dim);     ///< rounds down; a divisor of zero gives zero
 Dim ceildiv(Dim a, Dim b);  ///< floordiv(a + b - 1, b), and is that in normal form
 Dim max(Dim, Dim);
 /// True only if `d >= 0` whatever the named sizes are; a shape's Dim must be so.
@@ -107,7 +111,7 @@ struct Guard {
   Dim lhs, rhs;
   friend bool operator==(const Guard&, const Guard&) = default;
 };
-std::string to_string(const Guard&);        ///< `n == 2*m`, `n % 16 == 0`, `n >= 4`
+std::string to_string(const Guard&);  ///< `n == 2*m`, `n % 16 == 0`, `n >= 4`
 std::optional<Guard> parse_guard(std::string_view);
 /// true or false when that is certain after substitution, whatever the remaining names are; else nullopt.
 std::optional<bool> decide(const Guard&, std::span<const DimBinding> bindings = {});

@@ -30,10 +30,14 @@ enum class Category : std::uint8_t { boolean, integer, floating };
 /// Bytes of one element in memory; `bool` takes one byte, 0 or 1.
 constexpr std::int64_t byte_size(Dtype t) {
   switch (t) {
-    case Dtype::boolean: case Dtype::u8: return 1;
+    case Dtype::boolean:
+    case Dtype::u8: return 1;
     case Dtype::bf16: return 2;
-    case Dtype::i32: case Dtype::u32: case Dtype::f32: return 4;
-    case Dtype::i64: case Dtype::f64: return 8;
+    case Dtype::i32:
+    case Dtype::u32:
+    case Dtype::f32: return 4;
+    case Dtype::i64:
+    case Dtype::f64: return 8;
   }
   return 0;
 }
@@ -41,7 +45,9 @@ constexpr std::int64_t byte_size(Dtype t) {
 constexpr Category category(Dtype t) {
   switch (t) {
     case Dtype::boolean: return Category::boolean;
-    case Dtype::bf16: case Dtype::f32: case Dtype::f64: return Category::floating;
+    case Dtype::bf16:
+    case Dtype::f32:
+    case Dtype::f64: return Category::floating;
     default: return Category::integer;
   }
 }
@@ -79,7 +85,11 @@ struct bfloat16 {
 };
 
 /// The dtype of a C++ element type: `dtype_of<float> == f32`. Undefined (no member) for other types.
-template <class T> inline constexpr Dtype dtype_of = [] { static_assert(sizeof(T) == 0, "no burin dtype for this C++ type"); return Dtype::f32; }();
+template <class T>
+inline constexpr Dtype dtype_of = [] {
+  static_assert(sizeof(T) == 0, "no burin dtype for this C++ type");
+  return Dtype::f32;
+}();
 template <> inline constexpr Dtype dtype_of<bool> = Dtype::boolean;
 template <> inline constexpr Dtype dtype_of<std::uint8_t> = Dtype::u8;
 template <> inline constexpr Dtype dtype_of<std::int32_t> = Dtype::i32;

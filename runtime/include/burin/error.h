@@ -16,9 +16,9 @@ enum class ErrorCode { invalid_argument, trace, unsupported, device, internal };
 struct Error {
   ErrorCode code = ErrorCode::invalid_argument;
   std::string message;  ///< one line: op, what is wrong, the types met, what was expected
-  std::string tag;      ///< stable label in brackets at the end of the line: the catalogue's constraint, "shape-mismatch"
-  std::string where;    ///< `while tracing "mlp" at examples/mlp.cpp:41`, filled by the frontend
-  std::string hint;     ///< the concrete remedy, or empty
+  std::string tag;    ///< stable label in brackets at the end of the line: the catalogue's constraint, "shape-mismatch"
+  std::string where;  ///< `while tracing "mlp" at examples/mlp.cpp:41`, filled by the frontend
+  std::string hint;   ///< the concrete remedy, or empty
   std::string text() const;
 };
 
@@ -56,11 +56,21 @@ struct BurinError : std::runtime_error {
   explicit BurinError(Error e) : runtime_error(e.text()), error(std::move(e)) {}
   Error error;
 };
-struct InvalidArgument : BurinError { using BurinError::BurinError; };   ///< the call's operands do not fit
-struct TraceError : BurinError { using BurinError::BurinError; };        ///< something a trace cannot do
-struct UnsupportedError : BurinError { using BurinError::BurinError; };  ///< a feature that this build or target lacks
-struct DeviceError : BurinError { using BurinError::BurinError; };       ///< memory exhausted, device lost, fault at run time
-struct InternalError : BurinError { using BurinError::BurinError; };     ///< a bug of burin, never the user's mistake
+struct InvalidArgument : BurinError {
+  using BurinError::BurinError;
+};  ///< the call's operands do not fit
+struct TraceError : BurinError {
+  using BurinError::BurinError;
+};  ///< something a trace cannot do
+struct UnsupportedError : BurinError {
+  using BurinError::BurinError;
+};  ///< a feature that this build or target lacks
+struct DeviceError : BurinError {
+  using BurinError::BurinError;
+};  ///< memory exhausted, device lost, fault at run time
+struct InternalError : BurinError {
+  using BurinError::BurinError;
+};  ///< a bug of burin, never the user's mistake
 /// Throws the exception class that `e.code` names. Frontend only.
 [[noreturn]] void raise(Error e);
 

@@ -24,7 +24,9 @@ using Truth = burin::Tensor;
 inline T both(const T& a, const T& b) { return a & b; }
 inline T either(const T& a, const T& b) { return a | b; }
 #endif
-struct Pair { T a, b; };
+struct Pair {
+  T a, b;
+};
 inline void bump(T& t, const T& by) { t = t + by; }
 std::vector<T (*)(T, T)> functions();
 }  // namespace FUZZ_NAMESPACE

@@ -10,8 +10,12 @@
 #include <string>
 #include <vector>
 
-namespace plain { std::vector<double (*)(double, double)> functions(); }
-namespace traced { std::vector<burin::Tensor (*)(burin::Tensor, burin::Tensor)> functions(); }
+namespace plain {
+std::vector<double (*)(double, double)> functions();
+}
+namespace traced {
+std::vector<burin::Tensor (*)(burin::Tensor, burin::Tensor)> functions();
+}
 
 using burin::Tensor;
 
@@ -44,7 +48,8 @@ int main(int argc, char** argv) {
           std::printf("f%zu(%g, %g): want %g, eager %g, traced %g\n", k, x, y, want, eager, got);
       }
     for (auto& g : compiled.graphs())
-      if (auto ok = verify(*g); !ok && refused++ < 10) std::printf("f%zu: the graph does not verify: %s\n", k, ok.error().text().c_str());
+      if (auto ok = verify(*g); !ok && refused++ < 10)
+        std::printf("f%zu: the graph does not verify: %s\n", k, ok.error().text().c_str());
     if (only >= 0) std::printf("%s\n", to_string(compiled).c_str());
   }
   std::printf("%zu functions, %d runs, %d wrong, %d refused\n", programs.size(), runs, wrong, refused);

@@ -15,13 +15,14 @@ namespace burin::codegen::cpu {
 namespace {
 
 /// The features that instruction selection acts on without being asked: what an image has to demand of a machine.
-constexpr const char *GatedFeatures[] = {
-    "sse3",       "ssse3",      "sse4.1",      "sse4.2",       "sse4a",           "popcnt",     "lzcnt",
-    "movbe",      "bmi",        "bmi2",        "tbm",          "sahf",            "cx16",       "avx",
-    "f16c",       "fma",        "fma4",        "xop",          "avx2",            "gfni",       "avxvnni",
-    "avxifma",    "avxvnniint8", "avxneconvert", "avx512f",    "avx512bw",        "avx512cd",   "avx512dq",
-    "avx512vl",   "avx512ifma", "avx512vbmi",  "avx512vbmi2",  "avx512vnni",      "avx512bf16", "avx512fp16",
-    "avx512bitalg", "avx512vpopcntdq"};
+constexpr const char *GatedFeatures[] = {"sse3",         "ssse3",          "sse4.1",      "sse4.2",       "sse4a",
+                                         "popcnt",       "lzcnt",          "movbe",       "bmi",          "bmi2",
+                                         "tbm",          "sahf",           "cx16",        "avx",          "f16c",
+                                         "fma",          "fma4",           "xop",         "avx2",         "gfni",
+                                         "avxvnni",      "avxifma",        "avxvnniint8", "avxneconvert", "avx512f",
+                                         "avx512bw",     "avx512cd",       "avx512dq",    "avx512vl",     "avx512ifma",
+                                         "avx512vbmi",   "avx512vbmi2",    "avx512vnni",  "avx512bf16",   "avx512fp16",
+                                         "avx512bitalg", "avx512vpopcntdq"};
 
 Error unknownTarget(std::string_view Name) {
   Error E;
@@ -33,8 +34,7 @@ Error unknownTarget(std::string_view Name) {
   llvm::SmallVector<llvm::StringRef, 128> Known;
   llvm::X86::fillValidCPUArchList(Known, /*Only64Bit=*/true);
   E.hint = "CPU names:";
-  for (llvm::StringRef Cpu : Known)
-    E.hint += " " + Cpu.str();
+  for (llvm::StringRef Cpu : Known) E.hint += " " + Cpu.str();
   return E;
 }
 
@@ -43,7 +43,7 @@ std::int64_t cacheSize(int Query, std::int64_t Otherwise) {
   return Bytes > 0 ? Bytes : Otherwise;
 }
 
-}  // namespace
+} // namespace
 
 Result<CpuTarget> resolveTarget(std::string_view Name) {
   CpuTarget T;
@@ -58,51 +58,46 @@ Result<CpuTarget> resolveTarget(std::string_view Name) {
     std::vector<std::string> Signed;
     for (const auto &F : llvm::sys::getHostCPUFeatures()) {
       Signed.push_back((F.second ? "+" : "-") + F.first().str());
-      if (F.second)
-        Has.insert(F.first());
+      if (F.second) Has.insert(F.first());
     }
     std::sort(Signed.begin(), Signed.end());
-    for (const std::string &F : Signed)
-      T.Features += (T.Features.empty() ? "" : ",") + F;
+    for (const std::string &F : Signed) T.Features += (T.Features.empty() ? "" : ",") + F;
     T.L1Bytes = cacheSize(_SC_LEVEL1_DCACHE_SIZE, T.L1Bytes);
     T.L2Bytes = cacheSize(_SC_LEVEL2_CACHE_SIZE, T.L2Bytes);
     T.L3Bytes = std::min<std::int64_t>(cacheSize(_SC_LEVEL3_CACHE_SIZE, T.L3Bytes), 4 << 20);
 #else
-    return Error{ErrorCode::unsupported, "target: this build generates code for x86-64 only; the host is another "
-                                         "architecture", "unknown-target", "", "name a target: x86-64-v3"};
+    return Error{ErrorCode::unsupported,
+                 "target: this build generates code for x86-64 only; the host is another "
+                 "architecture",
+                 "unknown-target", "", "name a target: x86-64-v3"};
 #endif
   } else {
     llvm::StringRef Cpu(Name.data(), Name.size());
-    if (llvm::X86::parseArchX86(Cpu, /*Only64Bit=*/true) == llvm::X86::CK_None)
-      return unknownTarget(Name);
+    if (llvm::X86::parseArchX86(Cpu, /*Only64Bit=*/true) == llvm::X86::CK_None) return unknownTarget(Name);
     T.Cpu = Name;
     llvm::SmallVector<llvm::StringRef, 64> Features;
     llvm::X86::getFeaturesForCPU(Cpu, Features);
-    llvm::StringMap<bool> Implied;  // the table lists only what no other feature implies
+    llvm::StringMap<bool> Implied; // the table lists only what no other feature implies
     for (llvm::StringRef F : Features) {
       Has.insert(F);
       llvm::X86::updateImpliedFeatures(F, /*Enabled=*/true, Implied);
     }
-    for (const auto &F : Implied)
-      Has.insert(F.first());
+    for (const auto &F : Implied) Has.insert(F.first());
   }
 
   for (const char *F : GatedFeatures)
-    if (Has.contains(F))
-      T.Required.emplace_back(F);
+    if (Has.contains(F)) T.Required.emplace_back(F);
 
-  bool Avx512 = Has.contains("avx512f") && Has.contains("avx512vl") && Has.contains("avx512bw") &&
-                Has.contains("avx512dq");
+  bool Avx512 =
+      Has.contains("avx512f") && Has.contains("avx512vl") && Has.contains("avx512bw") && Has.contains("avx512dq");
   bool Avx2 = Has.contains("avx2");
   T.VectorBits = Avx512 ? 512 : Avx2 ? 256 : 128;
   T.NumVectorRegisters = Avx512 ? 32 : 16;
   T.Fma = Has.contains("fma") && Avx2;
   T.MaskedMemory = Avx512;
-  if (T.Cpu == "znver4" && Avx512)
-    T.VectorFmasPerCycle = 1;  // 512-bit ops go through 256-bit units twice
-  if (Name != "host" && Avx512)
-    T.L2Bytes = 1 << 20;
+  if (T.Cpu == "znver4" && Avx512) T.VectorFmasPerCycle = 1; // 512-bit ops go through 256-bit units twice
+  if (Name != "host" && Avx512) T.L2Bytes = 1 << 20;
   return T;
 }
 
-}  // namespace burin::codegen::cpu
+} // namespace burin::codegen::cpu

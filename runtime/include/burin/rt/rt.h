@@ -26,26 +26,32 @@ typedef enum burin_rt_status {
   BURIN_RT_OK = 0,
   BURIN_RT_INVALID_ARGUMENT = 1, /* the caller's mistake: shape, dtype, rank, null pointer */
   BURIN_RT_OUT_OF_MEMORY = 2,
-  BURIN_RT_FAULT = 3,            /* index out of range, assertion, NaN or division by zero in check mode */
-  BURIN_RT_UNSUPPORTED = 4,      /* CPU features or ABI version that this machine lacks */
-  BURIN_RT_CORRUPT = 5,          /* an image or file that does not verify */
+  BURIN_RT_FAULT = 3,       /* index out of range, assertion, NaN or division by zero in check mode */
+  BURIN_RT_UNSUPPORTED = 4, /* CPU features or ABI version that this machine lacks */
+  BURIN_RT_CORRUPT = 5,     /* an image or file that does not verify */
   BURIN_RT_INTERNAL = 70
 } burin_rt_status;
 
 /* Element types, spelled f32 etc. in every text. The values are part of every saved format: append only. */
 typedef enum burin_rt_dtype {
-  BURIN_RT_BOOL = 0, BURIN_RT_U8 = 1, BURIN_RT_I32 = 2, BURIN_RT_I64 = 3,
-  BURIN_RT_U32 = 4, BURIN_RT_BF16 = 5, BURIN_RT_F32 = 6, BURIN_RT_F64 = 7
+  BURIN_RT_BOOL = 0,
+  BURIN_RT_U8 = 1,
+  BURIN_RT_I32 = 2,
+  BURIN_RT_I64 = 3,
+  BURIN_RT_U32 = 4,
+  BURIN_RT_BF16 = 5,
+  BURIN_RT_F32 = 6,
+  BURIN_RT_F64 = 7
 } burin_rt_dtype;
 
 typedef enum burin_rt_fault_kind {
   BURIN_RT_FAULT_NONE = 0,
   BURIN_RT_FAULT_INDEX_OUT_OF_RANGE = 1, /* value: the index */
   BURIN_RT_FAULT_ASSERTION = 2,
-  BURIN_RT_FAULT_NAN = 3,                /* check mode only */
-  BURIN_RT_FAULT_DIVISION_BY_ZERO = 4,   /* check mode only */
-  BURIN_RT_FAULT_TRIP_COUNT = 5,         /* a while that exceeds its max_trips */
-  BURIN_RT_FAULT_OUT_OF_MEMORY = 6       /* a kernel found no scratch; op: -1, value: the bytes */
+  BURIN_RT_FAULT_NAN = 3,              /* check mode only */
+  BURIN_RT_FAULT_DIVISION_BY_ZERO = 4, /* check mode only */
+  BURIN_RT_FAULT_TRIP_COUNT = 5,       /* a while that exceeds its max_trips */
+  BURIN_RT_FAULT_OUT_OF_MEMORY = 6     /* a kernel found no scratch; op: -1, value: the bytes */
 } burin_rt_fault_kind;
 
 /* The first fault of a call in program order: the least (op, index). `op` is the position of the op in its graph. */
@@ -91,7 +97,7 @@ struct burin_rt_ctx {
   void (*profile_begin)(burin_rt_ctx* ctx, const char* name);
   void (*profile_end)(burin_rt_ctx* ctx);
   burin_rt_fault fault;
-  void* user;        /* belongs to burin_rt */
+  void* user; /* belongs to burin_rt */
 };
 
 /* ---- A call's context. ---- */
@@ -125,7 +131,7 @@ BURIN_RT_API void burin_rt_image_unload(burin_rt_image* image);
 /* A dense, row-major tensor in memory; `data` has the alignment of its elements. The caller owns everything. */
 typedef struct burin_rt_tensor {
   void* data;
-  int32_t dtype;        /* burin_rt_dtype */
+  int32_t dtype; /* burin_rt_dtype */
   int32_t rank;
   const int64_t* shape; /* `rank` sizes; may be null for rank 0 */
 } burin_rt_tensor;
@@ -138,13 +144,13 @@ typedef struct burin_rt_tensor {
 #define BURIN_RT_AOT_COMPUTED (-1000)
 typedef struct burin_rt_aot_function {
   int64_t abi_version, num_inputs, num_outputs, num_arguments, num_results, num_sizes, num_computed, num_guards;
-  const int64_t* records;  /* inputs, then outputs */
-  const int64_t* guards;   /* kind (0 equal, 1 divisible, 2 at least), computed sizes lhs and rhs: three words each */
-  const char* strings;     /* name, features, sizes, tensors: terminated, one after the other; records hold offsets */
+  const int64_t* records; /* inputs, then outputs */
+  const int64_t* guards;  /* kind (0 equal, 1 divisible, 2 at least), computed sizes lhs and rhs: three words each */
+  const char* strings;    /* name, features, sizes, tensors: terminated, one after the other; records hold offsets */
   void (*compute)(const int64_t* sizes, int64_t* computed);
   burin_rt_entry entry;
-  void* const* constants;  /* of captured inputs and blobs, in the entry's order */
-  int64_t num_blobs;       /* constants that stand between inputs and outputs */
+  void* const* constants; /* of captured inputs and blobs, in the entry's order */
+  int64_t num_blobs;      /* constants that stand between inputs and outputs */
 } burin_rt_aot_function;
 
 /* Checks CPU features, ABI, every dtype, rank and size, then runs the function. Any thread; a status, and on failure a line
