@@ -10,9 +10,10 @@
 
 using namespace burin;
 
+// A plain aggregate is a tree of tensors: nothing to register.
 struct Params {
   Tensor w1, b1, w2, b2;
-};  // a plain aggregate is a tree of tensors: nothing to register
+};
 
 Tensor mlp(const Params& p, const Tensor& x) {  // runs eagerly as it stands
   return matmul(relu(matmul(x, p.w1) + p.b1), p.w2) + p.b2;

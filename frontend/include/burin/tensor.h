@@ -165,8 +165,10 @@ class BURIN_API Tensor {
     return static_cast<const T*>(data_as(dtype_of<T>, where));
   }
 
-  explicit operator bool() const =
-      delete;  // a Tensor has no truth value at this point: use burin::cond or burin::while_loop
+  // The remedy stands on the line of the declaration, which is what a compiler shows.
+  // clang-format off
+  explicit operator bool() const = delete;  // a Tensor has no truth value at this point: use burin::cond or burin::while_loop
+  // clang-format on
 
   Tensor& operator+=(const Arg& o);
   Tensor& operator-=(const Arg& o);
