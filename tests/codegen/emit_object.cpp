@@ -141,6 +141,25 @@ TEST_CASE("bf16 is rounded to nearest even and keeps NaN and denormals") {
   }
 }
 
+TEST_CASE("a narrow element stored under a mask of one lane leaves its neighbours alone") {
+  Fixture F;
+  KernelBuilder K(*F.Module, "k", {F.I64, F.I8}, 0, F.Target);
+  Emitter& E = K.E;
+  auto Wide = E.vectorType(F.I64, 8), Narrow = E.vectorType(F.I8, 8);
+  Value V = mlir::LLVM::TruncOp::create(E.B, Narrow, E.loadVector(Wide, K.buffer(0), E.index(0)));
+  E.storeVector(V, K.buffer(1), E.index(1), E.laneMask(8, E.index(1)));
+  K.finish();
+  auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
+  REQUIRE(Kernels);
+  std::vector<int64_t> In(8, 0x0102030405060708);
+  std::vector<uint8_t> Out(16, 0xee), Want = Out;
+  Want[1] = 8;
+  void* Buffers[] = {In.data(), Out.data()};
+  KernelRuntime Runtime(1);
+  Kernels->function<std::remove_pointer_t<burin_rt_kernel>>("k")(Buffers, nullptr, 0, 1, Runtime.ctx());
+  CHECK(Out == Want);
+}
+
 TEST_CASE("a math op without an instruction does not lower") {
   Fixture F;
   std::string Message;

@@ -6,6 +6,9 @@
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
 
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
+#include "llvm/IR/IntrinsicInst.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -24,6 +27,31 @@ namespace burin::codegen::cpu {
 namespace {
 
 Error internalError(std::string Message) { return Error{ErrorCode::internal, std::move(Message), "codegen", "", ""}; }
+
+/// Stores whose mask is known to leave one lane become scalar ones here. LLVM 22 does that itself, wrongly where the value
+/// is truncated: it stores the wide element, over the neighbours' memory (llvm-project issue 179489, mended in LLVM 23).
+void storeSingleLanes(llvm::Module &M) {
+  for (llvm::Function &F : M)
+    for (llvm::Instruction &I : llvm::make_early_inc_range(llvm::instructions(F))) {
+      auto *Store = llvm::dyn_cast<llvm::IntrinsicInst>(&I);
+      if (!Store || Store->getIntrinsicID() != llvm::Intrinsic::masked_store) continue;
+      auto *Mask = llvm::dyn_cast<llvm::Constant>(Store->getArgOperand(2));
+      if (!Mask) continue;
+      unsigned Lane = 0, Set = 0;
+      for (unsigned L = 0; L < llvm::cast<llvm::FixedVectorType>(Mask->getType())->getNumElements(); ++L) {
+        llvm::Constant *Bit = Mask->getAggregateElement(L);
+        if (!Bit || Bit->isNullValue()) continue;
+        Lane = L;
+        ++Set;
+      }
+      if (Set != 1) continue;
+      llvm::IRBuilder<> B(Store);
+      llvm::Value *Element = B.CreateExtractElement(Store->getArgOperand(0), Lane);
+      B.CreateAlignedStore(Element, B.CreateConstInBoundsGEP1_64(Element->getType(), Store->getArgOperand(1), Lane),
+                           llvm::Align(std::max(1u, Element->getType()->getScalarSizeInBits() / 8)));
+      Store->eraseFromParent();
+    }
+}
 
 /// One target machine with its passes, used by one thread at a time.
 class Generator {
@@ -180,6 +208,7 @@ Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTar
   T.Translate += Watch.lap();
 
   G.optimise(*M, Options.Shape);
+  storeSingleLanes(*M);
   T.Optimise += Watch.lap();
   std::vector<std::uint8_t> Object = G.generate(*M);
   T.Codegen += Watch.lap();
