@@ -7,7 +7,7 @@ using namespace burin::test;
 
 namespace {
 
-Result<std::vector<HostTensor>> run_compiled(OpKind kind, std::span<const HostTensor> inputs,
+Result<std::vector<HostTensor>> run_compiled(bool fuse, OpKind kind, std::span<const HostTensor> inputs,
                                              const Attributes& attributes) {
   auto graph = std::make_shared<Graph>();
   std::vector<ValueId> operands;
@@ -22,7 +22,7 @@ Result<std::vector<HostTensor>> run_compiled(OpKind kind, std::span<const HostTe
   graph->add_output(OutputKind::result, graph->result(graph->op(op)), "result");
 
   burin::detail::ExecutableStats stats;
-  auto executable = burin::detail::compiled(graph, /*fuse=*/true, stats);
+  auto executable = burin::detail::compiled(graph, fuse, stats);
   if (!executable) return executable.error();
   if (!stats.compiled && !stats.memory_hit && !stats.disk_hit)
     return Error{ErrorCode::internal, "not compiled", "conformance", "", ""};
@@ -40,4 +40,8 @@ Result<std::vector<HostTensor>> run_compiled(OpKind kind, std::span<const HostTe
 
 }  // namespace
 
-TEST_CASE("compiled ops compute what NumPy computes") { check_goldens(run_compiled); }
+TEST_CASE("compiled ops compute what NumPy computes") { check_goldens(std::bind_front(run_compiled, true)); }
+
+TEST_CASE("ops compiled at level no_fuse compute what NumPy computes") {
+  check_goldens(std::bind_front(run_compiled, false));
+}
