@@ -96,4 +96,34 @@ void lower_scatter_add(LoopKernel &K) {
              Wide ? [=](LoopSizes &S) { return S.E.mul(S.value(V.Size), Stretch * 4); } : LoopKernel::Count());
 }
 
+/// The tensor is copied; then blocks are outer positions and stretches of rows, and each takes all indices in order.
+void lower_scatter(LoopKernel &K) {
+  constexpr int64_t Stretch = 4096;
+  AxisView V(K);
+  auto stretches = [=](LoopSizes &S) { return S.E.ceilDiv(S.value(V.Inner), Stretch); };
+  K.parallel([=](LoopSizes &S) { return S.E.mul(S.value(V.Outer), stretches(S)); },
+             [=](LoopSizes &S) {
+               Value Row = S.E.min(S.value(V.Inner), S.E.index(Stretch));
+               return S.E.mul(Row, S.E.add(S.value(V.Size), S.value(V.Indices)));
+             },
+             [=](LoopBlock &B, Value Block) {
+               Emitter &E = B.E;
+               Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
+               Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
+               Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
+               auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
+               auto row = [&](Value To, Buffer From, Value At) {
+                 if (V.Inner.is(1))
+                   E.store(E.load(From, At), B.buffer(3), To);
+                 else
+                   B.copy(B.buffer(3), To, From, At, Count);
+               };
+               E.loop(E.index(0), Size, 1, [&](Value Position) { row(place(Position), B.buffer(0), place(Position)); });
+               E.loop(E.index(0), N, 1, [&](Value J) {
+                 row(place(B.checked(B.index(1, J), Size, J)), B.buffer(2),
+                     E.add(E.mul(E.add(E.mul(O, N), J), Inner), First));
+               });
+             });
+}
+
 } // namespace burin::codegen

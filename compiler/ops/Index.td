@@ -50,4 +50,20 @@ def Burin_ScatterAddOp : Burin_IndexOp<"scatter_add"> {
   let precision = "accumulate";
 }
 
+def Burin_ScatterOp : Burin_IndexOp<"scatter"> {
+  let summary = "Replaces slices of a tensor at given positions along an axis; of equal positions the last one stays.";
+  let math = "y = x; y[..., indices[j], ...] = updates[..., j, ...]";
+  let example = "Tensor y = scatter(Tensor({1.0f, 2.0f, 3.0f}), Tensor({2, 0}), Tensor({7.0f, 8.0f}));  // [8, 2, 7]";
+  let arguments = (ins In<"[..., n, ...]">:$x, In<"[j...]: positions along `axis`">:$indices,
+                       In<"[..., j..., ...]: x's shape with `axis` replaced by the axes of indices">:$updates,
+                       Arg<Burin_AxisAttr, "the axis to replace along">:$axis);
+  let results = (outs Out<"x's shape">:$result);
+  let constraints_ = [C<"axis", "the axis is from -rank to rank - 1">,
+                      C<"shape-mismatch", "updates has x's shape with the axis replaced by the axes of indices">,
+                      C<"empty-axis", "x's size along the axis is not 0, unless there are no indices">];
+  let dtypes = "any, index, any";
+  let shapeRule = "shape_rules::scatter";
+  let reference = "kernel: reference::scatter";
+}
+
 #endif

@@ -81,4 +81,24 @@ std::vector<Tensor> vjp_scatter_add(const Primal& p, std::span<const Tensor> cot
   return result;
 }
 
+std::vector<Tensor> vjp_scatter(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool> wanted) {
+  const Tensor &g = cotangents[0], &indices = p.operands[1], &updates = p.operands[2];
+  const auto axis = attribute<std::int64_t>(p, 0);
+  std::vector<Tensor> result(3);
+  if (wanted[0]) result[0] = scatter(g, indices, zeros_like(updates), axis);
+  if (!wanted[2]) return result;
+  result[2] = gather(g, indices, axis);
+  if (indices.shape().num_elements() == Dim(1)) return result;
+  // Only the last of equal positions reached the result: each position knows who that was.
+  const Dim n = indices.shape().num_elements();
+  Tensor number = iota(Shape{n}, 0, i64), positions = reshape(indices, Shape{n});
+  Tensor last =
+      gather(scatter(iota(Shape{p.operands[0].shape()[static_cast<std::size_t>(axis)]}, 0, i64), positions, number, 0),
+             positions, 0);
+  Shape along = indices.shape();
+  for (int i = static_cast<int>(axis) + 1; i < p.operands[0].rank(); ++i) along.push_back(1);
+  result[2] = where(reshape(equal(last, number), along), result[2], zeros_like(updates));
+  return result;
+}
+
 }  // namespace burin::rules

@@ -1,4 +1,4 @@
-// gather scatter_add: shape rules, then the referee's kernels. An index out of range is a fault; the nearest position stands
+// gather scatter_add scatter: shape rules, then the referee's kernels. An index out of range is a fault; the nearest position stands
 // in.
 #include "runtime/ops/scalar.h"
 #include "runtime/ops/shape_rules.h"
@@ -36,6 +36,8 @@ Types scatter_add(const ShapeQuery& q) {
   if (indices.num_elements() != Dim(0) && !not_empty(q, axis)) return empty_axis(q, axis);
   return one(q, q.operands[0].shape);
 }
+
+Types scatter(const ShapeQuery& q) { return scatter_add(q); }
 
 }  // namespace burin::shape_rules
 
@@ -95,6 +97,21 @@ void scatter_add(Operands operands, Results results, const Attributes& attribute
     for (scalar::Value<T> sum : sums) *to++ = scalar::store<T>(sum);
   });
   if (sink.check_mode) scalar::report_nan(results[0], sink);
+}
+
+void scatter(Operands operands, Results results, const Attributes& attributes, const KernelSink& sink) {
+  scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
+  auto at = operands[1].num_elements() == 0 ? std::vector<std::int64_t>() : positions(operands[1], x.size, sink);
+  auto row = static_cast<std::size_t>(x.inner * byte_size(operands[0].type.dtype));
+  auto* from = static_cast<const std::byte*>(operands[2].buffer.data());
+  auto* to = static_cast<std::byte*>(results[0].buffer.mutable_data());
+  if (row == 0) return;
+  if (auto all = static_cast<std::size_t>(x.outer * x.size) * row) std::memcpy(to, operands[0].buffer.data(), all);
+  for (std::int64_t o = 0; o < x.outer; ++o)
+    for (std::int64_t position : at) {
+      std::memcpy(to + static_cast<std::size_t>(o * x.size + position) * row, from, row);
+      from += row;
+    }
 }
 
 }  // namespace burin::reference

@@ -128,6 +128,14 @@ def scatter_add(x, indices, updates, axis):
     return np.moveaxis(y, 0, axis)
 
 
+def scatter(x, indices, updates, axis):
+    y = np.moveaxis(x.copy(), axis, 0)
+    rest = np.moveaxis(updates.reshape(x.shape[:axis] + (-1,) + x.shape[axis + 1:]), axis, 0)
+    for position, row in zip(indices.ravel(), rest):
+        y[position] = row
+    return np.moveaxis(y, 0, axis)
+
+
 def pad(x, value, low, high, interior):
     interior = interior or [0] * x.ndim
     shape = [lo + max((n - 1) * (i + 1) + 1, 0) + hi for n, lo, hi, i in zip(x.shape, low, high, interior)]
