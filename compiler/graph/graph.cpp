@@ -122,6 +122,11 @@ RegionKind region_kind(OpKind kind) {
   return info.mnemonic == "while" ? RegionKind::loop : RegionKind::branch;
 }
 
+Attributes region_attributes(OpKind kind, std::optional<Dim> max_trips) {
+  if (region_kind(kind) != RegionKind::loop) return {};
+  return {max_trips ? std::vector<Dim>{*max_trips} : std::vector<Dim>()};
+}
+
 std::uint8_t effects(const Graph& graph, const Op& op) {
   std::uint8_t all = op_info(op.kind).effects;
   for (BlockId b : op.regions)

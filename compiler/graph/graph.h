@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -134,6 +135,8 @@ class Graph {
 /// What an op with regions is; every reader that enters regions asks here.
 enum class RegionKind : std::uint8_t { none, branch, loop };
 RegionKind region_kind(OpKind);
+/// The attributes of an op with regions; a loop may have a bound on its trips.
+Attributes region_attributes(OpKind, std::optional<Dim> max_trips = {});
 /// Effects of an op, those of its regions included: bits of Effect.
 std::uint8_t effects(const Graph&, const Op&);
 

@@ -39,12 +39,18 @@ struct Referee {
     const Op& op = walk.graph().op(id);
     if (region_kind(op.kind) == RegionKind::branch) return walk.run(op.regions[is_true(operands[0]) ? 0 : 1], Values{});
     std::vector<HostTensor> carried(operands.begin(), operands.end());
-    for (;;) {
+    const auto& bound = std::get<std::vector<Dim>>(op.attributes[0]);
+    const std::int64_t most = bound.empty() ? INT64_MAX : substitute(bound[0], walk.bindings()).value();
+    for (std::int64_t trips = 0;; ++trips) {
       auto tested = walk.run(op.regions[0], Values(carried));
       if (!tested) return tested;
       const bool again = is_true((*tested)[0]);
       tested->erase(tested->begin());
       if (!again) return tested;
+      if (trips == most) {
+        failed = id;
+        return fault_error(op_info(op.kind), BURIN_RT_FAULT_TRIP_COUNT, 0, most);
+      }
       auto next = walk.run(op.regions[1], Values(*tested));
       if (!next) return next;
       carried = std::move(*next);

@@ -107,6 +107,8 @@ class Printer {
       comma = ", ";
     }
     for (std::size_t i = 0; i < op.attributes.size(); ++i) {
+      const auto* dims = std::get_if<std::vector<Dim>>(&op.attributes[i]);
+      if (!op.regions.empty() && dims && dims->empty()) continue;  // a loop without a bound
       out_ += comma + (i < info.attributes.size() ? std::string(info.attributes[i].name) + "=" : "") +
               to_string(op.attributes[i]);
       comma = ", ";

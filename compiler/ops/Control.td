@@ -9,7 +9,7 @@ class Burin_RegionOp<string mnemonic> : Burin_Op<mnemonic> {
   let shapeRule = "regions";
   let reference = "regions";
   let lowering = "region";
-  let derivative = "none: only straight-line code is differentiated so far";
+  let derivative = "none: it is differentiated while it is recorded";
   let batching = "custom";
   let effects = "none";
   let precision = "follow";
@@ -37,7 +37,8 @@ def Burin_WhileOp : Burin_RegionOp<"while"> {
   }];
   let math = "while (again, v) = test(c), again: c = body(v); y = v";
   let example = "Tensor i = 0;\nwhile_loop([&] { return i < 10; }, [&] { i = i + 3; });  // i is 12";
-  let arguments = (ins Ins<"[...]: what is carried at first">:$inits);
+  let arguments = (ins Ins<"[...]: what is carried at first">:$inits,
+                       Arg<Burin_DimListAttr, "how often the body runs at most, or nothing: no bound">:$max_trips);
   let results = (outs Outs<"what `test` handed on at last">:$results);
   let regions = (region AnyRegion:$test, AnyRegion:$body);
   let constraints_ = [C<"region-types", "body yields the types that test takes">];

@@ -165,14 +165,20 @@ void Branches::finish(const Leaves& results) {
 
   const BlockId blocks[2] = {s.frames[0].block, s.frames[1].block};
   for (int i = 0; i < 2; ++i) t.graph.set_yields(blocks[i], yields[i]);
-  ValueId condition = lower(s.condition, t);
-  OpId op = t.graph.append(t.current, OpKind::if_, std::span(&condition, 1), {}, types, s.r.line_in(t, s.where),
-                           {blocks[0], blocks[1]});
-  std::uint32_t next = 0;
+  Contents made;
+  if (auto carried = carried_out_by_tape(OpKind::if_, t, blocks, {s.condition}, {}, s.where)) {
+    made = std::move(*carried);
+  } else {
+    ValueId condition = lower(s.condition, t);
+    OpId op = t.graph.append(t.current, OpKind::if_, std::span(&condition, 1), {}, types, s.r.line_in(t, s.where),
+                             {blocks[0], blocks[1]});
+    for (std::uint32_t i = 0; i < types.size(); ++i)
+      made.push_back({make_traced(t, t.graph.result(t.graph.op(op), i), types[i], s.where), false});
+  }
+  std::size_t next = 0;
   for (auto& m : merges) {
     if (!m.needs_result) continue;
-    m.merged = {make_traced(t, t.graph.result(t.graph.op(op), next), types[next], s.where), false};
-    ++next;
+    m.merged = made[next++];
     if (maybe_undefined(m.sides[0]) || maybe_undefined(m.sides[1])) {
       m.merged.node.get()->maybe_undefined = true;
       m.merged.node.get()->branch_line = s.where.line();
@@ -181,18 +187,6 @@ void Branches::finish(const Leaves& results) {
   for (std::size_t k = 0; k < handles.size(); ++k) HandleAccess::write(*handles[k], merges[k].merged);
   for (std::size_t i = 0; i < results.tensors.size(); ++i)
     HandleAccess::set_raw(*results.tensors[i], merges[handles.size() + i].merged);
-  if (tapes_listen()) {
-    std::vector<Tensor> operands, made, captures;
-    Untracked untracked;
-    operands.push_back(HandleAccess::make(s.condition));
-    for (auto& m : merges)
-      if (m.needs_result) made.push_back(HandleAccess::make(m.merged));
-    captures = outer_values(t, blocks);
-    tell_tapes({OpKind::if_, operands, {}, made, captures, {}, s.where});
-    operands.clear();
-    made.clear();
-    captures.clear();
-  }
 }
 
 }  // namespace burin::detail

@@ -10,6 +10,8 @@ struct Loop::State {
   Trace* trace = nullptr;
   bool is_open = false, recorded = false;
   ValueId again = ValueId::none;
+  LoopBound bound;
+  std::int64_t trips = 0;  // of an eager loop
   Recorder& r = context();
 };
 
@@ -27,9 +29,10 @@ namespace {
 
 }  // namespace
 
-Loop::Loop(const std::source_location& where) : state_(std::make_unique<State>()) {
+Loop::Loop(const std::source_location& where, LoopBound bound) : state_(std::make_unique<State>()) {
   State& s = *state_;
   s.where = where;
+  s.bound = bound;
   s.trace = s.r.trace;
   s.r.open(s.trace ? Frame::Kind::loop : Frame::Kind::eager_loop, where);
   s.is_open = true;
@@ -61,9 +64,13 @@ bool Loop::end_test(const Arg& again) {
   }
   s.r.frames.back().in_test = false;
   if (s.r.poison) finish();
-  if (condition_value(c)) return true;
-  finish();
-  return false;
+  if (!condition_value(c)) {
+    finish();
+    return false;
+  }
+  if (s.bound.trips && s.bound.trips->is_known() && s.trips++ >= s.bound.trips->value())
+    fail(fault_error(op_info(OpKind::while_), BURIN_RT_FAULT_TRIP_COUNT, 0, s.bound.trips->value()), s.where);
+  return true;
 }
 
 void Loop::end_trip() {
@@ -132,30 +139,26 @@ void Loop::finish() {
   std::vector<TensorType> types;
   for (auto& c : carried) types.push_back(c.type);
   const BlockId blocks[2] = {f.test_block, f.block};
-  OpId op =
-      t.graph.append(t.current, OpKind::while_, inits, {}, types, s.r.line_in(t, s.where), {blocks[0], blocks[1]});
-  std::vector<Content> results;
-  for (std::uint32_t i = 0; i < carried.size(); ++i) {
-    NodeRef n = make_traced(t, t.graph.result(t.graph.op(op), i), types[i], s.where);
-    if (maybe_undefined(carried[i].slot->entry) || maybe_undefined(carried[i].slot->result)) {
-      n.get()->maybe_undefined = true;
-      n.get()->branch_line = s.where.line();
-    }
-    results.push_back({std::move(n), false});
+  Contents operands;
+  for (std::size_t i = 0; i < carried.size(); ++i) {
+    const Content& entry = carried[i].slot->entry;
+    operands.push_back(entry.defined() ? strong(entry) : Content{make_traced(t, inits[i], types[i], s.where), false});
+  }
+  Contents results;
+  if (auto made = carried_out_by_tape(OpKind::while_, t, blocks, std::move(operands), s.bound, s.where)) {
+    results = std::move(*made);
+  } else {
+    OpId op = t.graph.append(t.current, OpKind::while_, inits, region_attributes(OpKind::while_, s.bound.trips), types,
+                             s.r.line_in(t, s.where), {blocks[0], blocks[1]});
+    for (std::uint32_t i = 0; i < carried.size(); ++i)
+      results.push_back({make_traced(t, t.graph.result(t.graph.op(op), i), types[i], s.where), false});
+  }
+  for (std::size_t i = 0; i < carried.size(); ++i) {
+    if (!maybe_undefined(carried[i].slot->entry) && !maybe_undefined(carried[i].slot->result)) continue;
+    results[i].node.get()->maybe_undefined = true;
+    results[i].node.get()->branch_line = s.where.line();
   }
   for (std::size_t i = 0; i < carried.size(); ++i) HandleAccess::write(*carried[i].slot->handle, results[i]);
-  if (tapes_listen()) {
-    std::vector<Tensor> operands, made, captures;
-    Untracked untracked;
-    for (auto& c : carried)
-      if (c.slot->entry.defined()) operands.push_back(HandleAccess::make(c.slot->entry));
-    for (auto& c : results) made.push_back(HandleAccess::make(c));
-    captures = outer_values(t, blocks);
-    tell_tapes({OpKind::while_, operands, {}, made, captures, {}, s.where});
-    operands.clear();
-    made.clear();
-    captures.clear();
-  }
 }
 
 }  // namespace burin::detail

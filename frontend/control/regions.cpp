@@ -32,7 +32,10 @@ std::string made_at(const Content& c) {
   return " (made at " + place(c.node.get()->where) + ")";
 }
 
-std::vector<Tensor> outer_values(Trace& t, std::span<const BlockId> blocks) {
+namespace {
+
+// The outer values that the blocks use, each once.
+std::vector<ValueId> outer_values(Trace& t, std::span<const BlockId> blocks) {
   std::vector<bool> inside(t.graph.num_values());
   std::vector<ValueId> used;
   auto visit = [&](auto& self, BlockId b) -> void {
@@ -47,16 +50,34 @@ std::vector<Tensor> outer_values(Trace& t, std::span<const BlockId> blocks) {
     for (ValueId y : block.yields) used.push_back(y);
   };
   for (BlockId b : blocks) visit(visit, b);
-  std::vector<Tensor> outer;
+  std::vector<ValueId> outer;
   std::vector<bool> seen(t.graph.num_values());
   for (ValueId v : used) {
     for (auto f = t.forward.find(index(v)); f != t.forward.end(); f = t.forward.find(index(v))) v = f->second;
     if (inside[index(v)] || seen[index(v)]) continue;
     seen[index(v)] = true;
-    auto c = std::find_if(t.captures.begin(), t.captures.end(), [&](const Capture& x) { return x.value == v; });
-    outer.push_back(HandleAccess::make(c != t.captures.end() ? c->node : make_traced(t, v, t.type(v), {})));
+    outer.push_back(v);
   }
   return outer;
+}
+
+}  // namespace
+
+std::optional<Contents> carried_out_by_tape(OpKind kind, Trace& t, std::span<const BlockId> blocks, Contents operands,
+                                            LoopBound bound, const std::source_location& where) {
+  if (!tapes_listen()) return std::nullopt;
+  RegionOp op{kind, where, std::move(operands), {}, {}, bound};
+  const std::vector<ValueId> outer = outer_values(t, blocks);
+  for (ValueId v : outer) {
+    auto c = std::find_if(t.captures.begin(), t.captures.end(), [&](const Capture& x) { return x.value == v; });
+    op.captures.push_back({c != t.captures.end() ? c->node : make_traced(t, v, t.type(v), {}), false});
+  }
+  Tape* tape = taker(op);
+  if (!tape) return std::nullopt;
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    op.regions[i] = std::make_shared<const Graph>(t.region(blocks[i], outer));
+  t.orphans = true;
+  return tape->carry_out(op);
 }
 
 void check_condition(const Content& c, const char* what, const std::source_location& where) {

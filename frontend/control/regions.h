@@ -2,6 +2,10 @@
 #pragma once
 #include "frontend/trace/recorder.h"
 
+#include <burin/control.h>
+
+#include <optional>
+
 namespace burin::detail {
 
 /// Runs ops and constants in a block that is already closed, while it lives.
@@ -33,9 +37,72 @@ void settle_type(const Content&, const TensorType&, Trace&);
 ValueId value_in(const Content&, const TensorType&, Trace&, BlockId b);
 /// Where a value was made, for the second line of an error: ` (made at f.cpp:12)`.
 std::string made_at(const Content&);
-/// The outer values that the blocks of a region op use, for tapes.
-std::vector<Tensor> outer_values(Trace&, std::span<const BlockId> blocks);
+/// Offers a recorded region op to the tapes: the results of the one that takes it, else nothing was done. `operands` as
+/// RegionOp has them; the blocks' yields are set.
+std::optional<std::vector<Content>> carried_out_by_tape(OpKind, Trace&, std::span<const BlockId> blocks,
+                                                        std::vector<Content> operands, LoopBound,
+                                                        const std::source_location&);
 void check_condition(const Content&, const char* what, const std::source_location&);
 bool condition_value(const Content&);
+
+// -- region ops on values: what evaluation and transforms of graphs use instead of lambdas that assign ----------------
+
+using Contents = std::vector<Content>;
+
+/// A loop over `state`: `test(state)` gives a Tensor, `body(state)` the next state. Gives the last state.
+template <class Test, class Body>
+Contents run_loop(Contents init, LoopBound bound, const std::source_location& where, Test test, Body body) {
+  std::vector<Tensor> state;
+  state.reserve(init.size());
+  for (Content& c : init) state.push_back(HandleAccess::make(std::move(c)));
+  auto read_state = [&] {
+    Contents now;
+    for (Tensor& s : state) now.push_back(HandleAccess::read(s));
+    return now;
+  };
+  Loop loop(where, bound);
+  while (loop.begin_test() && loop.end_test(Arg(test(read_state()), where))) {
+    Contents next = body(read_state());
+    for (std::size_t i = 0; i < state.size(); ++i) HandleAccess::write(state[i], next[i]);
+    loop.end_trip();
+  }
+  return read_state();
+}
+
+/// A cond whose branches are functions that give `num_results` values.
+template <class Then, class Else>
+Contents run_branches(const Content& condition, std::size_t num_results, const std::source_location& where, Then then,
+                      Else otherwise) {
+  Tensor decides = HandleAccess::make(condition);
+  Branches branches(Arg(decides, where));
+  std::vector<Tensor> results;
+  {
+    Untracked untracked;
+    results.resize(num_results);
+  }
+  auto record = [&](auto& branch) {
+    branches.open();
+    {
+      std::vector<Tensor> yields;
+      Contents values = branch();
+      yields.reserve(values.size());
+      for (Content& v : values) yields.push_back(HandleAccess::make(std::move(v)));
+      Leaves leaves;
+      for (Tensor& y : yields) leaves.tensors.push_back(&y);
+      branches.yield(leaves);
+    }
+    branches.close();
+  };
+  if (branches.traced() || branches.value()) record(then);
+  if (branches.traced() || !branches.value()) record(otherwise);
+  Leaves leaves;
+  for (Tensor& r : results) leaves.tensors.push_back(&r);
+  branches.finish(leaves);
+  Contents out;
+  for (Tensor& r : results) out.push_back(HandleAccess::raw(r));
+  Untracked untracked;
+  results.clear();
+  return out;
+}
 
 }  // namespace burin::detail

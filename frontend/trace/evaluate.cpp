@@ -3,9 +3,7 @@
 
 #include "compiler/graph/evaluate.h"
 #include "compiler/graph/sizes.h"
-#include "frontend/trace/recorder.h"
-
-#include <burin/control.h>
+#include "frontend/control/regions.h"
 
 #include <algorithm>
 
@@ -64,70 +62,38 @@ struct ToDispatch {
   }
 
   Result<Values> branch(Run& run, const Op& op, std::span<const Content> operands) {
-    Tensor condition = HandleAccess::make(operands[0]);
-    Branches b(Arg(condition, std::source_location{}));
-    std::vector<Tensor> results;
-    {
-      Untracked u;
-      results.resize(op.num_results);
-    }
-    auto record = [&](BlockId id) {
-      b.open();
-      {
-        std::vector<Tensor> yields;
-        Values values = block(run, id, {});
-        yields.reserve(values.size());
-        for (auto& v : values) yields.push_back(HandleAccess::make(v));
-        Leaves l;
-        for (auto& y : yields) l.tensors.push_back(&y);
-        b.yield(l);
-      }
-      b.close();
-    };
-    if (b.traced() || b.value()) record(op.regions[0]);
-    if (b.traced() || !b.value()) record(op.regions[1]);
-    Leaves l;
-    for (auto& r : results) l.tensors.push_back(&r);
-    b.finish(l);
-    Values out;
-    for (auto& r : results) out.push_back(HandleAccess::raw(r));
-    Untracked u;
-    results.clear();
-    return out;
+    return run_branches(
+        operands[0], op.num_results, {}, [&] { return block(run, op.regions[0], {}); },
+        [&] { return block(run, op.regions[1], {}); });
   }
 
-  // The state lives in handles, as in a user's loop. Where `test` hands on other values than it was given, the body and the
-  // results compute them once more (such graphs come from files; ours hand on what they got).
+  // Where `test` hands on other values than it was given, the body and the results compute them once more (such graphs come
+  // from files; ours hand on what they got).
   Result<Values> loop(Run& run, const Op& op, std::span<const Content> operands) {
     const Graph& g = run.graph();
     BlockId test = op.regions[0], body = op.regions[1];
     const Block& t = g.block(test);
     bool plain = std::equal(t.yields.begin() + 1, t.yields.end(), t.arguments.begin(), t.arguments.end());
-    std::vector<Tensor> state;
-    state.reserve(operands.size());
-    for (auto& c : operands) state.push_back(HandleAccess::make(c));
-    auto read_state = [&] {
-      Values v;
-      for (auto& s : state) v.push_back(HandleAccess::read(s));
-      return v;
-    };
-    auto handed_on = [&] {
-      Values v = read_state();
-      if (plain) return v;
-      v = block(run, test, v);
+    auto handed_on = [&](Values state) {
+      if (plain) return state;
+      Values v = block(run, test, state);
       v.erase(v.begin());
       return v;
     };
-    auto again = [&] { return HandleAccess::make(block(run, test, read_state())[0]); };
-    Loop l{std::source_location{}};
-    while (l.begin_test() && l.end_test(Arg(again(), std::source_location{}))) {
-      Values next = block(run, body, handed_on());
-      for (std::size_t i = 0; i < state.size(); ++i) HandleAccess::write(state[i], next[i]);
-      l.end_trip();
-    }
-    return handed_on();
+    const auto& trips = std::get<std::vector<Dim>>(op.attributes[0]);
+    LoopBound bound;
+    if (!trips.empty()) bound.trips = substitute(trips[0], run.bindings());
+    return handed_on(run_loop(
+        Values(operands.begin(), operands.end()), bound, {},
+        [&](const Values& state) { return HandleAccess::make(block(run, test, state)[0]); },
+        [&](const Values& state) { return block(run, body, handed_on(state)); }));
   }
 };
+
+Values checked(Result<Values> r) {
+  if (!r) fail(std::move(r.error()), {});
+  return std::move(*r);
+}
 
 }  // namespace
 
@@ -140,9 +106,12 @@ std::vector<Content> evaluate_graph(const Graph& g, std::span<const Content> inp
   if (!bindings) fail(std::move(bindings.error()), {});
   for (auto& guard : open) trace->graph.add_guard(guard);
   ToDispatch handler;
-  auto r = evaluate<Content>(g, inputs, handler, *bindings);
-  if (!r) fail(std::move(r.error()), {});
-  return std::move(*r);
+  return checked(evaluate<Content>(g, inputs, handler, *bindings));
+}
+
+std::vector<Content> evaluate_region(const Graph& g, std::span<const Content> inputs) {
+  ToDispatch handler;
+  return checked(evaluate<Content>(g, inputs, handler));
 }
 
 }  // namespace burin::detail

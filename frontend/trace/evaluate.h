@@ -6,5 +6,7 @@ namespace burin::detail {
 
 /// The graph's outputs for these inputs (in signature order, captures included). Ops keep their graph's source lines.
 std::vector<Content> evaluate_graph(const Graph&, std::span<const Content> inputs);
+/// The same for a graph that was taken out of a trace on this thread: its named sizes are that trace's own.
+std::vector<Content> evaluate_region(const Graph&, std::span<const Content> inputs);
 
 }  // namespace burin::detail

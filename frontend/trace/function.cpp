@@ -264,7 +264,7 @@ void note_call(const Entry& e, std::span<const Leaf> given, std::span<const Node
   for (auto& c : e.captures) operands.push_back(HandleAccess::make(c));
   for (auto& n : results) made.push_back(HandleAccess::make(n));
   static const Attributes none;
-  tell_tapes({OpKind{}, operands, none, made, {}, e.graph, where});
+  tell_tapes({OpKind{}, operands, none, made, e.graph, where});
 }
 
 // An entry traced inside another trace has no executable yet; the first call outside makes it.

@@ -273,8 +273,16 @@ void tell_tapes(const NotedOp& op) {
     if (c.layers[i].tape->active()) c.layers[i].tape->note(op);
 }
 
-Identity identity(const Tensor& t) {
-  const Node* n = HandleAccess::node(t).get();
+Tape* taker(const RegionOp& op) {
+  auto& c = context();
+  for (auto i = c.layers.rbegin(); i != c.layers.rend() && i->tape; ++i)
+    if (i->tape->active() && i->tape->takes(op)) return i->tape;
+  return nullptr;
+}
+
+Identity identity(const Tensor& t) { return identity(HandleAccess::raw(t)); }
+Identity identity(const Content& c) {
+  const Node* n = c.node.get();
   if (!n) return {};
   if (n->traced()) return {n->trace, index(n->id)};
   return {0, reinterpret_cast<std::uintptr_t>(n)};

@@ -27,6 +27,7 @@ struct Trace {
   std::vector<bool> open{true};  ///< by block: still being recorded, so its values may be used
   std::vector<Capture> captures;
   std::unordered_map<const Node*, std::uint32_t> capture_of;
+  bool orphans = false;          ///< has blocks that no op holds: a tape carried their ops out in another form
   bool captures_traced = false;  ///< captured a value of a trace around it: good for that trace only
   // What the Graph cannot say while it is recorded; finish() rebuilds it where any of these is filled.
   std::unordered_map<std::uint32_t, ValueId> forward;   ///< an invariant loop argument stands for this value
@@ -39,6 +40,8 @@ struct Trace {
   TensorType type(ValueId v) const;
   /// The graph as the compiler may see it. Call once, when recording has ended.
   Graph finish();
+  /// A block that has been recorded, as a graph: its inputs are the block's arguments, then `outer`; its outputs the yields.
+  Graph region(BlockId, std::span<const ValueId> outer) const;
 };
 
 struct Slot {
@@ -140,8 +143,10 @@ void check_usable(const Content&, const Tensor* handle, const std::source_locati
 HostTensor literal_value(const Literal&, Dtype);
 /// A C++ number as a 0-d value of that dtype: a constant of the trace that is open, if there is one.
 NodeRef number_node(const Arg& number, Dtype);
-/// Tells the tapes above the innermost trace or region. `frame_height`: layers below belong to the trace around.
+/// Tells the tapes above the innermost trace or region.
 void tell_tapes(const NotedOp&);
+/// The innermost of these tapes that wants the op with regions in a form of its own, or null.
+Tape* taker(const RegionOp&);
 bool tapes_listen();
 
 }  // namespace burin::detail

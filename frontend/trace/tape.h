@@ -7,14 +7,16 @@
 //   later by value (wrapped in Untracked where no handle of ours should be seen by open regions): that keeps them alive.
 // - An op is noted after it ran, promotion included: `cast` ops and constants arrive as ops of their own right, operands
 //   and results have exact dtypes. A tape need only remember an op if one operand descends from a source.
-// - A tape opened outside a trace or a region sees it as one op when it closes: `kind` is if_ or while_, `operands` are the
-//   explicit operands, `captures` the outer values its blocks read. `call` of a compiled function: see NotedOp::call.
+// - A `cond` or `while` recorded above a tape is offered to it when it closes (RegionOp): a tape that takes it carries it out
+//   in a form of its own, which tapes further out may take again. `call` of a compiled function: see NotedOp::call.
 // - While a rule runs (`gradient()`), its ops reach the tapes that are still open: outer tapes, so higher orders work.
 //   Close your own scope first, or the backward ops are noted on it.
 // - Nothing is noted by a tape whose `active()` is false; recording of scopes nests in any order with traces.
 #pragma once
 #include "frontend/trace/dispatch.h"
+#include "frontend/trace/node.h"
 
+#include <burin/control.h>
 #include <burin/tree.h>
 
 #include <memory>
@@ -31,6 +33,7 @@ struct Identity {
   friend bool operator==(const Identity&, const Identity&) = default;
 };
 Identity identity(const Tensor&);
+Identity identity(const Content&);
 
 /// One op as it was carried out. The spans live for the duration of `note` only; copy the Tensors.
 struct NotedOp {
@@ -38,9 +41,19 @@ struct NotedOp {
   std::span<const Tensor> operands;
   const Attributes& attributes;
   std::span<const Tensor> results;
-  std::span<const Tensor> captures = {};   ///< region ops: outer values that their blocks use
   std::shared_ptr<const Graph> call = {};  ///< a compiled function run eagerly: its graph; operands are its inputs
   std::source_location where;
+};
+
+/// A `cond` or a `while` whose regions have been recorded, before it is an op of the trace.
+struct RegionOp {
+  OpKind kind;
+  std::source_location where;
+  std::vector<Content> operands;  ///< the condition; or the values carried at first
+  std::vector<Content> captures;  ///< outer values that the regions use
+  /// then, else; or test, body. Inputs: the carried values (of a loop), then the captures; sizes as in the trace around.
+  std::shared_ptr<const Graph> regions[2];
+  LoopBound bound = {};
 };
 
 /// An observer on the recorder stack.
@@ -51,6 +64,10 @@ class Tape {
   virtual void note(const NotedOp&) = 0;
   /// False: skip this tape for now.
   virtual bool active() const { return true; }
+  /// Whether `carry_out` shall run this op.
+  virtual bool takes(const RegionOp&) const { return false; }
+  /// Runs the op, by recording other ops; gives its results.
+  virtual std::vector<Content> carry_out(const RegionOp&) { return {}; }
   /// Whether any of these values matters to the tape (so that a compiled call under it is noted with its graph).
   virtual bool watches(std::span<const Tensor>) const { return true; }
 };

@@ -111,7 +111,21 @@ class Finisher {
     return std::move(to_);
   }
 
+  // A block by itself.
+  Graph run(BlockId block, std::span<const ValueId> outer) {
+    to_.name = t_.name;
+    for (ValueId a : arguments(block)) map(a) = to_.add_input(InputKind::argument, t_.type(a), "carried");
+    for (ValueId v : outer) map(v) = to_.add_input(InputKind::argument, t_.type(v), "captured");
+    copy_ops(block, BlockId::top);
+    for (ValueId y : from_.block(block).yields) to_.add_output(OutputKind::result, get(y), "");
+    return std::move(to_);
+  }
+
  private:
+  const std::vector<ValueId>& arguments(BlockId b) const {
+    auto it = t_.arguments.find(index(b));
+    return it == t_.arguments.end() ? from_.block(b).arguments : it->second;
+  }
   ValueId& map(ValueId v) { return map_[index(v)]; }
   ValueId get(ValueId v) {
     for (auto it = t_.forward.find(index(v)); it != t_.forward.end(); it = t_.forward.find(index(v))) v = it->second;
@@ -120,9 +134,7 @@ class Finisher {
 
   BlockId copy_block(BlockId from, BlockId parent) {
     BlockId to = to_.add_block(parent);
-    auto it = t_.arguments.find(index(from));
-    const std::vector<ValueId>& args = it == t_.arguments.end() ? from_.block(from).arguments : it->second;
-    for (ValueId a : args) map(a) = to_.add_argument(to, t_.type(a));
+    for (ValueId a : arguments(from)) map(a) = to_.add_argument(to, t_.type(a));
     copy_ops(from, to);
     std::vector<ValueId> yields;
     for (ValueId y : from_.block(from).yields) yields.push_back(get(y));
@@ -154,8 +166,10 @@ class Finisher {
 }  // namespace
 
 Graph Trace::finish() {
-  if (forward.empty() && types.empty() && arguments.empty()) return std::move(graph);
+  if (forward.empty() && types.empty() && arguments.empty() && !orphans) return std::move(graph);
   return Finisher(*this).run();
 }
+
+Graph Trace::region(BlockId block, std::span<const ValueId> outer) const { return Finisher(*this).run(block, outer); }
 
 }  // namespace burin::detail

@@ -1,5 +1,6 @@
 // Tracing a callable into an entry: inputs for the leaves of its arguments, outputs for the tree that it returns.
 #include "frontend/trace/function_state.h"
+#include "frontend/trace/recording.h"
 
 #include "runtime/core/warning.h"
 
@@ -85,38 +86,6 @@ void Tracer::state(const Leaves& l) {
 }
 
 namespace {
-
-// The function's own frame: pops itself and the trace on every way out.
-class Recording {
- public:
-  Recording(Recorder& r, Trace& t, const std::source_location& where)
-      : r_(r),
-        t_(t),
-        scope_(std::exchange(r.scope, nullptr)) {
-    r_.push_trace(t);
-    r_.open(Frame::Kind::function, where);
-    depth_ = r_.frames.size();
-  }
-  ~Recording() {
-    if (depth_) {
-      while (r_.frames.size() >= depth_) r_.abandon();
-      r_.poison.reset();
-    }
-    while (!r_.layers.empty() && r_.layers.back().trace != &t_) r_.layers.pop_back();
-    r_.pop_trace(t_);
-    r_.scope = scope_;
-  }
-  Frame close() {
-    depth_ = 0;
-    return r_.close("function");
-  }
-
- private:
-  Recorder& r_;
-  Trace& t_;
-  const std::source_location* scope_;
-  std::size_t depth_ = 0;
-};
 
 // What is legal but rarely meant.
 void warn_of_size(const FunctionState& f, const Trace& t) {

@@ -33,14 +33,11 @@ std::string mnemonic(OpKind kind) { return std::string(op_info(kind).mnemonic); 
 Error no_derivative(OpKind kind) {
   const OpInfo& info = op_info(kind);
   Error e{ErrorCode::unsupported, mnemonic(kind) + ": it has no derivative", "no-derivative", {}, {}};
-  if (info.num_regions > 0) {
-    e.message = mnemonic(kind) + ": gradients do not pass through a recorded region yet";
-    e.hint = "take the gradient eagerly (outside burin::function), where control flow runs on values";
-  } else if (info.derivative.starts_with("none: ")) {
-    e.message += " (" + std::string(info.derivative.substr(6)) + ")";
-  }
+  if (info.derivative.starts_with("none: ")) { e.message += " (" + std::string(info.derivative.substr(6)) + ")"; }
   return e;
 }
+
+}  // namespace
 
 std::vector<Content> contents(std::span<const Tensor> tensors) {
   std::vector<Content> out;
@@ -54,8 +51,6 @@ std::vector<Tensor> handles(std::span<const Content> contents) {
   return out;
 }
 
-}  // namespace
-
 Tensor fresh_identity(const Tensor& t) {
   Content c = HandleAccess::read(t);
   // An op where somebody records or observes, so that the link to the old identity is kept.
@@ -68,6 +63,7 @@ GradientNotes::GradientNotes(std::span<const Tensor> sources) {
   for (const Tensor& s : sources) descendants_.insert(identity(s));
 }
 
+bool GradientNotes::descends(const Content& c) const { return descendants_.contains(identity(c)); }
 bool GradientNotes::descends(const Tensor& t) const { return descendants_.contains(identity(t)); }
 
 bool GradientNotes::watches(std::span<const Tensor> values) const {
@@ -77,17 +73,25 @@ bool GradientNotes::watches(std::span<const Tensor> values) const {
 }
 
 void GradientNotes::note(const NotedOp& op) {
-  if (!watches(op.operands) && !watches(op.captures)) return;
+  if (!watches(op.operands)) return;
   bool flows = false;
   for (const Tensor& r : op.results)
     if (is_floating(r.dtype())) flows = descendants_.insert(identity(r)).second || flows;
   if (!flows) return;  // integer and bool results carry no cotangent
-  steps_.push_back({op.kind, contents(op.operands), contents(op.results), op.attributes, op.call, op.where});
+  steps_.push_back({op.kind, contents(op.operands), contents(op.results), op.attributes, op.call, {}, op.where});
+}
+
+void GradientNotes::note(OpKind kind, std::vector<Content> operands, std::vector<Content> results, Pullback pullback,
+                         const std::source_location& where) {
+  for (const Content& r : results)
+    if (is_floating(type_of(r.node).dtype)) descendants_.insert(identity(r));
+  steps_.push_back({kind, std::move(operands), std::move(results), {}, {}, std::move(pullback), where});
 }
 
 std::vector<Tensor> GradientNotes::step_cotangents(const Step& step, std::span<const Tensor> operands,
                                                    std::span<const Tensor> results,
                                                    std::span<const Tensor> cotangents) const {
+  if (step.pullback) return step.pullback(cotangents);
   if (step.call) {
     // The graph runs again under a tape of its own, on the values that the call had.
     std::vector<Tensor> inner;
@@ -110,6 +114,14 @@ std::vector<Tensor> GradientNotes::step_cotangents(const Step& step, std::span<c
 
 std::vector<Tensor> GradientNotes::backward(std::span<const Tensor> results, std::span<const Tensor> cotangents,
                                             std::span<const Tensor> sources) const {
+  std::vector<Tensor> parts = reach(results, cotangents, sources);
+  for (std::size_t i = 0; i < parts.size(); ++i)
+    if (!parts[i].defined()) parts[i] = rules::zeros_like(sources[i]);
+  return parts;
+}
+
+std::vector<Tensor> GradientNotes::reach(std::span<const Tensor> results, std::span<const Tensor> cotangents,
+                                         std::span<const Tensor> sources) const {
   Cotangents known;
   for (std::size_t i = 0; i < results.size(); ++i)
     if (is_floating(results[i].dtype())) known.add(results[i], cotangents[i]);
@@ -132,7 +144,7 @@ std::vector<Tensor> GradientNotes::backward(std::span<const Tensor> results, std
   std::vector<Tensor> out;
   for (const Tensor& s : sources) {
     const Tensor* g = known.find(s);
-    out.push_back(g ? *g : rules::zeros_like(s));
+    out.push_back(g ? *g : Tensor());
   }
   return out;
 }

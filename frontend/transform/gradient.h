@@ -4,6 +4,7 @@
 #include "frontend/trace/node.h"
 #include "frontend/trace/tape.h"
 
+#include <functional>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
@@ -21,12 +22,24 @@ class GradientNotes final : public Tape {
   explicit GradientNotes(std::span<const Tensor> sources);
 
   void note(const NotedOp&) override;
+  bool active() const override { return !suspended_; }
   bool watches(std::span<const Tensor>) const override;
+  bool takes(const RegionOp&) const override;
+  std::vector<Content> carry_out(const RegionOp&) override;
   /// Whether the value descends from a source.
   bool descends(const Tensor&) const;
-  /// Cotangents of `sources` given those of `results`; zeros for a source that nothing reaches. Ops run in reverse order.
+  bool descends(const Content&) const;
+  /// Cotangents of `sources` given those of `results`; undefined for a source that nothing reaches. Ops run in reverse order.
+  std::vector<Tensor> reach(std::span<const Tensor> results, std::span<const Tensor> cotangents,
+                            std::span<const Tensor> sources) const;
+  /// The same with zeros for sources that nothing reaches.
   std::vector<Tensor> backward(std::span<const Tensor> results, std::span<const Tensor> cotangents,
                                std::span<const Tensor> sources) const;
+
+  /// Cotangents of an op's operands from those of its results, which are all defined; undefined where nothing flows.
+  using Pullback = std::function<std::vector<Tensor>(std::span<const Tensor> cotangents)>;
+  /// Notes an op that brings its own derivative. The pullback keeps contents, never handles.
+  void note(OpKind, std::vector<Content> operands, std::vector<Content> results, Pullback, const std::source_location&);
 
  private:
   /// Values are kept as contents, not as handles: open regions track handles, and these are none of the user's.
@@ -35,14 +48,21 @@ class GradientNotes final : public Tape {
     std::vector<Content> operands, results;
     Attributes attributes;
     std::shared_ptr<const Graph> call;
+    Pullback pullback;
     std::source_location where;
   };
   std::vector<Tensor> step_cotangents(const Step&, std::span<const Tensor> operands, std::span<const Tensor> results,
                                       std::span<const Tensor> cotangents) const;
+  std::vector<Content> loop(const RegionOp&);    // gradient_regions.cpp
+  std::vector<Content> branch(const RegionOp&);  // likewise
 
   std::vector<Step> steps_;
   std::unordered_set<Identity, IdentityHash> descendants_;
+  bool suspended_ = false;
 };
+
+std::vector<Content> contents(std::span<const Tensor>);
+std::vector<Tensor> handles(std::span<const Content>);
 
 /// The same value under an identity of its own: what a function reaches by capture is not its argument.
 Tensor fresh_identity(const Tensor&);

@@ -113,8 +113,8 @@ TEST_CASE("a loop carries values, swaps them and ends") {
   auto sum = b.op(OpKind::add, {bx, by});
   b.graph.set_yields(body, std::vector<ValueId>{next, by, sum});
   b.block = BlockId::top;
-  OpId op = b.graph.append(BlockId::top, OpKind::while_, std::vector<ValueId>{i0, x0, y0}, {},
-                           std::vector<TensorType>{s, v, v}, 0, {test, body});
+  OpId op = b.graph.append(BlockId::top, OpKind::while_, std::vector<ValueId>{i0, x0, y0},
+                           region_attributes(OpKind::while_), std::vector<TensorType>{s, v, v}, 0, {test, body});
   const Op& loop = b.graph.op(op);
   b.result(b.graph.result(loop, 0));
   b.result(b.op(OpKind::mul, {b.graph.result(loop, 1), b.graph.result(loop, 2)}));
@@ -136,8 +136,8 @@ TEST_CASE("a loop that exchanges its carried values keeps both") {
   auto next = b.op(OpKind::add, {bi, b.constant(scalar<std::int32_t>(1))});
   b.graph.set_yields(body, std::vector<ValueId>{next, by, bx});
   b.block = BlockId::top;
-  OpId op = b.graph.append(BlockId::top, OpKind::while_, std::vector<ValueId>{i0, x0, y0}, {},
-                           std::vector<TensorType>{s, v, v}, 0, {test, body});
+  OpId op = b.graph.append(BlockId::top, OpKind::while_, std::vector<ValueId>{i0, x0, y0},
+                           region_attributes(OpKind::while_), std::vector<TensorType>{s, v, v}, 0, {test, body});
   for (std::uint32_t r = 0; r < 3; ++r) b.result(b.graph.result(b.graph.op(op), r));
   for (int start : {0, 1, 5}) agrees(b.graph, {scalar<std::int32_t>(start), ramp({9}, 0, 1), ramp({9}, 100, 1)});
 }

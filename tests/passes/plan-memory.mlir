@@ -115,7 +115,7 @@ module {
 // CHECK:           scf.yield
 module {
   func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
-    %0 = burin.while %x : (tensor<100xf32>) -> tensor<100xf32> with (%v: tensor<100xf32>) {
+    %0 = burin.while %x {max_trips = #burin.dims<[]>} : (tensor<100xf32>) -> tensor<100xf32> with (%v: tensor<100xf32>) {
       %again = burin.launch @again(%v) sizes <[]> : (tensor<100xf32>) -> tensor<i1>
       burin.yield %again, %v : tensor<i1>, tensor<100xf32>
     } with (%v: tensor<100xf32>) {

@@ -82,7 +82,8 @@ struct Builder {
                               std::vector<BlockId> regions) {
     std::vector<TensorType> types;
     for (ValueId v : like) types.push_back(graph.type(v));
-    const Op& op = graph.op(graph.append(block, kind, operands, {}, types, line, std::move(regions)));
+    const Op& op =
+        graph.op(graph.append(block, kind, operands, region_attributes(kind), types, line, std::move(regions)));
     std::vector<ValueId> results;
     for (std::uint32_t i = 0; i < op.num_results; ++i) results.push_back(graph.result(op, i));
     return results;

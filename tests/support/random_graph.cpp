@@ -362,7 +362,7 @@ class Generator {
   }
   void append_region_op(OpKind kind, const Values& operands, const std::vector<TensorType>& results,
                         std::vector<BlockId> regions) {
-    const OpId id = graph_.append(block_, kind, operands, {}, results, line(), std::move(regions));
+    const OpId id = graph_.append(block_, kind, operands, region_attributes(kind), results, line(), std::move(regions));
     for (std::uint32_t i = 0; i < results.size(); ++i) pool_.push_back(graph_.result(graph_.op(id), i));
   }
   void fill(int depth) {

@@ -4,6 +4,7 @@
 #include <burin/tree.h>
 
 #include <memory>
+#include <optional>
 
 namespace burin {
 
@@ -25,6 +26,13 @@ class vars {
     return *this;
   }
   std::vector<std::pair<std::string, const Tensor*>> list_;
+};
+
+/// Options of `while_loop`.
+struct LoopOptions {
+  /// How often the body may run; once more is an error (a fault in compiled code). Reverse-mode derivatives keep values of
+  /// each trip and need it, unless the body's derivative reads none.
+  std::optional<Dim> max_trips{};
 };
 
 namespace detail {
@@ -64,10 +72,15 @@ class BURIN_API Branches {
   bool traced_ = false, value_ = false;
 };
 
+/// How often a loop runs at most, where that is known: what a reverse-mode derivative needs to keep values of each trip.
+struct LoopBound {
+  std::optional<Dim> trips;
+};
+
 /// One loop: `while (l.begin_test() && l.end_test(test())) { body(); l.end_trip(); }`.
 class BURIN_API Loop {
  public:
-  explicit Loop(const std::source_location&);
+  explicit Loop(const std::source_location&, LoopBound = {});
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -141,14 +154,16 @@ void cond(const C& condition, Then&& then, std::source_location where = std::sou
 /// Runs `body` for as long as `test` returns true (bool[]). Both are called without arguments and share tensors declared
 /// outside: what the body assigns is carried from trip to trip and keeps its dtype and shape. The test assigns nothing.
 /// While tracing each is recorded once. A test that returns a host bool is an ordinary `while`.
-/// Throws InvalidArgument where a carried type changes; TraceError as `cond` does.
-/// Example: `while_loop([&] { return n > 1; }, [&] { n = n / 2; steps += 1; });`
+/// Throws InvalidArgument where a carried type changes; TraceError as `cond` does; DeviceError [trip-count] where the body
+/// would run more often than `max_trips`.
+/// Example: `while_loop([&] { return n > 1; }, [&] { n = n / 2; steps += 1; }, {.max_trips = 64});`
 template <class Test, class Body>
-void while_loop(Test&& test, Body&& body, std::source_location where = std::source_location::current()) {
+void while_loop(Test&& test, Body&& body, LoopOptions options = {},
+                std::source_location where = std::source_location::current()) {
   if constexpr (!is_condition<decltype(test())>) {
     while (test()) body();
   } else {
-    detail::Loop loop(where);
+    detail::Loop loop(where, {options.max_trips});
     while (loop.begin_test() && loop.end_test(Arg(test(), where))) {
       body();
       loop.end_trip();
@@ -157,16 +172,17 @@ void while_loop(Test&& test, Body&& body, std::source_location where = std::sour
 }
 /// The same with names for the tensors that it carries, for errors.
 template <class Test, class Body>
-void while_loop(const vars& names, Test&& test, Body&& body,
+void while_loop(const vars& names, Test&& test, Body&& body, LoopOptions options = {},
                 std::source_location where = std::source_location::current()) {
   detail::Named named(names);
-  while_loop(test, body, where);
+  while_loop(test, body, options, where);
 }
 /// The same with the state passed on: `test(state)` decides, `body(state)` returns the next state, a tree of the same structure;
 /// the result is the last state. A number given for `init` is a 0-d tensor.
 /// Example: `Tensor y = while_loop(x, [](const Tensor& y) { return y < 100; }, [](const Tensor& y) { return y * 2; });`
-template <class Init, class Test, class Body> requires(!std::is_same_v<Init, vars>)
-auto while_loop(const Init& init, Test&& test, Body&& body,
+template <class Init, class Test, class Body> requires(!std::is_same_v<Init, vars> && !std::is_invocable_v<Init> &&
+                                                       !std::is_same_v<std::remove_cvref_t<Body>, LoopOptions>)
+auto while_loop(const Init& init, Test&& test, Body&& body, LoopOptions options = {},
                 std::source_location where = std::source_location::current()) {
   using S = std::conditional_t<std::is_arithmetic_v<Init>, Tensor, Init>;
   S state = init;
@@ -183,7 +199,7 @@ auto while_loop(const Init& init, Test&& test, Body&& body,
                  detail::check_same_structure(leaves, from, "while_loop");
                  for (std::size_t i = 0; i < leaves.tensors.size(); ++i) *leaves.tensors[i] = *from.tensors[i];
                },
-               where);
+               options, where);
     return state;
   }
 }

@@ -1,0 +1,40 @@
+// GraphCopy: copies ops of one Graph to another, regions included. What drops, moves or renames values is built on it.
+#pragma once
+#include "compiler/graph/graph.h"
+
+namespace burin {
+
+/// Maps values of `from` to values of `to` while ops are copied in order. Sizes keep their names.
+class GraphCopy {
+ public:
+  GraphCopy(const Graph& from, Graph& to)
+      : from_(from),
+        to_(to),
+        map_(from.num_values(), ValueId::none),
+        lines_(from.num_lines()) {}
+
+  void map(ValueId from, ValueId to) { map_[index(from)] = to; }
+  ValueId mapped(ValueId v) const { return map_[index(v)]; }
+
+  ValueId add_input(const Input& in) {
+    map(in.value, to_.add_input(in.kind, from_.type(in.value), in.name));
+    return mapped(in.value);
+  }
+  void add_output(const Output& out) { to_.add_output(out.kind, mapped(out.value), out.name, out.state); }
+
+  void op(const Op& op, BlockId to);
+  BlockId block(BlockId from, BlockId parent);
+
+ private:
+  std::uint32_t line(std::uint32_t i) {
+    if (i != 0 && lines_[i] == 0) lines_[i] = to_.intern_line_copy(from_.line(i));
+    return lines_[i];
+  }
+
+  const Graph& from_;
+  Graph& to_;
+  std::vector<ValueId> map_;
+  std::vector<std::uint32_t> lines_;
+};
+
+}  // namespace burin
