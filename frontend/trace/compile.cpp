@@ -5,11 +5,13 @@
 #include "compiler/driver/Compiler.h"
 #include "compiler/graph/interpret.h"
 #include "frontend/trace/executable.h"
+#include "frontend/trace/log.h"
 #include "runtime/core/cache_store.h"
 #include "runtime/core/cpu_features.h"
 #include "runtime/core/environment.h"
 #include "runtime/core/image.h"
 #include "runtime/core/immortal.h"
+#include "runtime/core/profile.h"
 
 #include <algorithm>
 #include <cstring>
@@ -50,12 +52,14 @@ Result<const compiler::Api*> open_compiler() {
     return Error{ErrorCode::unsupported, "the compiler library " + path + " cannot be used: " + why, "no-compiler", "",
                  "install it beside libburin.so, set BURIN_COMPILER_LIBRARY, or call at level graph"};
   };
+  Elapsed elapsed;
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) return missing(dlerror());
   auto entry = reinterpret_cast<const compiler::Api* (*)(std::uint32_t)>(dlsym(library, "burin_compiler_api"));
   if (!entry) return missing("it has no burin_compiler_api");
   api = entry(compiler::api_version);
   if (!api) return missing("it is of another version");
+  log_to(Log::compile, Severity::info, [&] { return "opened " + path + " in " + elapsed.text(); });
   return api;
 }
 
@@ -229,6 +233,10 @@ Result<std::shared_ptr<const Code>> map_code(compiler::Image image) {
   code->entry = burin_rt_image_entry(code->image);
   code->blobs = std::move(image.blobs);
   code->bytes = image.bytes.size();
+  log_to(Log::run, Severity::debug, [&] {
+    return "mapped an image of " + std::to_string(code->bytes) + " bytes with " + std::to_string(code->blobs.size()) +
+           " constants";
+  });
   return std::shared_ptr<const Code>(std::move(code));
 }
 
@@ -304,7 +312,9 @@ class Compiled final : public Executable {
     for (auto& t : outputs) buffers[i++] = t.buffer.mutable_data();
     Context ctx;
     if (!ctx.get()) return Error{ErrorCode::device, "out of memory", "out-of-memory", "", ""};
+    if (ctx.get()->profile_begin) ctx.get()->profile_begin(ctx.get(), graph_->name.c_str());
     int status = code_->entry(buffers, sizes.data(), ctx.get());
+    if (ctx.get()->profile_end) ctx.get()->profile_end(ctx.get());
     if (ctx.get()->fault.kind != BURIN_RT_FAULT_NONE) return fault_error(*graph_, ctx.get()->fault);
     if (status == BURIN_RT_OK) return {};
     if (status == BURIN_RT_OUT_OF_MEMORY)
@@ -323,37 +333,83 @@ class Compiled final : public Executable {
 
 }  // namespace
 
+namespace {
+
+// What the log says of a compile: its time, then by stage; what the passes decided.
+void log_report(const std::string& name, const compiler::Image& image) {
+  const compiler::Report& report = image.report;
+  auto milliseconds = [](double ms) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f ms", ms);
+    return std::string(text);
+  };
+  log_to(Log::compile, Severity::info, [&] {
+    return "compiled " + name + " in " + milliseconds(report.milliseconds) + ": an image of " +
+           std::to_string(image.bytes.size()) + " bytes";
+  });
+  log_to(Log::compile, Severity::debug, [&] {
+    std::string text = "stages of " + name + ":";
+    for (auto& s : report.stages) text += " " + s.name + " " + milliseconds(s.milliseconds) + ",";
+    text.back() = '.';
+    return text;
+  });
+  for (auto& r : report.remarks)
+    log_to(Log::passes, Severity::debug, [&] {
+      std::string line = r.line.line ? std::string(r.line.file) + ":" + std::to_string(r.line.line) + ": " : "";
+      return r.pass + ": " + line + r.message;
+    });
+  for (auto& s : report.stages)
+    log_to(Log::passes, Severity::trace, [&] { return name + " after " + s.name + "\n" + s.text; });
+}
+
+}  // namespace
+
 Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph> graph, bool fuse, ExecutableStats& stats) {
+  const std::string name = "\"" + graph->name + "\"";
   std::string text = key_text(*graph, fuse);
   Digest key = digest_of(text);
   auto ready = [&](std::shared_ptr<const Code> code) -> Result<std::shared_ptr<Executable>> {
     return std::shared_ptr<Executable>(std::make_shared<Compiled>(graph, std::move(code)));
   };
+  log_to(Log::cache, Severity::trace, [&] { return "key of " + name + ":\n" + text; });
   if (auto code = memory_cache().get(key)) {
     stats.memory_hit = true;
+    log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " found in memory"; });
     return ready(std::move(code));
   }
+  Elapsed elapsed;
   if (auto bytes = disk_cache().get(key, text)) {
     compiler::Image image;
     if (unpack(*bytes, *graph, image))
-      if (auto code = map_code(std::move(image))) {  // one that cannot be mapped is compiled anew
+      if (auto code = map_code(std::move(image))) {
         stats.disk_hit = true;
         memory_cache().put(key, *code);
+        log_to(Log::cache, Severity::info, [&] {
+          return "code of " + name + " found on disk and mapped in " + elapsed.text() + ": " + disk_cache().path(key);
+        });
         return ready(*code);
       }
+    log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " on disk cannot be mapped: compiled anew"; });
+  } else {
+    log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " is in no cache"; });
   }
+  rt::ProfileScope span("compile", graph->name);
   auto api = open_compiler();
   if (!api) return api.error();
   compiler::Request request;
   request.graph = graph.get();
   request.options.level = fuse ? compiler::Options::Level::full : compiler::Options::Level::no_fuse;
+  request.explain = logs(Log::passes, Severity::debug);
   auto image = (*api)->compile(request);
   if (!image) return image.error();
   stats.compiled = true;
+  log_report(name, *image);
   auto bytes = pack(*image, *graph);
   auto code = map_code(std::move(*image));
   if (!code) return code.error();
   disk_cache().put(key, text, bytes);
+  if (!disk_cache().off())
+    log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " stored: " + disk_cache().path(key); });
   memory_cache().put(key, *code);
   return ready(*code);
 }

@@ -4,6 +4,8 @@
 
 #include "compiler/graph/inline.h"
 #include "frontend/trace/evaluate.h"
+#include "frontend/trace/log.h"
+#include "runtime/core/profile.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -79,6 +81,7 @@ void evict(FunctionState& f) {
     auto oldest = f.places.end();
     for (auto it = f.places.begin(); it != f.places.end(); ++it)
       if ((*it)->entry && (oldest == f.places.end() || (*it)->used < (*oldest)->used)) oldest = it;
+    log_to(Log::cache, Severity::debug, [&] { return "\"" + f.name + "\" gives up the entry of its oldest call"; });
     refund((*oldest)->entry->bytes);
     f.places.erase(oldest);
     f.generation.fetch_add(1, std::memory_order_release);
@@ -121,6 +124,8 @@ std::uint8_t current_level(const FunctionState& f) {
 std::shared_ptr<FunctionState> make_function(FunctionOptions options, const void* code, std::string_view callable,
                                              const std::source_location& where) {
   static std::atomic<std::uint64_t> next{1};
+  rt::profiler_start_from_environment();
+  logs(Log::run, Severity::warn);  // the log is the place of warnings from now on, where BURIN_LOG asks for it
   auto f = std::make_shared<FunctionState>();
   f->name = options.name.empty() ? callable_name(code, callable, where) : options.name;
   f->options = std::move(options);
@@ -150,6 +155,7 @@ namespace {
 void make_executable(FunctionState& f, Entry& e) {
   if (e.key.level == static_cast<std::uint8_t>(Level::graph)) {
     e.executable = interpreted(e.graph);
+    log_to(Log::run, Severity::debug, [&] { return "the referee runs \"" + f.name + "\" (level graph)"; });
     e.ready.store(e.executable.get(), std::memory_order_release);
     return;
   }
@@ -225,9 +231,23 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
       std::string why = explain_trace(f, wanted, before);
       fail({ErrorCode::trace, "a trace is needed inside a NoRetraceScope", "no-retrace", "", why}, f.where);
     }
-    entry = trace_entry(f, call, std::move(key), std::move(paths.list), trace, user);
+    Elapsed elapsed;
+    {
+      rt::ProfileScope span("trace", f.name);
+      entry = trace_entry(f, call, std::move(key), std::move(paths.list), trace, user);
+    }
+    {
+      std::lock_guard lock(f.mutex);
+      entry->story = explain_trace(f, *entry, before);
+    }
+    log_to(Log::trace, Severity::info, [&] {
+      return entry->story + "\n  " + std::to_string(entry->graph->num_ops()) + " ops in " + elapsed.text() + ", " +
+             where_text(f.where);
+    });
+    log_to(Log::trace, Severity::trace, [&] { return burin::to_string(*entry->graph); });
     if (!entry->captures_traced && !context().trace) make_executable(f, *entry);
   } catch (...) {
+    log_to(Log::trace, Severity::debug, [&] { return "\"" + f.name + "\" cannot be traced or compiled"; });
     leave();
     throw;
   }
@@ -235,7 +255,6 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
   Untracked untracked;
   std::lock_guard lock(f.mutex);
   ++f.stats.traces;
-  entry->story = explain_trace(f, *entry, before);
   f.stories.push_back(entry->story);
   if (f.stories.size() > 256) f.stories.erase(f.stories.begin());
   if (entry->captures_traced) {  // bound to values of the trace around: not for another call

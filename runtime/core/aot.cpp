@@ -133,7 +133,9 @@ struct Call {
     }
     burin_rt_ctx* ctx = burin_rt_ctx_acquire(0);
     if (!ctx) return fail(BURIN_RT_OUT_OF_MEMORY, "%s: no memory for a call [out-of-memory]", name);
+    if (ctx->profile_begin) ctx->profile_begin(ctx, name);
     int32_t status = f.entry(buffers.data(), sizes.data(), ctx);
+    if (ctx->profile_end) ctx->profile_end(ctx);
     burin_rt_fault fault = ctx->fault;
     burin_rt_ctx_release(ctx);
     if (fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY || status == BURIN_RT_OUT_OF_MEMORY)

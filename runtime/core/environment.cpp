@@ -36,8 +36,11 @@ constexpr std::array variables{
                         "Path of libburin_compiler.so, which is opened at the first function that no cache holds."},
     EnvironmentVariable{Env::data, "BURIN_DATA", Kind::path, 0, 0, 0, "unset",
                         "Folder of the data sets that examples and tests read."},
+    EnvironmentVariable{
+        Env::log, "BURIN_LOG", Kind::text, 0, 0, 0, "unset",
+        "What Burin tells on stderr: trace, debug, info, warn or off; for one area as in info,cache=debug."},
     EnvironmentVariable{Env::profile, "BURIN_PROFILE", Kind::path, 0, 0, 0, "unset",
-                        "File that gets a Chrome trace of kernels and calls when the process ends."},
+                        "File that gets a Chrome trace of traces, compiles and calls when the process ends."},
     EnvironmentVariable{Env::perf_map, "BURIN_PERF_MAP", Kind::flag, 0, 0, 1, "0",
                         "1 writes /tmp/perf-PID.map, by which perf names compiled kernels."},
 };
@@ -71,9 +74,10 @@ std::string expectation(const EnvironmentVariable& v) {
     case Kind::integer: return "a number in " + std::to_string(v.least) + " .. " + std::to_string(v.most);
     case Kind::bytes: return "bytes as in 4096, 512M or 2G";
     case Kind::flag: return "0 or 1";
-    case Kind::path: break;
+    case Kind::path: return "a path";
+    case Kind::text: break;
   }
-  return "a path";
+  return "text";
 }
 
 }  // namespace
@@ -86,7 +90,7 @@ Environment::Environment(const std::function<const char*(const char*)>& get) : v
     value.number = v.fallback;
     const char* text = get(std::string(v.name).c_str());
     if (!text || !*text) continue;  // empty counts as unset, as shells make it hard to tell the two apart
-    if (v.kind == Kind::path) {
+    if (v.kind == Kind::path || v.kind == Kind::text) {
       value.text = text;
       value.set = true;
       continue;

@@ -22,12 +22,13 @@ enum class Env : std::uint8_t {
   cache_bytes,
   compiler_library,
   data,
+  log,
   profile,
   perf_map,
 };
 
 struct EnvironmentVariable {
-  enum class Kind : std::uint8_t { integer, bytes, flag, path };
+  enum class Kind : std::uint8_t { integer, bytes, flag, path, text };
   Env id;
   std::string_view name;  ///< `BURIN_NUM_THREADS`
   Kind kind;

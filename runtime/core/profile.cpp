@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -74,12 +75,24 @@ void profiler_end() noexcept {
       {std::move(o.name), mine.number, Micros(o.start - p.origin).count(), Micros(end - o.start).count()});
 }
 
+void profiler_add(const char* name, double milliseconds) noexcept {
+  if (!profiler_active()) return;
+  double duration = milliseconds * 1e3;
+  Profile& p = profile();
+  std::lock_guard lock(p.mutex);
+  double now = std::chrono::duration<double, std::micro>(Clock::now() - p.origin).count();
+  p.events.push_back({name, mine.number, now - duration, duration});
+}
+
 void profiler_start_from_environment() noexcept {
-  if (!environment().is_set(Env::profile)) return;
-  burin_rt_profile_start();
-  std::atexit([] {
-    const std::string& path = environment().text(Env::profile);
-    if (burin_rt_profile_stop(path.c_str()) != BURIN_RT_OK) warn("cannot write the profile to " + path);
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (!environment().is_set(Env::profile)) return;
+    burin_rt_profile_start();
+    std::atexit([] {
+      const std::string& path = environment().text(Env::profile);
+      if (burin_rt_profile_stop(path.c_str()) != BURIN_RT_OK) warn("cannot write the profile to " + path);
+    });
   });
 }
 

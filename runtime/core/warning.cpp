@@ -13,6 +13,7 @@ struct Sink {
   std::mutex mutex;
   burin_rt_warning_sink function = nullptr;
   void* user = nullptr;
+  burin_rt_warning_sink fallback = nullptr;
 };
 Sink& sink() {
   static Immortal<Sink> s;
@@ -25,7 +26,14 @@ void warn(std::string_view message) noexcept {
   Sink& s = sink();
   std::lock_guard lock(s.mutex);
   if (s.function) s.function(s.user, message.data(), message.size());
+  else if (s.fallback) s.fallback(nullptr, message.data(), message.size());
   else std::fprintf(stderr, "burin: %.*s\n", static_cast<int>(message.size()), message.data());
+}
+
+void set_default_warning_sink(burin_rt_warning_sink function) noexcept {
+  Sink& s = sink();
+  std::lock_guard lock(s.mutex);
+  s.fallback = function;
 }
 
 }  // namespace burin::rt
