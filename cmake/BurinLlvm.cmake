@@ -17,12 +17,13 @@ set(BURIN_LIT "${LLVM_TOOLS_BINARY_DIR}/lit")
 set(LLVM_EXTERNAL_LIT "${BURIN_LIT}" CACHE FILEPATH "lit as packaged" FORCE)
 set(BURIN_FILECHECK "${LLVM_TOOLS_BINARY_DIR}/FileCheck")
 set(BURIN_MLIR_TBLGEN "${LLVM_TOOLS_BINARY_DIR}/mlir-tblgen")
+separate_arguments(burin_llvm_definitions UNIX_COMMAND "${LLVM_DEFINITIONS}")  # one string of several -D
 set(BURIN_TABLEGEN_INCLUDES ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
 
 add_library(burin_mlir INTERFACE)
 add_library(burin::mlir ALIAS burin_mlir)
 target_include_directories(burin_mlir SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-target_compile_definitions(burin_mlir INTERFACE ${LLVM_DEFINITIONS})
+target_compile_definitions(burin_mlir INTERFACE ${burin_llvm_definitions})
 # The two shared libraries by file: the imported targets drag in the include paths as non-system ones.
 target_link_libraries(burin_mlir INTERFACE "$<TARGET_FILE:MLIR>" "$<TARGET_FILE:LLVM>")
 # GCC 12 sees dangling and uninitialised values in LLVM's inlined containers at -O1 and above; none is real.
@@ -36,5 +37,5 @@ target_link_libraries(burin_tblgen_libs INTERFACE
   "${LLVM_LIBRARY_DIR}/libMLIRTblgenLib.a" "${LLVM_LIBRARY_DIR}/libMLIRTableGen.a"
   "${LLVM_LIBRARY_DIR}/libLLVMTableGen.a" "${LLVM_LIBRARY_DIR}/libLLVMTableGenBasic.a" "$<TARGET_FILE:LLVM>")
 target_include_directories(burin_tblgen_libs SYSTEM INTERFACE ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
-target_compile_definitions(burin_tblgen_libs INTERFACE ${LLVM_DEFINITIONS})
+target_compile_definitions(burin_tblgen_libs INTERFACE ${burin_llvm_definitions})
 target_compile_options(burin_tblgen_libs INTERFACE -fno-exceptions -Wno-unused-parameter -Wno-maybe-uninitialized)

@@ -2,6 +2,7 @@
 #include "compiler/driver/Compile.h"
 
 #include "compiler/codegen/LowerToLinalg.h"
+#include "compiler/codegen/Stopwatch.h"
 #include "compiler/codegen/cpu/EmitKernels.h"
 #include "compiler/codegen/cpu/EmitObject.h"
 #include "compiler/codegen/cpu/LinalgEmitter.h"
@@ -12,27 +13,15 @@
 #include "compiler/driver/Pipeline.h"
 #include "compiler/ir/Import.h"
 #include "passes/Passes.h"
+#include "runtime/core/profile.h"
 
 #include "llvm/Object/ELFObjectFile.h"
 #include "mlir/Pass/PassManager.h"
-
-#include <chrono>
 
 using namespace mlir;
 
 namespace burin::compiler {
 namespace {
-
-class Stopwatch {
-public:
-  double lap() {
-    auto now = std::chrono::steady_clock::now();
-    return std::chrono::duration<double, std::milli>(now - std::exchange(Last, now)).count();
-  }
-
-private:
-  std::chrono::steady_clock::time_point Last = std::chrono::steady_clock::now();
-};
 
 std::string text(Operation *op) {
   std::string result;
@@ -49,7 +38,7 @@ public:
   }
 
   Result<Compiled> run(const Extension &extension) {
-    Stopwatch total;
+    codegen::Stopwatch total;
     Module = ir::importGraph(*Ask.graph, Context.get(), Blobs, {Ask.options.check_mode});
     Context.spend(static_cast<unsigned>(Ask.graph->num_ops()) + 50);
     stage("import", *Module);
@@ -98,6 +87,7 @@ private:
 
   void stage(StringRef name, Operation *op) {
     double milliseconds = Clock.lap();
+    rt::profiler_add(name.str().c_str(), milliseconds);
     std::string number = std::to_string(Out.report.stages.size());
     if (number.size() < 2) number = "0" + number;
     Out.report.stages.push_back(
@@ -153,7 +143,7 @@ private:
   DiagnosticCollector Diagnostics;
   ir::BlobTable Blobs;
   OwningOpRef<ModuleOp> Module;
-  Stopwatch Clock;
+  codegen::Stopwatch Clock;
 };
 
 } // namespace

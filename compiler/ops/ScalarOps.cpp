@@ -3,6 +3,8 @@
 // find the other's mistakes.
 #include "compiler/ops/ScalarOps.h"
 
+#include "compiler/ir/Types.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -166,24 +168,8 @@ Value integerToFloat(OpBuilder &builder, Location loc, Value x, Dtype from, Dtyp
 ScalarEmitter scalarEmitter(OpKind kind) { return scalarEmitters[static_cast<size_t>(kind)]; }
 
 Type elementType(MLIRContext *context, Dtype dtype) {
-  switch (dtype) {
-  case Dtype::boolean:
-    return IntegerType::get(context, 1);
-  case Dtype::u8:
-    return IntegerType::get(context, 8);
-  case Dtype::i32:
-  case Dtype::u32:
-    return IntegerType::get(context, 32);
-  case Dtype::i64:
-    return IntegerType::get(context, 64);
-  case Dtype::bf16:
-    return BFloat16Type::get(context);
-  case Dtype::f32:
-    return Float32Type::get(context);
-  case Dtype::f64:
-    return Float64Type::get(context);
-  }
-  return {};
+  Type type = toMlir(context, dtype);
+  return type.isInteger() ? IntegerType::get(context, type.getIntOrFloatBitWidth()) : type; // arith wants no signs
 }
 
 Value emitCast(OpBuilder &builder, Location loc, Value x, Dtype from, Dtype to) {

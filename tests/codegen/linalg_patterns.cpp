@@ -222,10 +222,7 @@ TEST_CASE("A chain of ten ops is a clean vector loop") {
     INFO(K.messages());
     REQUIRE(K);
     std::string Code = disassembly(K.compiled().Bytes);
-    if (Code.empty()) {
-      WARN("llvm-objdump-22 is not installed: the code of " << Target << " was not looked at");
-      continue;
-    }
+    if (Code.empty()) BURIN_SKIP("llvm-objdump-22 is not installed: nobody looked at the code of a chain");
     std::string Block = Code.substr(Code.find("<chain.p0>:"));
     Block = Block.substr(0, Block.find("<chain>:"));
     INFO(Block);

@@ -2,6 +2,8 @@
 // kernel does to compile, and both can be used again (as `llc --compile-twice` does).
 #include "compiler/codegen/cpu/EmitObject.h"
 
+#include "compiler/codegen/Stopwatch.h"
+
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Export.h"
@@ -19,7 +21,6 @@
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
 
-#include <chrono>
 #include <map>
 #include <mutex>
 
@@ -174,17 +175,6 @@ Result<void> checkSymbols(const std::vector<std::uint8_t> &Object, const std::ve
   }
   return {};
 }
-
-class Stopwatch {
-public:
-  double lap() {
-    auto Now = std::chrono::steady_clock::now();
-    return std::chrono::duration<double, std::milli>(Now - std::exchange(Last, Now)).count();
-  }
-
-private:
-  std::chrono::steady_clock::time_point Last = std::chrono::steady_clock::now();
-};
 
 } // namespace
 

@@ -375,30 +375,23 @@ private:
 
 void emitBlockedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P, const CpuTarget &Target) {
   Plan Q = choosePlan(P, Target, P.computeType(Module.getContext()));
-  std::string BlockName = (Name + ".p0").str();
-  {
-    KernelBuilder Kernel(Module, BlockName, P.bufferTypes(Module.getContext()), P.NumSizes, Target);
-    BlockedEmitter(Kernel, P, Q).emit();
-    Kernel.finish();
-  }
-  LaunchBuilder Launch(Module, Name, P.NumSizes, Target);
-  Emitter &E = Launch.E;
-  SmallVector<Value> Sizes;
-  for (unsigned I = 0; I < P.NumSizes; ++I) Sizes.push_back(Launch.size(I));
-  Value Tiles = E.ceilDiv(P.M.emit(E, Sizes), Q.MR);
-  Value Columns = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(P.N.emit(E, Sizes), Q.NC));
-  Value Blocks = E.mul(Tiles, Columns);
-  // A chunk packs B for itself: it should be whole column blocks where there are enough of them, and always some 2^20
-  // multiply-adds, below which another thread costs more than it does.
-  constexpr int64_t WorkWorthAThread = 1 << 20;
-  Value Work = E.max(E.mul(P.K.emit(E, Sizes), Q.MR * Q.NC), E.index(1));
-  Value Least = E.add(E.div(E.index(WorkWorthAThread), Work), 1);
-  Value Chunks = E.mul(rt::numThreads(E, Launch.ctx()), 2);
-  auto share = [&](Value X) { return E.div(E.add(X, E.add(Chunks, -1)), Chunks); };
-  Value Grain =
-      E.select(E.compare(LLVM::ICmpPredicate::sge, Columns, Chunks), E.mul(share(Columns), Tiles), share(Blocks));
-  Launch.run(BlockName, Blocks, E.max(Grain, Least));
-  Launch.finish();
+  auto block = [&](KernelBuilder &Kernel) { BlockedEmitter(Kernel, P, Q).emit(); };
+  emitMatmulKernel(Module, Name, P, Target, block, [&](LaunchBuilder &Launch, ArrayRef<Value> Sizes) -> BlockCount {
+    Emitter &E = Launch.E;
+    Value Tiles = E.ceilDiv(P.M.emit(E, Sizes), Q.MR);
+    Value Columns = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(P.N.emit(E, Sizes), Q.NC));
+    Value Blocks = E.mul(Tiles, Columns);
+    // A chunk packs B for itself: it should be whole column blocks where there are enough of them, and always some 2^20
+    // multiply-adds, below which another thread costs more than it does.
+    constexpr int64_t WorkWorthAThread = 1 << 20;
+    Value Work = E.max(E.mul(P.K.emit(E, Sizes), Q.MR * Q.NC), E.index(1));
+    Value Least = E.add(E.div(E.index(WorkWorthAThread), Work), 1);
+    Value Chunks = E.mul(rt::numThreads(E, Launch.ctx()), 2);
+    auto share = [&](Value X) { return E.div(E.add(X, E.add(Chunks, -1)), Chunks); };
+    Value Grain =
+        E.select(E.compare(LLVM::ICmpPredicate::sge, Columns, Chunks), E.mul(share(Columns), Tiles), share(Blocks));
+    return {Blocks, E.max(Grain, Least)};
+  });
 }
 
 } // namespace burin::codegen::cpu

@@ -1,6 +1,8 @@
 // Sizes, batches and element conversion for the matrix product emitters.
 #include "compiler/codegen/cpu/GemmProblem.h"
 
+#include "compiler/ops/ScalarOps.h"
+
 namespace burin::codegen::cpu {
 using namespace mlir;
 
@@ -23,23 +25,8 @@ Value Extent::emit(Emitter &E, ArrayRef<Value> Sizes) const {
 }
 
 Type memoryType(MLIRContext *C, Dtype D) {
-  switch (D) {
-  case Dtype::f32:
-    return Float32Type::get(C);
-  case Dtype::f64:
-    return Float64Type::get(C);
-  case Dtype::bf16:
-    return IntegerType::get(C, 16);
-  case Dtype::boolean:
-  case Dtype::u8:
-    return IntegerType::get(C, 8);
-  case Dtype::i32:
-  case Dtype::u32:
-    return IntegerType::get(C, 32);
-  case Dtype::i64:
-    return IntegerType::get(C, 64);
-  }
-  llvm_unreachable("a dtype without a memory type");
+  bool Bits = D == Dtype::bf16 || D == Dtype::boolean; // seen as integers in memory
+  return Bits ? IntegerType::get(C, static_cast<unsigned>(8 * byte_size(D))) : ir::elementType(C, D);
 }
 Type MatmulProblem::memoryType(MLIRContext *C) const { return cpu::memoryType(C, Element); }
 Type MatmulProblem::computeType(MLIRContext *C) const {
@@ -61,10 +48,25 @@ Value emitBatch(Emitter &E, const MatmulProblem &P, ArrayRef<Value> Sizes) {
   return V;
 }
 
-static SmallVector<Value> sizesOf(KernelBuilder &Kernel, const MatmulProblem &P) {
+template <class Builder> static SmallVector<Value> sizesOf(const Builder &From, const MatmulProblem &P) {
   SmallVector<Value> Sizes;
-  for (unsigned I = 0; I < P.NumSizes; ++I) Sizes.push_back(Kernel.size(I));
+  for (unsigned I = 0; I < P.NumSizes; ++I) Sizes.push_back(From.size(I));
   return Sizes;
+}
+
+void emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulProblem &P, const CpuTarget &Target,
+                      llvm::function_ref<void(KernelBuilder &)> Block,
+                      llvm::function_ref<BlockCount(LaunchBuilder &, ArrayRef<Value> Sizes)> Count) {
+  std::string BlockName = (Name + ".p0").str();
+  {
+    KernelBuilder Kernel(Module, BlockName, P.bufferTypes(Module.getContext()), P.NumSizes, Target);
+    Block(Kernel);
+    Kernel.finish();
+  }
+  LaunchBuilder Launch(Module, Name, P.NumSizes, Target);
+  BlockCount C = Count(Launch, sizesOf(Launch, P));
+  Launch.run(BlockName, C.Blocks, C.Grain);
+  Launch.finish();
 }
 
 MatmulOperands::MatmulOperands(KernelBuilder &Kernel, const MatmulProblem &P) {

@@ -60,6 +60,16 @@ Value toMemory(Emitter &E, const MatmulProblem &P, Value Computed);
 Value loadCompute(Emitter &E, const MatmulProblem &P, const Buffer &M, Value Index, int64_t Lanes, Value Mask = {});
 Value addElements(Emitter &E, Value X, Value Y);
 
+/// How many blocks a kernel runs, and the fewest that are worth a thread of their own.
+struct BlockCount {
+  Value Blocks, Grain;
+};
+/// One strategy's kernel: the block function `Name`.p0, which `Block` fills, and the launch function `Name`, for which
+/// `Count` computes from the size operands.
+void emitMatmulKernel(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulProblem &P, const CpuTarget &Target,
+                      llvm::function_ref<void(KernelBuilder &)> Block,
+                      llvm::function_ref<BlockCount(LaunchBuilder &, llvm::ArrayRef<Value> Sizes)> Count);
+
 // -- strategies: each emits the block functions and the launch function `Name` ----------------------------------------
 /// Packs both operands, register tiles: everything but the cases below.
 void emitBlockedMatmul(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulProblem &P, const CpuTarget &Target);

@@ -144,22 +144,15 @@ bool wantsStreamedMatmul(const MatmulProblem &P, const CpuTarget &) {
 void emitStreamedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P, const CpuTarget &Target) {
   Type Compute = P.computeType(Module.getContext());
   Plan Q = choosePlan(P, Target, Compute);
-  std::string BlockName = (Name + ".p0").str();
-  {
-    KernelBuilder Kernel(Module, BlockName, P.bufferTypes(Module.getContext()), P.NumSizes, Target);
-    StreamedEmitter(Kernel, P, Q).emit();
-    Kernel.finish();
-  }
-  LaunchBuilder Launch(Module, Name, P.NumSizes, Target);
-  Emitter &E = Launch.E;
-  SmallVector<Value> Sizes;
-  for (unsigned I = 0; I < P.NumSizes; ++I) Sizes.push_back(Launch.size(I));
-  Value Blocks = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(P.N.emit(E, Sizes), Q.NB));
-  constexpr int64_t BytesWorthAThread = 1 << 18;
-  int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
-  Value BlockBytes = E.max(E.mul(P.K.emit(E, Sizes), Q.NB * Bytes), E.index(1));
-  Launch.run(BlockName, Blocks, E.add(E.div(E.index(BytesWorthAThread), BlockBytes), 1));
-  Launch.finish();
+  auto block = [&](KernelBuilder &Kernel) { StreamedEmitter(Kernel, P, Q).emit(); };
+  emitMatmulKernel(Module, Name, P, Target, block, [&](LaunchBuilder &Launch, ArrayRef<Value> Sizes) -> BlockCount {
+    Emitter &E = Launch.E;
+    Value Blocks = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(P.N.emit(E, Sizes), Q.NB));
+    constexpr int64_t BytesWorthAThread = 1 << 18;
+    int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
+    Value BlockBytes = E.max(E.mul(P.K.emit(E, Sizes), Q.NB * Bytes), E.index(1));
+    return {Blocks, E.add(E.div(E.index(BytesWorthAThread), BlockBytes), 1)};
+  });
 }
 
 } // namespace burin::codegen::cpu
