@@ -20,7 +20,6 @@ Tensor count_along(const Arg& x, const std::vector<std::int64_t>& axes, Dtype dt
       reduced.push_back(shape[static_cast<std::size_t>(a)]);
     }
   if (n.is_known()) return full({}, Arg(n.value(), x.where()), dtype);
-  // A named size has no value while tracing; counting ones gives it.
   return reduce_sum(Arg(full(reduced, Arg(1, x.where()), dtype), x.where()));
 }
 
@@ -36,6 +35,12 @@ Tensor full(const Shape& shape, const Arg& value, Dtype dtype) {
 Tensor zeros(const Shape& shape, Dtype dtype, std::source_location where) { return full(shape, Arg(0, where), dtype); }
 Tensor ones(const Shape& shape, Dtype dtype, std::source_location where) { return full(shape, Arg(1, where), dtype); }
 Tensor arange(Dim n, Dtype dtype, std::source_location where) { return iota(Shape{n}, 0, dtype, where); }
+
+Tensor size_of(Dim n, std::source_location where) {
+  if (n.is_known()) return full({}, Arg(n.value(), where), i64);
+  // A named size has no value while tracing; counting ones gives it.
+  return reduce_sum(Arg(full(Shape{n}, Arg(1, where), i64), where));
+}
 
 Tensor relu(const Arg& x) {
   SourceScope scope(x.where());

@@ -39,6 +39,7 @@ struct HandleAccess {
   static bool weak(const Tensor& t) { return t.weak_; }
   static Content raw(const Tensor& t) { return {t.node_, static_cast<bool>(t.weak_)}; }
   static std::uint64_t born(const Tensor& t) { return t.born_; }
+  static void set_born(const Tensor& t, std::uint64_t stamp) { const_cast<Tensor&>(t).born_ = stamp; }
   static void set_raw(const Tensor& t, Content c) {
     t.node_ = std::move(c.node);
     t.weak_ = c.weak;

@@ -61,6 +61,12 @@ void Recorder::born(std::uint64_t& stamp) {
   if (!frames.empty()) ++frames.back().live;
 }
 
+void Recorder::born_before(const Frame& f, const Tensor& t) {
+  HandleAccess::set_born(t, f.stamp - 1);
+  const auto at = static_cast<std::size_t>(&f - frames.data());
+  if (at > 0) ++frames[at - 1].live;
+}
+
 void Recorder::died(const Tensor* h, std::uint64_t stamp) noexcept {
   bool inside = false;
   for (std::size_t i = frames.size(); i-- > 0;) {

@@ -99,6 +99,8 @@ struct Recorder {
 
   // -- handles
   void born(std::uint64_t& stamp);
+  /// Makes an untracked handle belong to what is around that frame.
+  void born_before(const Frame&, const Tensor&);
   void died(const Tensor* h, std::uint64_t stamp) noexcept;
   void note_read(const Tensor* h, std::size_t upto);
   void note_write(Tensor* h);

@@ -4,6 +4,7 @@
 #include <burin/control.h>
 #include <burin/function.h>
 #include <burin/grad.h>
+#include <burin/loops.h>
 #include <burin/ops.h>
 #include <burin/promotion.h>
 #include <burin/tensor.h>

@@ -1,0 +1,97 @@
+// The stacked results of scan and map. While recording, a stack's handle belongs to the block around the loop although it is
+// made inside, when the first trip tells its type.
+#include <burin/loops.h>
+
+#include "frontend/control/regions.h"
+
+namespace burin::detail {
+
+struct Stacks::State {
+  Dim trips;
+  std::source_location where;
+  bool started = false;
+  std::vector<Tensor> recorded;                  // while tracing: one a tensor of y
+  std::vector<std::vector<Content>> trips_made;  // eagerly: by trip
+};
+
+Stacks::Stacks(Dim trips, const std::source_location& where) : state_(std::make_unique<State>()) {
+  state_->trips = trips;
+  state_->where = where;
+}
+Stacks::~Stacks() = default;
+
+void Stacks::put(const Leaves& slices, const Tensor& at) {
+  State& s = *state_;
+  Recorder& r = context();
+  SourceScope lines(s.where);
+  if (!r.trace) {
+    auto& made = s.trips_made.emplace_back();
+    for (Tensor* t : slices.tensors) made.push_back(strong(HandleAccess::read(*t)));
+    return;
+  }
+  if (!s.started) {
+    s.started = true;
+    Frame& loop = r.frames.back();
+    {
+      Untracked untracked;
+      s.recorded.resize(slices.tensors.size());
+    }
+    for (std::size_t i = 0; i < slices.tensors.size(); ++i) {
+      Shape shape{s.trips};
+      for (Dim d : slices.tensors[i]->shape()) shape.push_back(d);
+      Content empty;
+      {
+        InBlock around(*r.trace, loop.parent);
+        empty = HandleAccess::raw(zeros(shape, slices.tensors[i]->dtype(), s.where));
+      }
+      HandleAccess::set_raw(s.recorded[i], std::move(empty));
+      r.born_before(loop, s.recorded[i]);
+    }
+  }
+  for (std::size_t i = 0; i < slices.tensors.size(); ++i)
+    s.recorded[i] = scatter(Arg(s.recorded[i], s.where), at, *slices.tensors[i], 0);
+}
+
+void Stacks::take(const Leaves& into, bool reversed) {
+  State& s = *state_;
+  SourceScope lines(s.where);
+  if (!s.started && s.trips_made.empty())
+    fail({ErrorCode::invalid_argument, "scan: there is nothing to scan over, so the results have no type",
+          "scan-length", "", "handle the empty case before, or call it within burin::function"},
+         s.where);
+  for (std::size_t i = 0; i < into.tensors.size(); ++i) {
+    if (s.started) {
+      HandleAccess::set_raw(*into.tensors[i], HandleAccess::read(s.recorded[i]));
+      continue;
+    }
+    std::vector<Tensor> rows;
+    for (auto& trip : s.trips_made) rows.push_back(expand_dims(HandleAccess::make(trip[i]), 0));
+    if (reversed) std::reverse(rows.begin(), rows.end());
+    HandleAccess::set_raw(*into.tensors[i], HandleAccess::raw(concatenate(rows, 0)));
+  }
+}
+
+Dim scan_length(const Leaves& xs, std::optional<Dim> length, const std::source_location& where) {
+  std::optional<Dim> n = length;
+  for (std::size_t i = 0; i < xs.tensors.size(); ++i) {
+    const TensorType type = xs.tensors[i]->type();
+    if (type.shape.empty())
+      fail({ErrorCode::invalid_argument,
+            "scan: " + xs.paths[i] + " is " + to_string(type) + " and has no axis to go along", "scan-length", "",
+            "capture it, or carry it"},
+           where);
+    if (n && *n != type.shape[0])
+      fail({ErrorCode::invalid_argument,
+            "scan: " + xs.paths[i] + " is " + to_string(type) + "; expected a first axis of size " + to_string(*n),
+            "scan-length", "", "all tensors of xs have the same number of positions"},
+           where);
+    n = type.shape[0];
+  }
+  if (!n)
+    fail({ErrorCode::invalid_argument, "scan: there are no tensors to go along", "scan-length", "",
+          "give options.length"},
+         where);
+  return *n;
+}
+
+}  // namespace burin::detail

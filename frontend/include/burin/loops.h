@@ -1,0 +1,134 @@
+// for_loop, scan, map, switch_case: counted loops over tensors, with stacked results where asked, and choice by number.
+// All are made of while_loop and cond (control.h): eager calls run on the host, recorded ones become regions. Their bounds
+// are known, so gradients pass through them.
+#pragma once
+#include <burin/composites.h>
+#include <burin/control.h>
+#include <burin/ops.h>
+
+#include <tuple>
+#include <utility>
+
+namespace burin {
+
+/// Options of `scan` and `map`.
+struct ScanOptions {
+  bool reverse = false;         ///< from the last position to the first; results still stand at their positions
+  std::optional<Dim> length{};  ///< how many trips, where `xs` has no tensors
+};
+
+namespace detail {
+
+/// What the trips of a loop return, stacked along a new first axis. Lives around the loop.
+class BURIN_API Stacks {
+ public:
+  Stacks(Dim trips, const std::source_location&);
+  ~Stacks();
+  Stacks(const Stacks&) = delete;
+  Stacks& operator=(const Stacks&) = delete;
+  /// Within the body: this trip's tensors, for position `at` (i64[]).
+  void put(const Leaves& slices, const Tensor& at);
+  /// After the loop: the stacks, into handles made untracked.
+  void take(const Leaves& into, bool reversed);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The size that the leaves' first axes share, or the length given.
+BURIN_API Dim scan_length(const Leaves& xs, std::optional<Dim> length, const std::source_location&);
+
+template <class N> LoopBound bound_of(const N& n, const LoopOptions& options) {
+  if constexpr (is_condition<N>) return {options.max_trips};
+  else return {Dim(n)};
+}
+template <class N> Tensor trip_limit(const N& n, const std::source_location& where) {
+  if constexpr (is_condition<N>) return cast(Arg(n, where), i64);
+  else return size_of(Dim(n), where);
+}
+
+}  // namespace detail
+
+/// Runs `body(i)` for i = 0, 1, …, n - 1, i an i64[] tensor. `n` is a number, a Dim or a 0-d integer tensor; what the body
+/// assigns is carried as in `while_loop`. With a tensor `n`, `max_trips` may bound it, for gradients.
+/// Throws as `while_loop` does. Example: `for_loop(3, [&](const Tensor& i) { y = y * x + cast(i, f32); });`
+template <class N, class Body>
+void for_loop(const N& n, Body&& body, LoopOptions options = {},
+              std::source_location where = std::source_location::current()) {
+  const Tensor limit = detail::trip_limit(n, where);
+  Tensor i = std::int64_t{0};
+  detail::Loop loop(where, detail::bound_of(n, options));
+  while (loop.begin_test() && loop.end_test(Arg(less(Arg(i, where), limit), where))) {
+    body(std::as_const(i));
+    i = add(Arg(i, where), 1);
+    loop.end_trip();
+  }
+}
+
+/// Goes along the first axis of the tensors in the tree `xs`: `f(carry, x)` takes the carried tree and the slices at one
+/// position, and returns `std::pair(next carry, y)`. The result is `std::pair(last carry, ys)`, where each tensor of ys is the
+/// stack of those of y. The carry keeps its types. `f` is recorded once. For results without a carry see `map`.
+/// Throws InvalidArgument [scan-length] where first axes differ or an eager scan has no position; as `while_loop` else.
+/// Example: `auto [total, sums] = scan([](Tensor c, const Tensor& x) { c = c + x; return std::pair(c, c); }, Tensor(0.0f), xs);`
+template <class F, class Carry, class Xs>
+auto scan(F&& f, const Carry& init, const Xs& xs, ScanOptions options = {},
+          std::source_location where = std::source_location::current()) {
+  using Kept = std::conditional_t<std::is_arithmetic_v<Carry>, Tensor, Carry>;
+  Kept carry = init;
+  Xs sources = xs;
+  auto inputs = detail::leaves_of(sources, "xs");
+  auto state = detail::leaves_of(carry, "carry");
+  detail::Named named(state);
+  using Y = typename std::remove_cvref_t<decltype(f(std::as_const(carry), std::as_const(sources)))>::second_type;
+  const Dim n = detail::scan_length(inputs, options.length, where);
+  const Tensor limit = size_of(n, where);
+  detail::Prototype<Y> result;
+  {
+    Tensor i = std::int64_t{0};
+    detail::Stacks stacks(n, where);
+    detail::Loop loop(where, {n});
+    while (loop.begin_test() && loop.end_test(Arg(less(Arg(i, where), limit), where))) {
+      {
+        const Tensor at = options.reverse ? sub(sub(Arg(limit, where), 1), i) : i;
+        Xs x = sources;
+        for (Tensor* t : detail::leaves_of(x).tensors) *t = gather(Arg(*t, where), at, 0);
+        auto step = f(std::as_const(carry), std::as_const(x));
+        auto next = detail::leaves_of(step.first);
+        detail::check_same_structure(state, next, "scan");
+        for (std::size_t k = 0; k < state.tensors.size(); ++k) *state.tensors[k] = *next.tensors[k];
+        stacks.put(detail::leaves_of(step.second), at);
+        if (!result.value) result.set(step.second);
+      }
+      i = add(Arg(i, where), 1);
+      loop.end_trip();
+    }
+    stacks.take(result.value ? detail::leaves_of(*result.value) : detail::Leaves{}, options.reverse);
+  }
+  detail::adopt(detail::leaves_of(*result.value));
+  result.adopted = true;
+  return std::pair<Kept, Y>(std::move(carry), std::move(*result.value));
+}
+
+/// `f(x)` for the slices at each position of the first axis of `xs`, one after the other, the results stacked; `vmap` does them
+/// all at once. Example: `Tensor norms = map([](const Tensor& row) { return sqrt(sum(row * row)); }, matrix);`
+template <class F, class Xs>
+auto map(F&& f, const Xs& xs, ScanOptions options = {}, std::source_location where = std::source_location::current()) {
+  auto step = [&](const std::tuple<>&, const Xs& x) { return std::pair(std::tuple<>(), f(x)); };
+  return scan(step, std::tuple<>(), xs, options, where).second;
+}
+
+/// Calls the function at `index` of the list, without arguments; all assign or return alike, as for `cond`. An index below 0
+/// means the first, one beyond the list the last. A host index chooses while tracing.
+/// Example: `Tensor y = switch_case(k, [&] { return x; }, [&] { return x * x; }, [&] { return exp(x); });`
+template <class Index, class First, class... Rest>
+auto switch_case(const Index& index, First&& first, Rest&&... rest) -> decltype(first()) {
+  if constexpr (sizeof...(Rest) == 0) {
+    return first();
+  } else {
+    const auto next = index - 1;
+    return cond(index < 1, first, [&] { return switch_case(next, rest...); });
+  }
+}
+
+}  // namespace burin

@@ -1,0 +1,139 @@
+// for_loop, scan, map and switch_case: the same source eagerly, recorded and compiled, gradients included.
+#include "tests/support/catch.h"
+
+#include <burin/burin.h>
+
+#include <functional>
+
+using namespace burin;
+
+namespace {
+
+std::vector<float> floats(const Tensor& t) { return t.to_vector<float>(); }
+
+/// What f gives for x eagerly, through the recorded graph and compiled; requires that they agree.
+template <class F> std::vector<float> everywhere(F f, const Tensor& x) {
+  auto eager = floats(f(x));
+  CHECK(floats(function(f, {.level = Level::graph})(x)) == eager);
+  CHECK(floats(function(f)(x)) == eager);
+  return eager;
+}
+
+struct Pair {
+  Tensor a, b;
+};
+
+}  // namespace
+
+TEST_CASE("for_loop counts, and carries what it assigns") {
+  auto horner = [](const Tensor& x) {
+    Tensor y = zeros({2});
+    for_loop(3, [&](const Tensor& i) { y = y * x + cast(i, f32); });
+    return y;
+  };
+  CHECK(everywhere(horner, Tensor({2.0f, 3.0f})) == std::vector<float>{4, 5});
+  auto counted = [](const Tensor& x) {
+    Tensor y = x;
+    for_loop(cast(sum(x), i32), [&](const Tensor&) { y = y + 1.0f; }, {.max_trips = 10});
+    return y;
+  };
+  CHECK(everywhere(counted, Tensor({1.0f, 2.0f})) == std::vector<float>{4, 5});
+}
+
+TEST_CASE("scan carries and stacks, forwards and backwards") {
+  auto sums = [](const Tensor& x) {
+    auto [last, all] =
+        scan([](const Tensor& c, const Tensor& v) { return std::pair(c + v, Pair{c + v, c * v}); }, Tensor(0.0f), x);
+    return concatenate({all.a, all.b, expand_dims(last, 0)}, 0);
+  };
+  CHECK(everywhere(sums, Tensor({1.0f, 2.0f, 3.0f})) == std::vector<float>{1, 3, 6, 0, 2, 9, 6});
+  auto backwards = [](const Tensor& x) {
+    return scan([](const Tensor& c, const Tensor& v) { return std::pair(c * 0.5f + v, c); }, zeros({2}), x,
+                {.reverse = true})
+        .second;
+  };
+  CHECK(everywhere(backwards, Tensor({{1.0f, 2.0f}, {3.0f, 4.0f}, {5.0f, 6.0f}})) ==
+        std::vector<float>{5.5, 7, 5, 6, 0, 0});
+}
+
+TEST_CASE("scan within scan, over a tree, along a named size") {
+  auto nested = [](const Tensor& x) {
+    return scan(
+               [&](const Tensor& c, const Pair& row) {
+                 auto [s, inner] =
+                     scan([](const Tensor& d, const Tensor& v) { return std::pair(d + v, d * v); }, c, row.a);
+                 return std::pair(s, inner + row.b);
+               },
+               Tensor(1.0f), Pair{x, x * 2.0f})
+        .second;
+  };
+  const Tensor x = {{1.0f, 2.0f}, {3.0f, 4.0f}, {5.0f, 6.0f}};
+  auto want = everywhere(nested, x);
+  auto named = function(nested, {.signature = {spec<f32>({"rows", 2})}});
+  CHECK(floats(named(x)) == want);
+}
+
+TEST_CASE("map applies to each position") {
+  auto norms = [](const Tensor& m) { return map([](const Tensor& row) { return sqrt(sum(row * row)); }, m); };
+  CHECK(everywhere(norms, Tensor({{3.0f, 4.0f}, {6.0f, 8.0f}})) == std::vector<float>{5, 10});
+}
+
+TEST_CASE("switch_case chooses by number") {
+  for (int k : {-3, 0, 1, 2, 9}) {
+    auto chosen = [k](const Tensor& x) {
+      Tensor index = cast(sum(x) * 0.0f, i32) + k;
+      return switch_case(index, [&] { return x; }, [&] { return x * x; }, [&] { return x + 100.0f; });
+    };
+    std::vector<float> want = k <= 0   ? std::vector<float>{2, 3}
+                              : k == 1 ? std::vector<float>{4, 9}
+                                       : std::vector<float>{102, 103};
+    CHECK(everywhere(chosen, Tensor({2.0f, 3.0f})) == want);
+  }
+  CHECK(switch_case(1, [] { return 10; }, [] { return 20; }) == 20);
+}
+
+TEST_CASE("gradients pass through scan and for_loop") {
+  auto rnn = [](const Tensor& w) {
+    Tensor x = {{0.3, -0.2}, {0.5, 0.1}, {-0.4, 0.8}};
+    auto [last, all] = scan(
+        [&](const Tensor& h, const Tensor& v) {
+          Tensor next = tanh(h * w + v);
+          return std::pair(next, next * v);
+        },
+        zeros({2}, f64), x);
+    Tensor y = last;
+    for_loop(2, [&](const Tensor&) { y = y * y + w; });
+    return sum(all) + sum(y);
+  };
+  const Tensor w({0.7, -1.1});
+  const auto eager = grad(rnn)(w).to_vector<double>();
+  const auto recorded = function(grad(rnn), {.level = Level::graph})(w).to_vector<double>();
+  const auto compiled = function(grad(rnn))(w).to_vector<double>();
+  for (std::size_t i = 0; i < eager.size(); ++i) {
+    const double h = 1e-6;
+    auto up = w.to_vector<double>(), down = up;
+    up[i] += h;
+    down[i] -= h;
+    const double slope =
+        (rnn(Tensor(up, w.shape())).item<double>() - rnn(Tensor(down, w.shape())).item<double>()) / (2 * h);
+    CHECK(eager[i] == Approx(slope).epsilon(1e-6));
+    CHECK(recorded[i] == Approx(eager[i]).epsilon(1e-12));
+    CHECK(compiled[i] == Approx(eager[i]).epsilon(1e-10));
+  }
+}
+
+TEST_CASE("what scan cannot do says so") {
+  auto step = [](const Tensor& c, const Tensor& x) { return std::pair(c + sum(x), x); };
+  CHECK_THROWS_WITH(scan(step, Tensor(0.0f), Tensor(1.0f)), Catch::Contains("has no axis to go along"));
+  auto both = [](const Tensor& c, const Pair& x) { return std::pair(c + x.a, x.b); };
+  CHECK_THROWS_WITH(scan(both, Tensor(0.0f), Pair{zeros({3}), zeros({4})}),
+                    Catch::Contains("xs.b is f32[4]; expected a first axis of size 3"));
+  CHECK_THROWS_WITH(scan(step, Tensor(0.0f), zeros({0, 2})), Catch::Contains("nothing to scan over"));
+  auto grows = [](const Tensor& c, const Tensor& x) { return std::pair(concatenate({c, c}, 0), x); };
+  for (bool traced : {false, true}) {
+    auto run = [&](const Tensor& x) { return scan(grows, zeros({1}), x).second; };
+    auto call = [&] { return traced ? function(run)(zeros({3})) : run(zeros({3})); };
+    CHECK_THROWS_WITH(call(), Catch::Contains("carry") && Catch::Contains("f32[1] before the loop") &&
+                                  Catch::Contains("f32[2] after a trip"));
+  }
+}
