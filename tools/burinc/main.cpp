@@ -73,24 +73,31 @@ int run(std::vector<std::string> words) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/// Beside its place, then renamed: nobody sees half a file.
-bool writeFile(const std::filesystem::path &path, const void *data, std::size_t size) {
-  std::filesystem::path temporary = path;
-  temporary += ".part" + std::to_string(getpid());
-  std::error_code ignored;
-  {
-    std::ofstream file(temporary, std::ios::binary);
-    file.write(static_cast<const char *>(data), static_cast<std::streamsize>(size));
-    if (!file.flush()) {
-      std::filesystem::remove(temporary, ignored);
-      return false;
-    }
+/// A file written beside its place, which it takes when commit() is called, and else is removed: nobody sees half of it, and
+/// what stood there survives a failure.
+class Staged {
+public:
+  explicit Staged(std::filesystem::path place) : Place(std::move(place)), Temporary(Place) {
+    Temporary += ".part" + std::to_string(getpid());
   }
-  std::error_code error;
-  std::filesystem::rename(temporary, path, error);
-  if (error) std::filesystem::remove(temporary, ignored);
-  return !error;
-}
+  ~Staged() {
+    std::error_code ignored;
+    std::filesystem::remove(Temporary, ignored);
+  }
+  Staged(const Staged &) = delete;
+  Staged &operator=(const Staged &) = delete;
+  const std::filesystem::path &temporary() const { return Temporary; }
+
+  bool write(const void *data, std::size_t size) {
+    std::ofstream file(Temporary, std::ios::binary);
+    file.write(static_cast<const char *>(data), static_cast<std::streamsize>(size));
+    return static_cast<bool>(file.flush());
+  }
+  bool commit() { return std::rename(Temporary.c_str(), Place.c_str()) == 0; }
+
+private:
+  std::filesystem::path Place, Temporary;
+};
 
 int parse(int argc, char **argv, Options &options) {
   for (int i = 1; i < argc; ++i) {
@@ -127,33 +134,33 @@ int parse(int argc, char **argv, Options &options) {
 }
 
 int writeOutputs(const Options &options, const compiler::AotResult &result) {
-  std::filesystem::path output = options.output, header = output, object = output;
-  header.replace_extension(".h");
-  std::string ending = output.extension().string();
-  if (ending != ".o") object.replace_extension(".burinc.o");
-  if (!writeFile(object, result.object.data(), result.object.size()))
-    return fail(user_error, "cannot write " + object.string() + ": " + std::strerror(errno));
+  const std::filesystem::path output = options.output;
+  const std::string ending = output.extension().string();
+  std::filesystem::path headerPlace = output, objectPlace = output;
+  headerPlace.replace_extension(".h");
+  if (ending != ".o") objectPlace.replace_extension(".burinc.o");
+  auto cannotWrite = [](const std::filesystem::path &path) {
+    return fail(user_error, "cannot write " + path.string() + ": " + std::strerror(errno));
+  };
+  // Everything is made before anything takes its place: an object never stands beside another one's header.
+  Staged object(objectPlace), library(output), header(headerPlace);
+  if (!object.write(result.object.data(), result.object.size())) return cannotWrite(objectPlace);
+  if (!header.write(result.header.data(), result.header.size())) return cannotWrite(headerPlace);
   int status = 0;
-  std::error_code ignored;
-  if (ending != ".o") {
-    std::filesystem::path library = output; // renamed when it is whole; a library that stood there survives a failure
-    library += ".part" + std::to_string(getpid());
-    if (ending == ".a")
-      status = run({"ar", "rcs", library.string(), object.string()});
-    else
-      status =
-          run({"cc", "-shared", "-Wl,-soname," + output.filename().string(), "-o", library.string(), object.string()});
-    std::error_code failed;
-    if (status == 0) std::filesystem::rename(library, output, failed);
-    if (failed) status = -1;
-    std::filesystem::remove(library, ignored);
-    std::filesystem::remove(object, ignored);
+  if (ending == ".a") // the member has the object's name, so it is renamed for `ar`
+    status = object.commit() ? run({"ar", "rcs", library.temporary().string(), objectPlace.string()}) : -1;
+  else if (ending == ".so")
+    status = run({"cc", "-shared", "-Wl,-soname," + output.filename().string(), "-o", library.temporary().string(),
+                  object.temporary().string()});
+  if (ending == ".a") {
+    std::error_code ignored;
+    std::filesystem::remove(objectPlace, ignored);
   }
   if (status != 0)
     return fail(user_error,
                 std::string("the system's ") + (ending == ".a" ? "ar" : "cc") + " did not make " + output.string());
-  if (!writeFile(header, result.header.data(), result.header.size()))
-    return fail(user_error, "cannot write " + header.string() + ": " + std::strerror(errno));
+  if (!(ending == ".o" ? object : library).commit()) return cannotWrite(output);
+  if (!header.commit()) return cannotWrite(headerPlace);
   return 0;
 }
 
