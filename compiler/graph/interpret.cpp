@@ -63,12 +63,12 @@ struct Referee {
   };
 };
 
+}  // namespace
+
 std::string place_of(const Graph& graph, OpId id) {
   const Op& op = graph.op(id);
   return op.line == 0 ? "in \"" + graph.name + "\"" : "in \"" + graph.name + "\" at " + to_string(graph.line(op.line));
 }
-
-}  // namespace
 
 Result<std::vector<HostTensor>> interpret(const Graph& graph, std::span<const HostTensor> inputs,
                                           const KernelSink& sink, std::optional<OpId>* faulted) {

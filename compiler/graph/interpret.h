@@ -13,5 +13,7 @@ Result<std::vector<HostTensor>> interpret(const Graph&, std::span<const HostTens
 
 /// The error for a fault that compiled code recorded: the words of the referee, `where` from the graph's lines.
 Error fault_error(const Graph&, const burin_rt_fault&);
+/// `in "mlp" at examples/mlp.cpp:41`: the line of an op, as errors of a running graph say it.
+std::string place_of(const Graph&, OpId);
 
 }  // namespace burin

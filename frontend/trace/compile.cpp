@@ -55,10 +55,14 @@ Result<const compiler::Api*> open_compiler() {
   Elapsed elapsed;
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) return missing(dlerror());
+  auto close = [&](std::string why) {  // so that the right one is opened once it stands there
+    dlclose(library);
+    return missing(std::move(why));
+  };
   auto entry = reinterpret_cast<const compiler::Api* (*)(std::uint32_t)>(dlsym(library, "burin_compiler_api"));
-  if (!entry) return missing("it has no burin_compiler_api");
+  if (!entry) return close("it has no burin_compiler_api");
   api = entry(compiler::api_version);
-  if (!api) return missing("it is of another version");
+  if (!api) return close("it is of another version");
   log_to(Log::compile, Severity::info, [&] { return "opened " + path + " in " + elapsed.text(); });
   return api;
 }

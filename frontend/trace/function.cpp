@@ -3,6 +3,7 @@
 #include "frontend/trace/function_state.h"
 
 #include "compiler/graph/inline.h"
+#include "compiler/graph/interpret.h"
 #include "frontend/trace/evaluate.h"
 #include "frontend/trace/log.h"
 #include "runtime/core/profile.h"
@@ -100,11 +101,12 @@ TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings)
 }  // namespace
 
 Error no_memory(const Graph& g, ValueId v, const TensorType& type) {
-  std::string op = g.is_op_result(v) ? std::string(op_info(g.op(g.defining_op(v)).kind).mnemonic) : g.name;
+  const bool made = g.is_op_result(v);
+  std::string op = made ? std::string(op_info(g.op(g.defining_op(v)).kind).mnemonic) : g.name;
   return {ErrorCode::device,
           op + ": no memory for the result " + burin::to_string(type) + " (" +
               burin::to_string(type.shape.num_elements() * byte_size(type.dtype)) + " bytes)",
-          "out-of-memory", "", ""};
+          "out-of-memory", made ? place_of(g, g.defining_op(v)) : "", ""};
 }
 
 void charge(std::size_t bytes) { spent.fetch_add(bytes, std::memory_order_relaxed); }
@@ -112,8 +114,17 @@ void refund(std::size_t bytes) { spent.fetch_sub(bytes, std::memory_order_relaxe
 
 FunctionState::~FunctionState() {
   Untracked untracked;
-  for (auto& p : places)
-    if (p->entry) refund(p->entry->bytes);
+  for (auto& p : places) {
+    if (!p->entry) continue;
+    refund(p->entry->bytes);
+    // Threads may remember the entry until another function takes its slot: what is large goes now.
+    auto& e = const_cast<Entry&>(*p->entry);
+    e.ready.store(nullptr, std::memory_order_relaxed);
+    e.executable.reset();
+    e.captures.clear();
+    e.prototype.reset();
+    e.graph.reset();
+  }
   places.clear();
 }
 

@@ -108,9 +108,17 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
     std::vector<TensorType> wanted;
     for (auto& in : g.inputs())
       if (in.kind != InputKind::capture) wanted.push_back(g.type(in.value));
+    if (given.size() != wanted.size()) {
+      if (!mismatch)
+        mismatch = {ErrorCode::invalid_argument,
+                    state_->name + ": " + std::to_string(given.size()) + " tensors were given; expected " +
+                        std::to_string(wanted.size()),
+                    "argument-count", "", ""};
+      continue;
+    }
     std::vector<detail::Content> inputs = given;
     for (std::size_t i = 0; i < inputs.size(); ++i) {  // a number takes the dtype that the trace has there
-      if (i < wanted.size() && wanted[i].shape.empty()) inputs[i] = detail::adapt(inputs[i], wanted[i].dtype);
+      if (wanted[i].shape.empty()) inputs[i] = detail::adapt(inputs[i], wanted[i].dtype);
       types.push_back(detail::type_of(inputs[i].node));
     }
     for (auto& c : trace.captures) types.push_back(c.type);

@@ -1,4 +1,5 @@
 // The cache of a function: hits, retraces and their reasons, bounds, threads, saving.
+#include "runtime/core/allocator.h"
 #include "tests/support/catch.h"
 
 #include <burin/burin.h>
@@ -129,6 +130,18 @@ TEST_CASE("memory stays flat over 10,000 traces") {
 #else
   CHECK(resident_pages() - before < 1024);  // 4 MiB
 #endif
+}
+
+TEST_CASE("a function that is gone has given back what it captured, though threads remember it") {
+  const std::int64_t before = (rt::trim_memory(), rt::memory_stats().live_bytes);
+  {
+    Tensor large = cast(iota({1 << 18}), f32);
+    auto f = function([&](const Tensor& t) { return t + sum(large); }, graph_level);
+    f(x);
+    std::thread([&] { f(x); }).join();
+  }
+  rt::trim_memory();
+  CHECK(rt::memory_stats().live_bytes - before < 1 << 16);
 }
 
 TEST_CASE("one thread traces, the others wait, and all get the result") {
