@@ -4,6 +4,7 @@
 
 #include "compiler/codegen/cpu/Emitter.h"
 #include "compiler/codegen/host/HostToLlvm.h"
+#include "compiler/graph/interpret.h"
 #include "passes/Passes.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -30,6 +31,16 @@ public:
     std::string features;
     for (const std::string &feature : compiled.target.Required) features += (features.empty() ? "" : ",") + feature;
     text(features);
+    // What a failed call is told, in the words of eager execution.
+    std::string faults, guards;
+    for (std::uint32_t i = 0; i < graph.num_ops(); ++i) {
+      const OpInfo &info = op_info(graph.op(OpId{i}).kind);
+      if (has(info.effects, Effect::may_fault))
+        faults += std::to_string(i) + " " + std::string(info.mnemonic) + " " + place_of(graph, OpId{i}) + "\n";
+    }
+    for (const Guard &guard : graph.guards()) guards += to_string(guard) + "\n";
+    text(faults);
+    text(guards);
     std::int64_t captures = 0;
     std::vector<std::int64_t> argumentOf;
     for (const Input &input : graph.inputs()) {

@@ -5,10 +5,12 @@
 #include <burin/dtype.h>
 #include <burin/rt/rt.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
@@ -106,8 +108,8 @@ struct Call {
       int64_t lhs = computed[static_cast<std::size_t>(guard[1])], rhs = computed[static_cast<std::size_t>(guard[2])];
       bool holds = guard[0] == 0 ? lhs == rhs : guard[0] == 1 ? rhs != 0 && lhs % rhs == 0 : lhs >= rhs;
       if (!holds)
-        return fail(BURIN_RT_INVALID_ARGUMENT,
-                    "%s: the sizes given do not meet a condition that the function was traced for [guard]", name);
+        return fail(BURIN_RT_INVALID_ARGUMENT, "%s: the sizes break what the trace relies on: %s [guard]", name,
+                    guard_text(g).c_str());
     }
     for (int64_t o = 0; o < f.num_outputs; ++o) {
       const int64_t* r = record(f.num_inputs + o);
@@ -117,6 +119,36 @@ struct Call {
       if (int32_t bad = check_sizes(t, r)) return bad;
     }
     return BURIN_RT_OK;
+  }
+
+  /// The i-th of the strings that stand before the tensors' names.
+  std::string_view string(int i) const {
+    const char* s = f.strings;
+    for (; i > 0; --i) s += std::strlen(s) + 1;
+    return s;
+  }
+  std::string guard_text(int64_t i) const {
+    std::string_view lines = string(3);
+    for (; i > 0; --i) {
+      std::size_t end = lines.find('\n');
+      lines.remove_prefix(end == lines.npos ? lines.size() : end + 1);
+    }
+    return std::string(lines.substr(0, lines.find('\n')));
+  }
+  /// In the words of eager execution: the op, what was wrong, and the user's line.
+  int32_t fail_at_index(const burin_rt_fault& fault) const {
+    std::string op = "op " + std::to_string(fault.op), place, start = std::to_string(fault.op) + " ";
+    for (std::string_view lines = string(2); !lines.empty();) {
+      std::string_view line = lines.substr(0, lines.find('\n'));
+      lines.remove_prefix(std::min(line.size() + 1, lines.size()));
+      if (line.substr(0, start.size()) != start) continue;
+      line.remove_prefix(start.size());
+      op = line.substr(0, line.find(' '));
+      place = "\n  " + std::string(line.substr(std::min(op.size() + 1, line.size())));
+    }
+    return fail(BURIN_RT_FAULT,
+                "%s: %s: index %lld is out of range, at element %lld of the indices [index-out-of-range]%s", name,
+                op.c_str(), static_cast<long long>(fault.value), static_cast<long long>(fault.index), place.c_str());
   }
 
   int32_t run() {
@@ -140,9 +172,7 @@ struct Call {
     burin_rt_ctx_release(ctx);
     if (fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY || status == BURIN_RT_OUT_OF_MEMORY)
       return fail(BURIN_RT_OUT_OF_MEMORY, "%s: memory is exhausted [out-of-memory]", name);
-    if (fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE)
-      return fail(BURIN_RT_FAULT, "%s: op %d: index %lld is out of range [index-out-of-range]", name, fault.op,
-                  static_cast<long long>(fault.value));
+    if (fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE) return fail_at_index(fault);
     if (status != BURIN_RT_OK || fault.kind != BURIN_RT_FAULT_NONE)
       return fail(status == BURIN_RT_OK ? BURIN_RT_FAULT : static_cast<burin_rt_status>(status),
                   "%s: op %d failed [fault]", name, fault.op);

@@ -64,37 +64,95 @@ void write(const std::filesystem::path& path, const void* data, std::size_t size
 
 }  // namespace
 
-TEST_CASE("a C program calls a compiled function through its header") {
-  Graph graph = affine();
+/// Compiles `graph` and the C program that calls it, runs it, and gives the lines that it prints.
+std::vector<std::string> run_program(const Graph& graph, const compiler::AotOptions& options, const char* program) {
   compiler::Request request;
   request.graph = &graph;
-  compiler::AotOptions options;
-  options.symbol = "affine";
-  options.captures = {tensor<float>({3}, {10, 20, 30})};
   auto result = compiler::burin_compiler_api(compiler::api_version)->compile_aot(request, options);
   if (!result) FAIL(result.error().text());
 
   std::filesystem::path folder = std::filesystem::temp_directory_path() / ("burin_aot_" + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
-  write(folder / "affine.o", result->object.data(), result->object.size());
-  write(folder / "affine.h", result->header.data(), result->header.size());
-  write(folder / "main.c", Program, std::strlen(Program));
+  write(folder / (options.symbol + ".o"), result->object.data(), result->object.size());
+  write(folder / (options.symbol + ".h"), result->header.data(), result->header.size());
+  write(folder / "main.c", program, std::strlen(program));
   std::filesystem::path lib = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib";
   std::string command = "cc -std=c11 -Wall -Werror -Iruntime/include -I" + folder.string() + " " +
-                        (folder / "main.c").string() + " " + (folder / "affine.o").string() + " -o " +
+                        (folder / "main.c").string() + " " + (folder / options.symbol).string() + ".o -o " +
                         (folder / "main").string() + " -L" + lib.string() + " -lburin_rt -Wl,-rpath," + lib.string() +
                         " && " + (folder / "main").string() + " > " + (folder / "out").string();
   INFO(result->header);
   REQUIRE(std::system(command.c_str()) == 0);
   std::ifstream out(folder / "out");
-  std::string lines[5];
-  for (std::string& line : lines) std::getline(out, line);
-  CHECK(lines[0] == "11 22 33 15 26 37 count 42");
-  CHECK(lines[1] == "1 affine: 'x' is f32[2,5]; expected size 4 in dim 1 [shape-mismatch]");
-  CHECK(lines[2] == "1 affine: 'w' is f64; expected dtype f32 [dtype]");
-  CHECK(lines[3] == "1 affine: 'y' is f32[2,5]; expected size 3 in dim 1 [shape-mismatch]");
-  CHECK(lines[4] == "1 affine: 'w' has no data [null-pointer]");
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(out, line);) lines.push_back(line);
   std::filesystem::remove_all(folder);
+  return lines;
+}
+
+TEST_CASE("a C program calls a compiled function through its header") {
+  compiler::AotOptions options;
+  options.symbol = "affine";
+  options.captures = {tensor<float>({3}, {10, 20, 30})};
+  CHECK(run_program(affine(), options, Program) ==
+        std::vector<std::string>{
+            "11 22 33 15 26 37 count 42",
+            "1 affine: 'x' is f32[2,5]; expected size 4 in dim 1 [shape-mismatch]",
+            "1 affine: 'w' is f64; expected dtype f32 [dtype]",
+            "1 affine: 'y' is f32[2,5]; expected size 3 in dim 1 [shape-mismatch]",
+            "1 affine: 'w' has no data [null-pointer]",
+        });
+}
+
+TEST_CASE("an index out of range is a fault with eager words, and leaves what the call would overwrite") {
+  Builder b;
+  Dim n("n");
+  auto x = b.argument({f32, {n, 2}}, "x"), at = b.argument({i32, {3}}, "at");
+  auto total = b.graph.add_input(InputKind::state, {f32, {2}}, "total");
+  b.graph.name = "pick";
+  b.graph.add_guard({Guard::Kind::divisible, n, 2});
+  b.line = b.graph.intern_line({"examples/pick.cpp", "pick", 12, 3});
+  auto rows = b.op(OpKind::gather, {x, at}, {std::int64_t{0}});
+  b.result(rows, "rows");
+  b.graph.add_output(
+      OutputKind::state,
+      b.op(OpKind::add, {total, b.op(OpKind::reduce_sum, {rows}, {std::vector<std::int64_t>{0}, false})}), "total", 2);
+  compiler::AotOptions options;
+  options.symbol = "pick";
+  CHECK(run_program(b.graph, options, R"(
+#include "pick.h"
+#include <stdio.h>
+static float x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, total[2] = {100, 200}, rows[6];
+static int32_t at[3] = {0, 1, 0};
+static void call(int64_t n) {
+  int64_t xs[2] = {n, 2}, three = 3, two = 2, rs[2] = {3, 2};
+  burin_rt_tensor in[pick_num_arguments] = {{x, BURIN_RT_F32, 2, xs}, {at, BURIN_RT_I32, 1, &three}, {total, BURIN_RT_F32, 1, &two}};
+  burin_rt_tensor out[pick_num_results] = {{rows, BURIN_RT_F32, 2, rs}};
+  int32_t status = pick(in, out);
+  printf("%d total %g %g\n%s\n", status, total[0], total[1], burin_rt_last_error());
+}
+int main(void) {
+  at[1] = 4;
+  call(4);
+  at[1] = -1;
+  call(4);
+  call(3);
+  at[1] = 3;
+  call(4);
+  return 0;
+}
+)") == std::vector<std::string>{
+           "3 total 100 200",
+           "pick: gather: index 4 is out of range, at element 1 of the indices [index-out-of-range]",
+           "  in \"pick\" at examples/pick.cpp:12",
+           "3 total 100 200",
+           "pick: gather: index -1 is out of range, at element 1 of the indices [index-out-of-range]",
+           "  in \"pick\" at examples/pick.cpp:12",
+           "1 total 100 200",
+           "pick: the sizes break what the trace relies on: n % 2 == 0 [guard]",
+           "0 total 109 212",
+           "",
+       });
 }
 
 TEST_CASE("a symbol that is no C name is refused") {
