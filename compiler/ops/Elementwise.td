@@ -149,6 +149,17 @@ def Burin_TanhOp : Burin_Unary<"tanh"> {
   let precision = "full";
 }
 
+def Burin_SoftplusOp : Burin_Unary<"softplus"> {
+  let summary = "Takes log(1 + e^x) of each element: a smooth relu, accurate where e^x would overflow or vanish.";
+  let math = "y = log(1 + e^x)";
+  let example = "Tensor y = softplus(Tensor({0.0f, 100.0f}));  // [0.693147, 100]";
+  let dtypes = "float";
+  let reference = "x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x))";
+  let lowering = "float: arith::AddFOp(arith::MaximumFOp(x, scalar::number(s, x, 0.0)), scalar::log1p(s, math::ExpOp(arith::NegFOp(math::AbsFOp(x)))))";
+  let derivative = "x: g * exp(min(x, 0.0f)) / (1.0f + exp(-abs(x)))";
+  let precision = "full";
+}
+
 def Burin_AbsOp : Burin_Unary<"abs"> {
   let summary = "Takes the absolute value of each element.";
   let description = [{The least signed integer is its own absolute value. The derivative at 0 is 0.}];
