@@ -59,4 +59,25 @@ def Burin_ArgminOp : Burin_Op<"argmin"> {
   let fusion = "barrier";
 }
 
+def Burin_CumsumOp : Burin_Op<"cumsum"> {
+  let summary = "Adds up the elements along an axis, keeping every partial sum.";
+  let math = "y[i] = Σ x[j] over j ≤ i; exclusive: j < i; reverse: from the other end";
+  let example = "Tensor y = cumsum(Tensor({1.0f, 2.0f, 3.0f}));  // [1, 3, 6]";
+  let arguments = (ins In<"[...]">:$x, Arg<Burin_AxisAttr, "the axis to add along">:$axis,
+                       Arg<Burin_FlagAttr, "leaves out the element itself, so that the first sum is 0">:$exclusive,
+                       Arg<Burin_FlagAttr, "starts at the last element">:$reverse);
+  let results = (outs Out<"x's shape">:$result);
+  let constraints_ = [C<"axis", "the axis is from -rank to rank - 1">];
+  let dtypes = "numeric";
+  let shapeRule = "shape_rules::cumsum";
+  let reference = "kernel: reference::cumsum";
+  let lowering = "loops";
+  let derivative = "linear";
+  let batching = "custom";
+  let effects = "none";
+  let precision = "accumulate";
+  let fusion = "barrier";
+  let defaults = "axis = 0, exclusive = false, reverse = false";
+}
+
 #endif

@@ -43,4 +43,8 @@ std::vector<Tensor> vjp_matmul(const Primal& p, std::span<const Tensor> cotangen
   return result;
 }
 
+std::vector<Tensor> vjp_cumsum(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool>) {
+  return {cumsum(cotangents[0], attribute<std::int64_t>(p, 0), attribute<bool>(p, 1), !attribute<bool>(p, 2))};
+}
+
 }  // namespace burin::rules

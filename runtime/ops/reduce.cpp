@@ -1,4 +1,4 @@
-// reduce_sum reduce_max argmin: shape rules, then the referee's kernels: elements in row-major order, accumulated in f64 or
+// reduce_sum reduce_max argmin cumsum: shape rules, then the referee's kernels: elements in row-major order, accumulated in f64 or
 // wrapping integers, rounded once.
 #include "runtime/ops/scalar.h"
 #include "runtime/ops/shape_rules.h"
@@ -34,6 +34,11 @@ Types argmin(const ShapeQuery& q) {
   if (!has_axis(q, axis)) return bad_axis(q, axis);
   if (!not_empty(q, axis)) return empty_axis(q, axis);
   return one(q, *with_axis_replaced(q, axis, {}));
+}
+
+Types cumsum(const ShapeQuery& q) {
+  std::int64_t axis = attribute<std::int64_t>(q, 0);
+  return has_axis(q, axis) ? one(q, q.operands[0].shape) : bad_axis(q, axis);
 }
 
 }  // namespace burin::shape_rules
@@ -104,6 +109,27 @@ void argmin(std::span<const HostTensor> operands, std::span<HostTensor> results,
         *out++ = best;
       }
   });
+}
+
+void cumsum(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes,
+            const KernelSink& sink) {
+  scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
+  const bool exclusive = std::get<bool>(attributes[1]), reverse = std::get<bool>(attributes[2]);
+  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+    auto* from = static_cast<const scalar::Stored<T>*>(operands[0].buffer.data());
+    auto* to = static_cast<scalar::Stored<T>*>(results[0].buffer.mutable_data());
+    for (std::int64_t o = 0; o < x.outer; ++o)
+      for (std::int64_t i = 0; i < x.inner; ++i) {
+        scalar::Value<T> sum(0);
+        for (std::int64_t k = 0; k < x.size; ++k) {
+          const std::int64_t at = (o * x.size + (reverse ? x.size - 1 - k : k)) * x.inner + i;
+          const scalar::Value<T> before = sum;
+          sum = sum + scalar::load<T>(from[at]);
+          to[at] = scalar::store<T>(exclusive ? before : sum);
+        }
+      }
+  });
+  if (sink.check_mode) scalar::report_nan(results[0], sink);
 }
 
 }  // namespace burin::reference
