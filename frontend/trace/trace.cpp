@@ -100,7 +100,11 @@ namespace {
 
 class Finisher {
  public:
-  explicit Finisher(const Trace& t) : t_(t), from_(t.graph), map_(t.graph.num_values(), ValueId::none) {}
+  explicit Finisher(const Trace& t)
+      : t_(t),
+        from_(t.graph),
+        map_(t.graph.num_values(), ValueId::none),
+        lines_(t.graph.num_lines(), 0) {}
 
   Graph run() {
     to_.name = from_.name;
@@ -151,16 +155,22 @@ class Finisher {
       for (BlockId r : op.regions) regions.push_back(copy_block(r, to));
       std::vector<TensorType> types;
       for (std::uint32_t i = 0; i < op.num_results; ++i) types.push_back(t_.type(from_.result(op, i)));
-      std::uint32_t line = op.line ? to_.intern_line(from_.line(op.line)) : 0;
-      OpId copy = to_.append(to, op.kind, operands, op.attributes, types, line, std::move(regions));
+      OpId copy = to_.append(to, op.kind, operands, op.attributes, types, line(op.line), std::move(regions));
       for (std::uint32_t i = 0; i < op.num_results; ++i) map(from_.result(op, i)) = to_.result(to_.op(copy), i);
     }
+  }
+
+  // Texts of a line may be the trace's own (ops that were evaluated from a finished graph), and it dies before the copy.
+  std::uint32_t line(std::uint32_t i) {
+    if (i != 0 && lines_[i] == 0) lines_[i] = to_.intern_line_copy(from_.line(i));
+    return lines_[i];
   }
 
   const Trace& t_;
   const Graph& from_;
   Graph to_;
   std::vector<ValueId> map_;
+  std::vector<std::uint32_t> lines_;
 };
 
 }  // namespace
