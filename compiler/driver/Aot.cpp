@@ -243,8 +243,21 @@ std::string headerText(const Graph &graph, const Compiled &compiled, const std::
          "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
 }
 
+/// Whether C and C++ allow a function of this name: the header is read by both.
 bool isIdentifier(const std::string &name) {
-  return !name.empty() && (llvm::isAlpha(name[0]) || name[0] == '_') &&
+  static constexpr llvm::StringRef Taken =
+      " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class "
+      "compl "
+      "concept const consteval constexpr constinit const_cast continue co_await co_return co_yield decltype default "
+      "delete "
+      "do double dynamic_cast else enum explicit export extern false float for friend goto if inline int long main "
+      "mutable "
+      "namespace new noexcept not not_eq nullptr operator or or_eq private protected public register reinterpret_cast "
+      "requires restrict return short signed sizeof static static_assert static_cast struct switch template this "
+      "thread_local throw true try typedef typeid typename union unsigned using virtual void volatile wchar_t while "
+      "xor "
+      "xor_eq ";
+  return !Taken.contains(" " + name + " ") && !name.empty() && (llvm::isAlpha(name[0]) || name[0] == '_') &&
          llvm::all_of(name, [](char c) { return llvm::isAlnum(c) || c == '_'; });
 }
 

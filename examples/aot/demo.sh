@@ -6,6 +6,9 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 "$build/bin/example_aot_save" "$work/predict.burin" "$work/expected"
+# The graph as it was recorded, then what became of it: the kernels, with the lines that went into each.
+"$build/bin/burin-inspect" "$work/predict.burin" --graph --remarks
+echo
 # The same function as an object, a static and a shared library: a program links each in the same way.
 for kind in o a so; do
   "$build/bin/burinc" "$work/predict.burin" -o "$work/predict.$kind"

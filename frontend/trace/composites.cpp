@@ -9,6 +9,28 @@ namespace burin {
 
 namespace {
 
+// Runs a composite: its ops get the caller's line, and what they refuse is said in the composite's name, since the caller
+// wrote no `reduce_max`. The words behind the name are the op's own: composites name their operands as their ops do. What
+// fails when it runs (memory, faults) keeps the op's name, which is all that a compiled function knows.
+template <class F> Tensor composite(std::string_view name, const std::source_location& where, F&& body) {
+  SourceScope scope(where);
+  try {
+    return body();
+  } catch (const BurinError& e) {
+    Error renamed = e.error;
+    const std::size_t end = renamed.message.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (renamed.code != ErrorCode::invalid_argument || end == 0 || end == std::string::npos ||
+        renamed.message[end] != ':')
+      throw;
+    const std::string inner = renamed.message.substr(0, end);
+    if (inner == name) throw;
+    renamed.message.replace(0, end, name);
+    for (std::size_t at = 0; (at = renamed.hint.find(inner + "(", at)) != std::string::npos; at += name.size())
+      renamed.hint.replace(at, inner.size(), name);
+    raise(std::move(renamed));
+  }
+}
+
 // The number of elements that a reduction combines, as a tensor of x's dtype: a constant where the sizes are known.
 Tensor count_along(const Arg& x, const std::vector<std::int64_t>& axes, Dtype dtype) {
   Shape shape = x.shape();
@@ -27,14 +49,21 @@ Tensor count_along(const Arg& x, const std::vector<std::int64_t>& axes, Dtype dt
 
 Tensor full(const Shape& shape, const Arg& value) { return full(shape, value, value.dtype()); }
 Tensor full(const Shape& shape, const Arg& value, Dtype dtype) {
-  SourceScope scope(value.where());
-  Tensor v = value.tensor() ? *value.tensor() : detail::HandleAccess::make(detail::number_node(value, dtype));
-  if (v.dtype() != dtype) v = cast(v, dtype);
-  return shape.empty() && v.shape().empty() ? v : broadcast_to(v, shape);
+  return composite("full", value.where(), [&] {
+    Tensor v = value.tensor() ? *value.tensor() : detail::HandleAccess::make(detail::number_node(value, dtype));
+    if (v.dtype() != dtype) v = cast(v, dtype);
+    return shape.empty() && v.shape().empty() ? v : broadcast_to(v, shape);
+  });
 }
-Tensor zeros(const Shape& shape, Dtype dtype, std::source_location where) { return full(shape, Arg(0, where), dtype); }
-Tensor ones(const Shape& shape, Dtype dtype, std::source_location where) { return full(shape, Arg(1, where), dtype); }
-Tensor arange(Dim n, Dtype dtype, std::source_location where) { return iota(Shape{n}, 0, dtype, where); }
+Tensor zeros(const Shape& shape, Dtype dtype, std::source_location where) {
+  return composite("zeros", where, [&] { return full(shape, Arg(0, where), dtype); });
+}
+Tensor ones(const Shape& shape, Dtype dtype, std::source_location where) {
+  return composite("ones", where, [&] { return full(shape, Arg(1, where), dtype); });
+}
+Tensor arange(Dim n, Dtype dtype, std::source_location where) {
+  return composite("arange", where, [&] { return iota(Shape{n}, 0, dtype, where); });
+}
 
 Tensor size_of(Dim n, std::source_location where) {
   if (n.is_known()) return full({}, Arg(n.value(), where), i64);
@@ -43,8 +72,7 @@ Tensor size_of(Dim n, std::source_location where) {
 }
 
 Tensor relu(const Arg& x) {
-  SourceScope scope(x.where());
-  return max(x, 0);
+  return composite("relu", x.where(), [&] { return max(x, 0); });
 }
 // Not `!(b < a)`, which would be true beside NaN.
 Tensor less_equal(const Arg& a, const Arg& b) {
@@ -57,33 +85,45 @@ Tensor not_equal(const Arg& a, const Arg& b) {
   SourceScope scope(a.where());
   return logical_not(equal(a, b));
 }
-Tensor sum(const Arg& x, const Axes& axes, bool keepdims) { return reduce_sum(x, axes, keepdims); }
+Tensor sum(const Arg& x, const Axes& axes, bool keepdims) {
+  return composite("sum", x.where(), [&] { return reduce_sum(x, axes, keepdims); });
+}
 Tensor mean(const Arg& x, const Axes& axes, bool keepdims) {
-  SourceScope scope(x.where());
-  Dtype dtype = is_floating(x.dtype()) ? x.dtype() : f32;
-  Tensor total = reduce_sum(is_floating(x.dtype()) ? *x.tensor() : cast(x, f32), axes, keepdims);
-  return total / count_along(x, detail::axes_of(x, axes), dtype);
+  return composite("mean", x.where(), [&] {
+    Dtype dtype = is_floating(x.dtype()) ? x.dtype() : f32;
+    Tensor total = is_floating(x.dtype()) ? reduce_sum(x, axes, keepdims) : reduce_sum(cast(x, f32), axes, keepdims);
+    return total / count_along(x, detail::axes_of(x, axes), dtype);
+  });
 }
 Tensor softmax(const Arg& x, Axis axis) {
-  SourceScope scope(x.where());
-  Tensor e = exp(x - reduce_max(x, axis, true));
-  return e / reduce_sum(e, axis, true);
+  return composite("softmax", x.where(), [&] {
+    Tensor e = exp(x - reduce_max(x, axis, true));
+    return e / reduce_sum(e, axis, true);
+  });
 }
 Tensor log_softmax(const Arg& x, Axis axis) {
-  SourceScope scope(x.where());
-  Tensor centred = x - reduce_max(x, axis, true);
-  return centred - log(reduce_sum(exp(centred), axis, true));
+  return composite("log_softmax", x.where(), [&] {
+    Tensor centred = x - reduce_max(x, axis, true);
+    return centred - log(reduce_sum(exp(centred), axis, true));
+  });
 }
 Tensor expand_dims(const Arg& x, Axis axis) {
   SourceScope scope(x.where());
   Shape from = x.shape(), to;
+  const std::string type = to_string(TensorType{x.dtype(), from});
+  if (from.rank() == max_rank)
+    detail::fail({ErrorCode::invalid_argument,
+                  "expand_dims: the result would have rank " + std::to_string(max_rank + 1) + ": x is " + type +
+                      "; expected " + std::to_string(max_rank) + " or less",
+                  "rank", "", ""},
+                 x.where());
   Axis at = axis < 0 ? axis + from.rank() + 1 : axis;
-  if (at < 0 || at > from.rank() || from.rank() == max_rank)
-    detail::fail(
-        {ErrorCode::invalid_argument,
-         "expand_dims: axis " + std::to_string(axis) + " is out of range for " + to_string(TensorType{x.dtype(), from}),
-         "axis", "", ""},
-        x.where());
+  if (at < 0 || at > from.rank())
+    detail::fail({ErrorCode::invalid_argument,
+                  "expand_dims: axis " + std::to_string(axis) + " is out of range: x is " + type + "; expected " +
+                      std::to_string(-from.rank() - 1) + " to " + std::to_string(from.rank()),
+                  "axis", "", ""},
+                 x.where());
   for (std::size_t i = 0; i <= from.size(); ++i) {
     if (static_cast<Axis>(i) == at) to.push_back(1);
     if (i < from.size()) to.push_back(from[i]);

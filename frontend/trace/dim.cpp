@@ -1,8 +1,23 @@
-// The one throwing part of Dim: a size asked for as a number. Stands in the frontend because it raises.
-#include <burin/dim.h>
-#include <burin/error.h>
+// The throwing parts of Dim and Shape: a size asked for as a number, a shape of too many. In the frontend because they raise.
+#include "frontend/trace/recorder.h"
+#include "runtime/ops/shape_refused.h"
 
 namespace burin {
+
+namespace {
+
+[[maybe_unused]] const bool shapes_raise = [] {
+  detail::shape_refused = [](std::size_t rank) {
+    detail::fail({ErrorCode::invalid_argument,
+                  "shape: " + std::to_string(rank) + " sizes were given; a tensor has at most " +
+                      std::to_string(max_rank) + " axes",
+                  "rank", "", "join axes: one size for several"},
+                 {});
+  };
+  return true;
+}();
+
+}  // namespace
 
 // Declared below the frontend, which knows no BURIN_API; exported by this library all the same.
 __attribute__((visibility("default"))) Dim::operator std::int64_t() const {

@@ -72,6 +72,10 @@ Tensor Tensor::from_dlpack(DLManagedTensor* managed) {
         "dtype");
   if (t.ndim < 0 || t.ndim > max_rank)
     refuse("the rank is " + std::to_string(t.ndim) + "; expected at most " + std::to_string(max_rank), "rank");
+  for (int i = 0; i < t.ndim; ++i)
+    if (t.shape[i] < 0)
+      refuse("size " + std::to_string(t.shape[i]) + " in dim " + std::to_string(i) + "; expected 0 or more",
+             "negative-size");
   TensorType type{*dtype, Shape::of({t.shape, static_cast<std::size_t>(t.ndim)})};
   std::int64_t bytes = type.shape.num_elements().value() * byte_size(*dtype);
   const auto* data = static_cast<const std::uint8_t*>(t.data) + t.byte_offset;

@@ -411,10 +411,15 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
     sizes[i] = bound[i].value();
   }
   for (auto& guard : g.guards())
-    if (decide(guard, bindings) != true)
+    if (decide(guard, bindings) != true) {
+      std::string sizes;
+      for (auto& b : bindings)
+        sizes += (sizes.empty() ? "" : ", ") + std::string(b.name) + " is " + burin::to_string(b.value);
       fail({ErrorCode::invalid_argument,
-            f.name + ": the sizes break what the trace relies on: " + burin::to_string(guard), "guard", "", ""},
+            f.name + ": the sizes break what the trace relies on: " + burin::to_string(guard), "guard", "",
+            "in this call " + sizes},
            f.where);
+    }
   constexpr std::size_t few_outputs = 8;
   const std::size_t m = g.outputs().size();
   HostTensor results_few[few_outputs];

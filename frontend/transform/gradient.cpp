@@ -159,6 +159,13 @@ struct GradientSession::State {
 
 GradientSession::GradientSession(const Leaves& sources, const std::source_location& where)
     : state_(std::make_unique<State>()) {
+  if (sources.tensors.empty())
+    fail({ErrorCode::invalid_argument,
+          "grad: the first argument holds no tensors; a gradient is taken of those in it",
+          "no-tensors",
+          {},
+          "let the function take a Tensor, which may be given a number"},
+         where);
   for (std::size_t i = 0; i < sources.tensors.size(); ++i) {
     Tensor& source = *sources.tensors[i];
     const std::string& name = sources.paths[i];

@@ -1,14 +1,24 @@
 // Shape: sizes inline, at most max_rank of them.
-#include <burin/dim.h>
+#include "runtime/ops/shape_refused.h"
 
 #include <algorithm>
 #include <cassert>
+#include <cstdio>
+#include <cstdlib>
 
 namespace burin {
 
+namespace detail {
+void (*shape_refused)(std::size_t rank) = nullptr;
+}
+
 Shape::Shape(std::span<const Dim> dims) {
-  assert(dims.size() <= static_cast<std::size_t>(max_rank) && "callers check ranks: shape rules give an error first");
-  for (Dim d : dims.first(std::min(dims.size(), static_cast<std::size_t>(max_rank)))) push_back(d);
+  if (dims.size() > static_cast<std::size_t>(max_rank)) {
+    if (detail::shape_refused) detail::shape_refused(dims.size());
+    std::fprintf(stderr, "burin: a shape of %zu sizes; callers check ranks\n", dims.size());
+    std::abort();
+  }
+  for (Dim d : dims) push_back(d);
 }
 Shape::Shape(std::initializer_list<Dim> dims) : Shape(std::span<const Dim>(dims.begin(), dims.size())) {}
 

@@ -27,7 +27,7 @@ TEST_CASE("operands that do not fit are named with their types, in the same word
   CHECK(error_in_both<InvalidArgument>([](const Tensor& t) { return matmul(t, Tensor({1.0f})); }, x) ==
         "matmul: operands are not matrices: lhs is f32[2,3], rhs is f32[1]; expected rank 2 or more for both [rank]");
   CHECK(error_in_both<InvalidArgument>([](const Tensor& t) { return expand_dims(t, 4); }, x) ==
-        "expand_dims: axis 4 is out of range for f32[2,3] [axis]");
+        "expand_dims: axis 4 is out of range: x is f32[2,3]; expected -3 to 2 [axis]");
   CHECK(error_in_both<InvalidArgument>([](const Tensor&) { return concatenate({}, 0); }, x) ==
         "concatenate: nothing to join; expected one operand or more [no-operands]");
   CHECK(error_in_both<InvalidArgument>([](const Tensor& t) { return where(t, t, t); }, x) ==

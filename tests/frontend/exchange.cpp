@@ -48,6 +48,10 @@ TEST_CASE("DLPack tensors come in without copying where they are dense, and go o
   CHECK(static_cast<float*>(out->dl_tensor.data)[1] == 4);
   Tensor back = Tensor::from_dlpack(out);
   CHECK(back.data<float>() == s.data<float>());
+  shape[0] = -3;
+  CHECK_THROWS_WITH(Tensor::from_dlpack(wrap(transposed)),
+                    Catch::Contains("from_dlpack: size -3 in dim 0; expected 0 or more [negative-size]"));
+  CHECK(released == 3);
 }
 
 TEST_CASE("tensors print as NumPy prints them") {

@@ -56,7 +56,7 @@ int fail(int code, const std::string &message) {
   return code;
 }
 int fail(const Error &error) {
-  std::cerr << error.text() << "\n";
+  std::cerr << (error.message.rfind("burinc: ", 0) == 0 ? "" : "burinc: ") << error.text() << "\n";
   return error.code == ErrorCode::internal ? internal_error : user_error;
 }
 

@@ -1,0 +1,67 @@
+// Mistakes of one's first hour: what a new user writes that is nearly right. Each names what was written and the remedy.
+#include "tests/errors/messages.h"
+#include "tests/support/catch.h"
+
+using namespace burin;
+
+namespace {
+const Tensor x = {1.0f, 2.0f}, ints = {1, 2};
+const Tensor mat = {{1.0f, 2.0f, 3.0f}, {4.0f, 5.0f, 6.0f}};
+}  // namespace
+
+TEST_CASE("composites refuse in their own name, in the same words eagerly and traced") {
+  CHECK(error_in_both([](const Tensor& t) { return softmax(t, 5); }, mat) ==
+        "softmax: axis 5 is out of range: x is f32[2,3]; expected -2 to 1 [axis]");
+  CHECK(error_in_both([](const Tensor& t) { return log_softmax(t, -3); }, mat) ==
+        "log_softmax: axis -3 is out of range: x is f32[2,3]; expected -2 to 1 [axis]");
+  CHECK(error_in_both([](const Tensor& t) { return mean(t, {0, -2}); }, mat) ==
+        "mean: axis 0 is given twice: x is f32[2,3]; expected each axis once [repeated-axis]");
+  CHECK(error_in_both([](const Tensor& t) { return sum(t, 2); }, mat) ==
+        "sum: axis 2 is out of range: x is f32[2,3]; expected -2 to 1 [axis]");
+  CHECK(error_in_both([](const Tensor& t) { return softmax(t); }, ints) ==
+        "softmax: x is i32[2]; expected dtype f32|f64|bf16 [dtype]");
+  CHECK(error_in_both([](const Tensor&) { return zeros({-3}); }, x) ==
+        "zeros: shape is [-3]: entry 0 is negative; expected 0 or more [negative-size]");
+  CHECK(error_in_both([](const Tensor& t) { return expand_dims(t, 4); }, x) ==
+        "expand_dims: axis 4 is out of range: x is f32[2]; expected -2 to 1 [axis]");
+  CHECK(error_in_both([](const Tensor& t) { return expand_dims(reshape(t, {2, 1, 1, 1, 1, 1, 1, 1}), 0); }, x) ==
+        "expand_dims: the result would have rank 9: x is f32[2,1,1,1,1,1,1,1]; expected 8 or less [rank]");
+  try {
+    softmax(ints);
+    FAIL("no error");
+  } catch (const InvalidArgument& e) { CHECK(e.error.hint == "did you mean softmax(cast(x, f32))?"); }
+}
+
+TEST_CASE("a number is as good as a tensor for a composite") {
+  CHECK(mean(2.5f).item<float>() == 2.5f);
+  CHECK(mean(3).item<float>() == 3.0f);
+  CHECK(error_of([] { (void)softmax(2.0f); }).find("softmax: ") == 0);
+}
+
+TEST_CASE("a shape of more than eight sizes is an error, not a shorter shape") {
+  const std::string text = "shape: 9 sizes were given; a tensor has at most 8 axes [rank]";
+  CHECK(error_in_both([](const Tensor&) { return zeros({1, 1, 1, 1, 1, 1, 1, 1, 1}); }, x) == text);
+  CHECK(error_in_both([](const Tensor& t) { return reshape(t, {1, 1, 1, 1, 1, 1, 1, 1, 2}); }, x) == text);
+  CHECK(error_of([] { (void)Tensor(std::vector<float>{1}, {1, 1, 1, 1, 1, 1, 1, 1, 1}); }) == text);
+  CHECK(error_of([] { (void)spec<f32>({"n", 1, 1, 1, 1, 1, 1, 1, 1}); }) == text);
+  CHECK(zeros({1, 1, 1, 1, 1, 1, 1, 1}).rank() == 8);
+}
+
+TEST_CASE("a gradient by something without tensors is an error") {
+  CHECK(error_of([] { (void)grad([](float v) { return Tensor(v * v); })(1.0f); }) ==
+        "grad: the first argument holds no tensors; a gradient is taken of those in it [no-tensors]");
+}
+
+TEST_CASE("a call whose sizes break a guard says which they are") {
+  auto f = function([](const Tensor& a, const Tensor& b) { return a + b; },
+                    {.name = "f", .level = Level::graph, .signature = {spec<f32>({"n"}), spec<f32>({"m"})}});
+  CHECK(sum(f(x, x)).item<float>() == 6);
+  try {
+    f(x, Tensor{1.0f, 2.0f, 3.0f});
+    FAIL("no error");
+  } catch (const InvalidArgument& e) {
+    CHECK(e.error.message == "f: the sizes break what the trace relies on: n == m");
+    CHECK(e.error.hint == "in this call n is 2, m is 3");
+  }
+  CHECK(sum(f(x, x)).item<float>() == 6);
+}
