@@ -30,6 +30,12 @@ target_link_libraries(burin_mlir INTERFACE "$<TARGET_FILE:MLIR>" "$<TARGET_FILE:
 target_compile_options(burin_mlir INTERFACE
   -fno-exceptions -Wno-maybe-uninitialized -Wno-dangling-pointer -Wno-array-bounds -Wno-stringop-overflow
   -Wno-unused-parameter)
+if(BURIN_SANITIZE)
+  # Debian's libraries are built without sanitizers. LLVM's headers would look different from within ours: allocators would
+  # poison memory that libMLIR then uses, and leave room that it does not expect. Our code stays instrumented; what the
+  # libraries do with memory is seen at malloc, free and the functions that sanitizers intercept.
+  target_compile_options(burin_mlir INTERFACE -U__SANITIZE_ADDRESS__ -U__SANITIZE_THREAD__)
+endif()
 
 add_library(burin_tblgen_libs INTERFACE)
 add_library(burin::tblgen ALIAS burin_tblgen_libs)

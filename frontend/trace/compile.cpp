@@ -48,7 +48,7 @@ Result<const compiler::Api*> open_compiler() {
   std::lock_guard lock(mutex);
   if (api) return api;
   std::string path = compiler_path();
-  auto missing = [&](std::string why) {
+  auto missing = [&](const std::string& why) {
     return Error{ErrorCode::unsupported, "the compiler library " + path + " cannot be used: " + why, "no-compiler", "",
                  "install it beside libburin.so, set BURIN_COMPILER_LIBRARY, or call at level graph"};
   };

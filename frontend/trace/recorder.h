@@ -119,7 +119,7 @@ struct Recorder {
   std::uint32_t line_in(Trace& t, const std::source_location& w) const {
     return replay_line ? t.graph.intern_line_copy(*replay_line) : t.line(user_line(w));
   }
-  const std::source_location& user_line(const std::source_location& w) const { return scope ? *scope : w; }
+  std::source_location user_line(const std::source_location& w) const { return scope ? *scope : w; }
 };
 
 /// This thread's recorder, made on first use.
