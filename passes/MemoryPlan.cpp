@@ -90,6 +90,7 @@ void MemoryPlan::scanOp(Operation &op, int depth) {
   if (auto launch = dyn_cast<LaunchOp>(op)) {
     if (launch.getMayFault()) LastFault = time;
     Operation *kernel = SymbolTable::lookupSymbolIn(Kernels, launch.getKernelAttr().getAttr());
+    if (kernel && kernel->hasAttr(scratchAttrName)) LastScratch = time;
     if (kernel && !InPlacePairs.contains(kernel))
       if (auto pairs = kernel->getAttrOfType<DenseI64ArrayAttr>(inplaceAttrName))
         for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(pairs.size()); i += 2)
@@ -168,10 +169,11 @@ void MemoryPlan::merge(int into, int from) {
   b.merged = into;
 }
 
-/// State may be overwritten by `s` where it is computed: nothing reads the state or faults later.
+/// State may be overwritten by `s` where it is computed: nothing reads the state or fails later. A call that fails leaves
+/// its state as it was, so what is written before that is certain goes to a place of its own and is copied at the end.
 bool MemoryPlan::canWriteState(int id, unsigned input) const {
   const Storage &s = All[static_cast<std::size_t>(id)];
-  if (!s.writer || s.depth > 0 || s.carried || LastFault >= s.start) return false;
+  if (!s.writer || s.depth > 0 || s.carried || std::max(LastFault, LastScratch) >= s.start) return false;
   for (const Storage &other : All) {
     if (other.kind != Storage::Kind::input || other.index != input || other.merged >= 0) continue;
     for (const Storage::Read &r : other.reads) {
@@ -188,18 +190,76 @@ bool MemoryPlan::canWriteState(int id, unsigned input) const {
 
 void MemoryPlan::placeOutputs(func::FuncOp main) {
   Operation *terminator = main.getBody().front().getTerminator();
+  SmallVector<unsigned> copied;
   for (auto [i, value] : llvm::enumerate(terminator->getOperands())) {
     int id = find(Of.lookup(value));
     Storage &s = All[static_cast<std::size_t>(id)];
     auto state = main.getResultAttrOfType<IntegerAttr>(static_cast<unsigned>(i), stateOutputAttrName);
+    WritesState |= state != nullptr;
     bool direct = s.kind == Storage::Kind::slot && (!state || canWriteState(id, static_cast<unsigned>(state.getInt())));
-    CopiedOut.push_back(!direct);
-    if (!direct) continue;
+    if (!direct) {
+      copied.push_back(static_cast<unsigned>(i));
+      continue;
+    }
     s.kind = Storage::Kind::output;
     s.index = static_cast<unsigned>(i);
     if (state && (!CheckBefore || Times.lookup(s.writer).first < Times.lookup(CheckBefore).first))
       CheckBefore = s.writer;
   }
+  orderCopies(main, copied);
+}
+
+/// A copy to a state output may end the state that another copy reads: readers go first. Where they wait for each other
+/// (two states exchanged), one old value is put aside.
+void MemoryPlan::orderCopies(func::FuncOp main, ArrayRef<unsigned> copied) {
+  struct Pending {
+    int from, to;
+    int ends; // the state's storage whose old value is lost; -1: none
+  };
+  SmallVector<Pending> pending;
+  Operation *terminator = main.getBody().front().getTerminator();
+  int time = ++Now;
+  for (unsigned i : copied) {
+    Value value = terminator->getOperand(i);
+    int to = static_cast<int>(All.size());
+    Storage &output = All.emplace_back();
+    output.kind = Storage::Kind::output;
+    output.index = i;
+    output.bytes = byteCount(*toTensorType(value.getType()));
+    output.start = output.end = time;
+    auto state = main.getResultAttrOfType<IntegerAttr>(i, stateOutputAttrName);
+    int ends = state ? Of.lookup(main.getArgument(static_cast<unsigned>(state.getInt()))) : -1;
+    int from = find(Of.lookup(value));
+    All[static_cast<std::size_t>(from)].end = time;
+    pending.push_back({from, to, ends});
+  }
+  while (!pending.empty()) {
+    auto *free = llvm::find_if(pending, [&](const Pending &p) {
+      return p.ends < 0 || llvm::none_of(pending, [&](const Pending &o) { return &o != &p && o.from == p.ends; });
+    });
+    if (free != pending.end()) {
+      Copies.push_back({free->from, free->to});
+      pending.erase(free);
+      continue;
+    }
+    int old = pending.front().ends, aside = static_cast<int>(All.size());
+    Storage &slot = All.emplace_back();
+    slot.bytes = All[static_cast<std::size_t>(old)].bytes;
+    slot.start = slot.end = time;
+    Copies.push_back({old, aside});
+    for (Pending &p : pending)
+      if (p.from == old) p.from = aside;
+  }
+}
+
+SmallVector<MemoryPlan::FinalCopy> MemoryPlan::finalCopies() const {
+  SmallVector<FinalCopy> copies;
+  for (const Copy &c : Copies) {
+    const Storage &from = All[static_cast<std::size_t>(find(c.from))];
+    const Storage &to = All[static_cast<std::size_t>(find(c.to))];
+    copies.push_back({&from, &to, to.bytes});
+  }
+  return copies;
 }
 
 /// A branch computes its results where the `if` wants them.

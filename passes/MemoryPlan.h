@@ -38,11 +38,16 @@ public:
   llvm::ArrayRef<Storage> all() const { return All; }
   Dim arenaBytes() const { return Arena; }
   llvm::ArrayRef<mlir::Attribute> blobs() const { return Blobs; }
-  /// Output `i` is written by a copy at the end, not where it is computed.
-  bool copiedOut(unsigned i) const { return CopiedOut[i]; }
+  /// What is copied at the end, in this order: outputs that are not written where they are computed, and state put aside.
+  /// Right for state whose new value has the old one's memory, and for state that has not.
+  struct FinalCopy {
+    const Storage *from, *to;
+    Dim bytes;
+  };
+  llvm::SmallVector<FinalCopy> finalCopies() const;
   /// The launch before which faults have to be checked, since it writes state; null: at the end.
   mlir::Operation *checkBefore() const { return CheckBefore; }
-  bool mayFault() const { return LastFault >= 0; }
+  bool mayFault() const { return LastFault >= 0 || (WritesState && LastScratch >= 0); }
   unsigned inPlace() const { return NumInPlace; }
 
 private:
@@ -54,6 +59,7 @@ private:
   void scanIf(mlir::Operation &op, int depth);
   void scanWhile(mlir::Operation &op, int depth);
   void placeOutputs(mlir::func::FuncOp main);
+  void orderCopies(mlir::func::FuncOp main, llvm::ArrayRef<unsigned> copied);
   bool canWriteState(int s, unsigned input) const;
   void mergeBranches(mlir::Operation &op);
   void mergeLoop(mlir::Operation &op);
@@ -71,10 +77,14 @@ private:
   llvm::SmallVector<mlir::Operation *> Order; // every op, in program order
   llvm::SmallVector<mlir::Operation *> Loops; // around what is being scanned
   llvm::SmallVector<mlir::Attribute> Blobs;
-  llvm::SmallVector<bool> CopiedOut;
+  struct Copy {
+    int from, to; // storages
+  };
+  llvm::SmallVector<Copy> Copies;
   mlir::Operation *CheckBefore = nullptr;
+  bool WritesState = false;
   Dim Arena = 0;
-  int Now = 0, LastFault = -1;
+  int Now = 0, LastFault = -1, LastScratch = -1;
   unsigned NumInPlace = 0;
 };
 

@@ -51,12 +51,8 @@ public:
       Buffers.push_back(buffer);
     }
     write(source);
-    Operation *terminator = source.getTerminator();
     if (Plan.mayFault() && !Plan.checkBefore()) host::CheckFaultsOp::create(B, loc);
-    // Outputs that are the same bytes as something else; all are read before the first is written.
-    for (auto [i, value] : llvm::enumerate(terminator->getOperands()))
-      if (Plan.copiedOut(static_cast<unsigned>(i)))
-        copy(loc, bufferOf(value), block->getArgument(numInputs + numBlobs + static_cast<unsigned>(i)), bytesOf(value));
+    for (const MemoryPlan::FinalCopy &c : Plan.finalCopies()) copy(loc, buffer(*c.from), buffer(*c.to), c.bytes);
     func::ReturnOp::create(B, loc);
     return entry;
   }

@@ -16,7 +16,19 @@ using namespace mlir;
 namespace burin::compiler {
 namespace {
 
-/// Kernels on catalogue ops become linalg where they can, and say what may be in place.
+/// Whether a lowered kernel asks for no memory while it runs. Only maps are known not to: reductions may keep what they read
+/// twice, products pack, loops written by hand may do either.
+bool needsNoScratch(func::FuncOp kernel) {
+  return !kernel
+              .walk([](Operation *op) {
+                auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+                bool known = linalgOp && linalgOp.getNumReductionLoops() == 0;
+                return known || !linalgOp ? WalkResult::advance() : WalkResult::interrupt();
+              })
+              .wasInterrupted();
+}
+
+/// Kernels on catalogue ops become linalg where they can, and say what may be in place and whether memory may run out.
 struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerToLinalg)
   StringRef getArgument() const final { return "lower-to-linalg"; }
@@ -30,8 +42,11 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
       if (function->hasAttr(passes::kernelAttrName)) kernels.push_back(function);
     });
     for (func::FuncOp kernel : kernels) {
-      if (!codegen::isLinalgKernel(kernel)) continue;
-      if (failed(codegen::lowerToLinalg(kernel))) return signalPassFailure();
+      bool linalgKernel = codegen::isLinalgKernel(kernel);
+      if (linalgKernel && failed(codegen::lowerToLinalg(kernel))) return signalPassFailure();
+      if (!linalgKernel || !needsNoScratch(kernel))
+        kernel->setAttr(passes::scratchAttrName, UnitAttr::get(&getContext()));
+      if (!linalgKernel) continue;
       auto pairs = codegen::cpu::inPlacePairs(kernel);
       if (failed(pairs)) return signalPassFailure();
       SmallVector<int64_t> flat;

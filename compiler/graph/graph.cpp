@@ -29,6 +29,13 @@ void Graph::add_output(OutputKind kind, ValueId value, std::string name, std::ui
   outputs_.push_back({kind, value, state, std::move(name)});
 }
 
+Graph Graph::copy(std::span<const std::size_t> outputs) const {
+  Graph g(*this);
+  g.outputs_.clear();
+  for (std::size_t i : outputs) g.outputs_.push_back(outputs_[i]);
+  return g;
+}
+
 BlockId Graph::add_block(BlockId parent) {
   blocks_.emplace_back().parent = parent;
   return BlockId{static_cast<std::uint32_t>(blocks_.size() - 1)};

@@ -72,6 +72,8 @@ class Graph {
   Graph& operator=(Graph&&) noexcept = default;
   Graph& operator=(const Graph&) = delete;
   Graph copy() const { return Graph(*this); }
+  /// A copy that gives only these of the outputs, by index.
+  Graph copy(std::span<const std::size_t> outputs) const;
 
   // -- building: ids must be ids of this Graph; what else must hold is checked by verify() ---------------------------
   ValueId add_input(InputKind, const TensorType&, std::string name);

@@ -12,6 +12,8 @@ inline constexpr llvm::StringLiteral kernelAttrName = "burin.kernel";
 inline constexpr llvm::StringLiteral shapeAttrName = "burin.shape";
 /// Of a kernel: array of i64 pairs (input, result) that may share memory.
 inline constexpr llvm::StringLiteral inplaceAttrName = "burin.inplace";
+/// Unit: the kernel asks for memory while it runs, which may be refused: a fault that no op declares.
+inline constexpr llvm::StringLiteral scratchAttrName = "burin.scratch";
 /// Of a kernel: the sizes as the kernel names them, in the order of its index arguments.
 inline constexpr llvm::StringLiteral kernelSizesAttrName = "burin.kernel_sizes";
 /// Of the host program: arena bytes as #burin.dims of one expression.

@@ -303,7 +303,7 @@ class Compiled final : public Executable {
       : graph_(std::move(g)),
         code_(std::move(code)) {}
 
-  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs,
+  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
                    std::span<const std::int64_t> sizes) const override {
     constexpr std::size_t room = 64;
     const std::size_t n = inputs.size() + code_->blobs.size() + outputs.size();
@@ -313,7 +313,7 @@ class Compiled final : public Executable {
     std::size_t i = 0;
     for (auto* t : inputs) buffers[i++] = const_cast<void*>(t->buffer.data());
     for (auto& b : code_->blobs) buffers[i++] = const_cast<void*>(b->value.buffer.data());
-    for (auto& t : outputs) buffers[i++] = t.buffer.mutable_data();
+    for (auto* t : outputs) buffers[i++] = t->buffer.mutable_data();
     Context ctx;
     if (!ctx.get()) return Error{ErrorCode::device, "out of memory", "out-of-memory", "", ""};
     if (ctx.get()->profile_begin) ctx.get()->profile_begin(ctx.get(), graph_->name.c_str());

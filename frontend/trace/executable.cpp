@@ -13,7 +13,7 @@ namespace {
 class Interpreted final : public Executable {
  public:
   explicit Interpreted(std::shared_ptr<const Graph> g) : graph_(std::move(g)) {}
-  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs,
+  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
                    std::span<const std::int64_t>) const override {
     std::vector<HostTensor> values;
     for (auto* t : inputs) values.push_back(*t);
@@ -21,7 +21,7 @@ class Interpreted final : public Executable {
     sink.print = [](void*, std::string_view label, const HostTensor& value) { print_value(label, value); };
     auto made = interpret(*graph_, values, sink);
     if (!made) return made.error();
-    for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = std::move((*made)[i]);
+    for (std::size_t i = 0; i < outputs.size(); ++i) *outputs[i] = std::move((*made)[i]);
     return {};
   }
 

@@ -11,8 +11,9 @@ namespace burin::detail {
 class Executable {
  public:
   virtual ~Executable() = default;
-  /// Inputs in the Graph's order; `outputs` have their types and memory already. `sizes`: the named sizes' values.
-  virtual Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor> outputs,
+  /// Inputs in the Graph's order; `outputs` have their types and memory already: a state's may be that of the input that
+  /// it overwrites, anything else's is its own. After an error no input has changed. `sizes`: the named sizes' values.
+  virtual Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
                            std::span<const std::int64_t> sizes) const = 0;
   virtual std::size_t bytes() const { return 0; }
 };

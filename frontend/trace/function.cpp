@@ -91,23 +91,7 @@ void evict(FunctionState& f) {
   }
 }
 
-TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings) {
-  TensorType k = t;
-  for (std::size_t i = 0; i < k.shape.size(); ++i)
-    if (!k.shape[i].is_known()) k.shape[i] = substitute(k.shape[i], bindings);
-  return k;
-}
-
 }  // namespace
-
-Error no_memory(const Graph& g, ValueId v, const TensorType& type) {
-  const bool made = g.is_op_result(v);
-  std::string op = made ? std::string(op_info(g.op(g.defining_op(v)).kind).mnemonic) : g.name;
-  return {ErrorCode::device,
-          op + ": no memory for the result " + burin::to_string(type) + " (" +
-              burin::to_string(type.shape.num_elements() * byte_size(type.dtype)) + " bytes)",
-          "out-of-memory", made ? place_of(g, g.defining_op(v)) : "", ""};
-}
 
 void charge(std::size_t bytes) { spent.fetch_add(bytes, std::memory_order_relaxed); }
 void refund(std::size_t bytes) { spent.fetch_sub(bytes, std::memory_order_relaxed); }
@@ -148,11 +132,11 @@ std::shared_ptr<FunctionState> make_function(FunctionOptions options, const void
 
 // -- a call ------------------------------------------------------------------------------------------------------
 
-void Call::tensor(Tensor& t, const Path&) { push({Leaf::Kind::tensor, {}, in_state_, &t, 0, {}, {}}); }
+void Call::tensor(Tensor& t, const Path&) { push({Leaf::Kind::tensor, {}, in_state_, false, &t, 0, {}, {}}); }
 void Call::host(const HostValue& h, const Path&) {
-  push({Leaf::Kind::host, h.kind, false, nullptr, h.bits, h.text, h.type});
+  push({Leaf::Kind::host, h.kind, false, false, nullptr, h.bits, h.text, h.type});
 }
-void Call::length(std::size_t n, const Path&) { push({Leaf::Kind::length, {}, false, nullptr, n, {}, {}}); }
+void Call::length(std::size_t n, const Path&) { push({Leaf::Kind::length, {}, false, false, nullptr, n, {}, {}}); }
 void Call::spill(const Leaf& l) {
   if (more_.empty()) more_.assign(inline_.begin(), inline_.begin() + static_cast<std::ptrdiff_t>(count_));
   more_.push_back(l);
@@ -161,25 +145,6 @@ void Call::spill(const Leaf& l) {
 bool Call::eager() const { return current_level(function_) == static_cast<std::uint8_t>(Level::eager); }
 
 namespace {
-
-// The executable of an entry, made once per entry, before anyone else sees it.
-void make_executable(FunctionState& f, Entry& e) {
-  if (e.key.level == static_cast<std::uint8_t>(Level::graph)) {
-    e.executable = interpreted(e.graph);
-    log_to(Log::run, Severity::debug, [&] { return "the referee runs \"" + f.name + "\" (level graph)"; });
-    e.ready.store(e.executable.get(), std::memory_order_release);
-    return;
-  }
-  ExecutableStats made;
-  auto x = compiled(e.graph, e.key.level == static_cast<std::uint8_t>(Level::full), made);
-  if (!x) fail(std::move(x.error()), f.where);
-  e.executable = std::move(*x);
-  e.ready.store(e.executable.get(), std::memory_order_release);
-  std::lock_guard lock(f.mutex);
-  f.stats.compiles += made.compiled;
-  f.stats.memory_hits += made.memory_hit;
-  f.stats.disk_hits += made.disk_hit;
-}
 
 std::size_t entry_bytes(const Entry& e) {
   return sizeof(Entry) + e.graph->num_ops() * 160 + e.graph->num_values() * 100 +
@@ -297,13 +262,37 @@ void note_call(const Entry& e, std::span<const Leaf> given, std::span<const Node
   tell_tapes({OpKind{}, operands, none, made, e.graph, where});
 }
 
-// An entry traced inside another trace has no executable yet; the first call outside makes it.
-const Executable& executable_of(FunctionState& f, const Entry& e) {
-  if (auto* ready = e.ready.load(std::memory_order_acquire)) return *ready;
-  static std::mutex making;
-  std::lock_guard lock(making);
-  if (!e.ready.load(std::memory_order_relaxed)) make_executable(f, const_cast<Entry&>(e));
-  return *e.ready.load(std::memory_order_relaxed);
+// Counts the leaves of by-reference parameters, and marks those whose handle is another argument too: that argument must go
+// on showing the old value. The same handle twice by reference has no meaning.
+std::size_t mark_aliases(const FunctionState& f, std::span<Leaf> leaves) {
+  std::size_t states = 0;
+  for (auto& l : leaves) states += l.state && l.tensor;
+  if (!states) return 0;
+  auto meet = [&](Leaf& a, Leaf& b) {
+    if (a.state && b.state)
+      fail({ErrorCode::invalid_argument, f.name + ": one tensor is given to two by-reference parameters",
+            "aliased-state", "", "pass a copy to one of them"},
+           f.where);
+    a.aliased = b.aliased = true;
+  };
+  if (leaves.size() <= 24) {
+    for (std::size_t i = 0; i < leaves.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (leaves[i].tensor && leaves[i].tensor == leaves[j].tensor && (leaves[i].state || leaves[j].state))
+          meet(leaves[i], leaves[j]);
+    return states;
+  }
+  std::vector<Leaf*> order;
+  for (auto& l : leaves)
+    if (l.tensor) order.push_back(&l);
+  std::sort(order.begin(), order.end(), [](const Leaf* a, const Leaf* b) {
+    return std::pair(a->tensor, !a->state) < std::pair(b->tensor, !b->state);  // by reference first
+  });
+  for (std::size_t i = 1, first = 0; i < order.size(); ++i) {
+    if (order[i]->tensor != order[first]->tensor) first = i;
+    else if (order[first]->state) meet(*order[first], *order[i]);
+  }
+  return states;
 }
 
 }  // namespace
@@ -316,17 +305,7 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
   if (r.trace || recorder)
     for (auto& l : given)
       if (l.tensor) HandleAccess::read(*l.tensor);  // open loops learn of it before its type is looked at
-  std::size_t states = 0;
-  for (auto& l : given)
-    if (l.state && l.tensor) {
-      ++states;
-      for (auto& m : given)
-        if (&m != &l && m.tensor == l.tensor && m.state)
-          fail({ErrorCode::invalid_argument, f.name + ": one tensor is given to two by-reference parameters",
-                "aliased-state", "", "pass a copy to one of them"},
-               f.where);
-    }
-  num_state_ = states;
+  num_state_ = mark_aliases(f, given);
 
   Dim bound[max_names];
   Remembered& last = remembered(f);
@@ -380,60 +359,31 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
     return;
   }
 
-  // Inputs by pointer: a hit touches no counts of values that other threads may hold too.
   constexpr std::size_t room = 32;
-  const std::size_t n = states + given.size() + e->captures.size();
-  const HostTensor* few[room];
-  std::vector<const HostTensor*> many(n > room ? n : 0);
-  const HostTensor** inputs = n > room ? many.data() : few;
+  const std::size_t n = given.size() + e->captures.size();
+  RunInput few[room];
+  std::vector<RunInput> many(n > room ? n : 0);
+  RunInput* inputs = n > room ? many.data() : few;
   std::size_t count = 0;
-  std::vector<HostTensor> converted;
+  std::vector<NodeRef> converted;
   for (std::size_t i = 0; i < given.size(); ++i) {
     if (!given[i].tensor) continue;
-    const Node* node = HandleAccess::node(*given[i].tensor).get();
+    const NodeRef& node = HandleAccess::node(*given[i].tensor);
     const KeyField& k = e->key.fields[i];
-    if (node->traced()) foreign_value(*node, f.where);
-    if (node->value.type.dtype != k.tensor.dtype) {  // a weak number under an input signature
+    if (node.get()->traced()) foreign_value(*node.get(), f.where);
+    if (type_of(node).dtype != k.tensor.dtype) {  // a weak number under an input signature
       if (converted.empty()) converted.reserve(given.size());
-      Content c = adapt(HandleAccess::raw(*given[i].tensor), k.tensor.dtype);
-      converted.push_back(c.node.get()->value);
-      inputs[count++] = &converted.back();
+      converted.push_back(adapt(HandleAccess::raw(*given[i].tensor), k.tensor.dtype).node);
+      inputs[count++] = {&converted.back(), false};
     } else {
-      inputs[count++] = &node->value;
+      inputs[count++] = {&node, given[i].aliased};
     }
   }
-  for (auto& c : e->captures) inputs[count++] = &c.get()->value;
-
-  std::vector<DimBinding> bindings;
-  std::int64_t sizes[max_names];
-  for (std::size_t i = 0; i < e->key.names.size(); ++i) {
-    bindings.push_back({e->key.names[i], bound[i]});
-    sizes[i] = bound[i].value();
-  }
-  for (auto& guard : g.guards())
-    if (decide(guard, bindings) != true) {
-      std::string sizes;
-      for (auto& b : bindings)
-        sizes += (sizes.empty() ? "" : ", ") + std::string(b.name) + " is " + burin::to_string(b.value);
-      fail({ErrorCode::invalid_argument,
-            f.name + ": the sizes break what the trace relies on: " + burin::to_string(guard), "guard", "",
-            "in this call " + sizes},
-           f.where);
-    }
-  constexpr std::size_t few_outputs = 8;
-  const std::size_t m = g.outputs().size();
-  HostTensor results_few[few_outputs];
-  std::vector<HostTensor> results_many(m > few_outputs ? m : 0);
-  HostTensor* made = m > few_outputs ? results_many.data() : results_few;
-  for (std::size_t i = 0; i < m; ++i) {
-    made[i].type = bindings.empty() ? g.type(g.outputs()[i].value) : known_type(g.type(g.outputs()[i].value), bindings);
-    made[i].buffer = Buffer::allocate(made[i].num_bytes());
-    if (!made[i].buffer) fail(no_memory(g, g.outputs()[i].value, made[i].type), f.where);
-  }
-  auto ok = executable_of(f, *e).run({inputs, count}, {made, m}, {sizes, e->key.names.size()});
-  if (!ok) fail(std::move(ok.error()), f.where);
-  for (std::size_t i = 0; i < m; ++i) out[i] = make_eager(std::move(made[i]), f.where);
-  if (r.tapes && tapes_listen()) note_call(*e, given, {out, m}, f.where);
+  for (auto& c : e->captures) inputs[count++] = {&c, false};
+  // A tape keeps the old values, and so does a host loop or branch that may be undone.
+  const bool noted = r.tapes && tapes_listen();
+  run_entry(f, *e, {inputs, count}, {bound, e->key.names.size()}, !noted && !recorder, out);
+  if (noted) note_call(*e, given, {out, g.outputs().size()}, f.where);
 }
 
 void Call::take(std::size_t i, Tensor& into) { HandleAccess::set_raw(into, {std::move(results()[i]), false}); }

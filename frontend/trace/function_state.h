@@ -40,8 +40,12 @@ struct Entry {
   Key key;
   std::vector<std::string> paths;  ///< of the key's fields: `arg0.w1`
   std::shared_ptr<const Graph> graph;
-  std::vector<NodeRef> captures;  ///< values of the hidden inputs, in the graph's order behind the arguments
-  bool captures_traced = false;   ///< good for the trace that it was made in only
+  /// By output of `graph`: the input that it is, or -1 for what is computed. What is an input is shared, not copied: an
+  /// unchanged parameter, exchanged ones, a result that is an argument.
+  std::vector<int> sources;
+  std::shared_ptr<const Graph> computed;  ///< `graph` with only the outputs that are computed: what executables run
+  std::vector<NodeRef> captures;          ///< values of the hidden inputs, in the graph's order behind the arguments
+  bool captures_traced = false;           ///< good for the trace that it was made in only
   std::size_t num_results = 0;
   std::vector<std::size_t> state_outputs;                 ///< by state leaf: which output it is given
   std::shared_ptr<void> prototype;                        ///< the returned tree, its tensors emptied
@@ -86,6 +90,22 @@ bool matches(const Key&, std::span<const Leaf>, std::uint8_t level, Dim* bound);
 std::string explain_trace(FunctionState&, const Entry& made, std::span<const std::shared_ptr<const Entry>> before);
 
 std::uint8_t current_level(const FunctionState&);
+
+// -- run.cpp
+/// Makes the executable of an entry.
+void make_executable(FunctionState&, Entry&);
+/// Whether a call may overwrite the value: nobody else holds it, and its memory is ours.
+bool may_overwrite(const Node&);
+/// An input of a run: a value, and the handle that it is in (null for captures).
+struct RunInput {
+  const NodeRef* node;
+  bool aliased;  ///< given to another parameter too, by the same handle
+};
+/// Runs an entry now. `inputs` stand in the graph's order and are not traced; `results` are given the outputs' values.
+/// State is overwritten in place where `in_place` allows it and nobody else sees it; then its result is its own node.
+/// When it throws, no value has changed.
+void run_entry(FunctionState&, const Entry&, std::span<const RunInput> inputs, std::span<const Dim> sizes,
+               bool in_place, NodeRef* results);
 
 // -- tracer.cpp
 std::shared_ptr<Entry> trace_entry(FunctionState&, Call&, Key, std::vector<std::string> paths, Call::TraceThunk,

@@ -152,7 +152,9 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
       if (!t.buffer) raise(detail::no_memory(g, out.value, t.type));
       made.push_back(std::move(t));
     }
-    if (auto ok = trace.executable->run(values, made, sizes); !ok) raise(ok.error());
+    std::vector<HostTensor*> outputs;
+    for (auto& m : made) outputs.push_back(&m);
+    if (auto ok = trace.executable->run(values, outputs, sizes); !ok) raise(ok.error());
     for (auto& m : made) results.push_back(HandleAccess::make(detail::make_eager(std::move(m))));
     return results;
   }

@@ -103,6 +103,20 @@ void warn_of_size(const FunctionState& f, const Trace& t) {
              " ops; a host loop over tensors is unrolled, while_loop is not");
 }
 
+// Which outputs are computed, and which are inputs that the call hands on.
+void find_sources(Entry& e) {
+  const Graph& g = *e.graph;
+  std::unordered_map<std::uint32_t, int> inputs;
+  for (std::size_t i = 0; i < g.inputs().size(); ++i) inputs[index(g.inputs()[i].value)] = static_cast<int>(i);
+  std::vector<std::size_t> computed;
+  for (std::size_t i = 0; i < g.outputs().size(); ++i) {
+    auto it = inputs.find(index(g.outputs()[i].value));
+    e.sources.push_back(it == inputs.end() ? -1 : it->second);
+    if (it == inputs.end()) computed.push_back(i);
+  }
+  e.computed = computed.size() == g.outputs().size() ? e.graph : std::make_shared<const Graph>(g.copy(computed));
+}
+
 }  // namespace
 
 std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::vector<std::string> paths,
@@ -138,6 +152,7 @@ std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::v
   for (auto& c : s.trace.captures) entry->captures.push_back(c.node);
   entry->captures_traced = s.trace.captures_traced;
   entry->graph = std::make_shared<const Graph>(s.trace.finish());
+  find_sources(*entry);
   return entry;
 }
 

@@ -1,6 +1,8 @@
 // Functions at their default level: compiled, and called from the cache.
 #include "tests/support/catch.h"
 
+#include "runtime/core/allocator.h"
+
 #include <burin/burin.h>
 
 #include <atomic>
@@ -96,6 +98,25 @@ TEST_CASE("a hit allocates nothing but results, and those from the cache of buff
   for (int i = 0; i < 100; ++i) f(a, b, c);
   CHECK(allocations - before == 0);
   CHECK(f.stats().calls == 103);
+}
+
+TEST_CASE("a step in place allocates nothing at all") {
+  auto step = function([](Params& p, const Tensor& x, Scalar<float> lr) {
+    p.w1 = p.w1 - lr * x;
+    p.b1 = p.b1 * 0.5f + lr;
+  });
+  Params p = {ramp({300, 500}) + 0, ramp({5}) + 0, ramp({5, 2}) + 0, ramp({2}) + 0};
+  Tensor x = ramp({300, 500});
+  Scalar<float> lr = 0.1f;
+  for (int i = 0; i < 3; ++i) step(p, x, lr);
+  const float* at[] = {p.w1.data<float>(), p.b1.data<float>(), p.w2.data<float>(), p.b2.data<float>()};
+  long before = allocations;
+  auto system = rt::memory_stats().system_allocations;
+  for (int i = 0; i < 100; ++i) step(p, x, lr);
+  CHECK(allocations - before == 0);
+  CHECK(rt::memory_stats().system_allocations == system);
+  const float* now[] = {p.w1.data<float>(), p.b1.data<float>(), p.w2.data<float>(), p.b2.data<float>()};
+  for (int i = 0; i < 4; ++i) CHECK(at[i] == now[i]);
 }
 
 TEST_CASE("two functions with one body share its code") {

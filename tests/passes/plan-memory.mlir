@@ -129,3 +129,83 @@ module {
     func.func private @again(tensor<100xf32>) -> tensor<i1> attributes {burin.kernel}
   }
 }
+
+// -----
+
+// Two states are exchanged: one old value is put aside, whether the caller's memory is the same or not.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[A:.+]]: !burin_host.buffer, %[[B:.+]]: !burin_host.buffer, %[[X:.+]]: !burin_host.buffer, %[[Y:.+]]: !burin_host.buffer)
+// CHECK:         %[[T:.+]] = burin_host.slot
+// CHECK:         burin_host.copy %[[A]] to %[[T]]
+// CHECK-NEXT:    burin_host.copy %[[B]] to %[[X]]
+// CHECK-NEXT:    burin_host.copy %[[T]] to %[[Y]]
+module {
+  func.func @main(%a: tensor<100xf32> {burin.input = "state"}, %b: tensor<100xf32> {burin.input = "state"}) -> (tensor<100xf32> {burin.state = 0 : i32}, tensor<100xf32> {burin.state = 1 : i32}) {
+    return %b, %a : tensor<100xf32>, tensor<100xf32>
+  }
+  module @kernels {
+  }
+}
+
+// -----
+
+// The old value is a result: it is copied before the new one, which had to wait in the arena, takes its place.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[P:.+]]: !burin_host.buffer, %[[NEXT:.+]]: !burin_host.buffer, %[[OUT:.+]]: !burin_host.buffer)
+// CHECK:         %[[T:.+]] = burin_host.slot
+// CHECK:         burin_host.launch @f(%[[P]]) -> (%[[T]])
+// CHECK:         burin_host.copy %[[P]] to %[[OUT]]
+// CHECK-NEXT:    burin_host.copy %[[T]] to %[[NEXT]]
+module {
+  func.func @main(%p: tensor<100xf32> {burin.input = "state"}) -> (tensor<100xf32> {burin.state = 0 : i32}, tensor<100xf32>) {
+    %0 = burin.launch @f(%p) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    return %0, %p : tensor<100xf32>, tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
+  }
+}
+
+// -----
+
+// A kernel that asks for memory may be refused it: state is not written before, and that is checked first.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[P:.+]]: !burin_host.buffer, %[[NEXT:.+]]: !burin_host.buffer, %[[OUT:.+]]: !burin_host.buffer)
+// CHECK:         %[[T:.+]] = burin_host.slot
+// CHECK:         burin_host.launch @f(%[[P]]) -> (%[[T]])
+// CHECK:         burin_host.launch @g(%[[P]]) -> (%[[OUT]])
+// CHECK:         burin_host.check_faults
+// CHECK-NEXT:    burin_host.copy %[[T]] to %[[NEXT]]
+module {
+  func.func @main(%p: tensor<100xf32> {burin.input = "state"}) -> (tensor<100xf32> {burin.state = 0 : i32}, tensor<100xf32>) {
+    %0 = burin.launch @f(%p) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    %1 = burin.launch @g(%p) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    return %0, %1 : tensor<100xf32>, tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
+    func.func private @g(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.scratch}
+  }
+}
+
+// -----
+
+// A value that is copied to state at the end is not overwritten by the last kernel that reads it.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[P:.+]]: !burin_host.buffer, %[[NEXT:.+]]: !burin_host.buffer, %[[OUT:.+]]: !burin_host.buffer)
+// CHECK:         %[[T:.+]] = burin_host.slot
+// CHECK:         burin_host.launch @g(%[[P]]) -> (%[[T]])
+// CHECK:         burin_host.launch @f(%[[T]]) -> (%[[OUT]])
+// CHECK:         burin_host.check_faults
+// CHECK-NEXT:    burin_host.copy %[[T]] to %[[NEXT]]
+module {
+  func.func @main(%p: tensor<100xf32> {burin.input = "state"}) -> (tensor<100xf32> {burin.state = 0 : i32}, tensor<100xf32>) {
+    %0 = burin.launch @g(%p) sizes <[]> may_fault : (tensor<100xf32>) -> tensor<100xf32>
+    %1 = burin.launch @f(%0) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    return %0, %1 : tensor<100xf32>, tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
+    func.func private @g(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel}
+  }
+}

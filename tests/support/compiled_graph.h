@@ -46,9 +46,8 @@ class CompiledGraph {
   const std::string& text() const { return text_; }
   compiler::Report report;
 
-  /// Results in signature order. `state`: that tensor's memory is the first output's, as an assignment in place has it.
-  std::vector<HostTensor> run(const std::vector<HostTensor>& inputs, HostTensor* state = nullptr,
-                              int* status = nullptr) {
+  /// Results in signature order. `in_place`: outputs to state have the memory of the input that they overwrite.
+  std::vector<HostTensor> run(const std::vector<HostTensor>& inputs, bool in_place = false, int* status = nullptr) {
     std::vector<std::string> names = graph_.size_names();
     std::vector<DimBinding> bindings;
     std::vector<std::int64_t> sizes(names.size());
@@ -67,7 +66,8 @@ class CompiledGraph {
       TensorType type = graph_.type(output.value);
       for (std::size_t d = 0; d < type.shape.size(); ++d) type.shape[d] = substitute(type.shape[d], bindings);
       HostTensor result{type, {}};
-      result.buffer = results.empty() && state ? state->buffer : Buffer::allocate(result.num_bytes());
+      bool same = in_place && output.kind == OutputKind::state;
+      result.buffer = same ? inputs[output.state].buffer : Buffer::allocate(result.num_bytes());
       buffers.push_back(const_cast<void*>(result.buffer.data()));
       results.push_back(std::move(result));
     }

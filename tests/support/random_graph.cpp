@@ -28,6 +28,7 @@ class Generator {
     const std::size_t outputs = 1 + pick(3);
     for (std::size_t i = 0; i < outputs; ++i)
       graph_.add_output(OutputKind::result, pool_[pool_.size() - 1 - std::min(pick(4) + i, pool_.size() - 1)], "");
+    if (options_.states) add_states();
     graph_.name = "random";
     return {std::move(graph_), std::move(inputs_)};
   }
@@ -81,10 +82,21 @@ class Generator {
   }
   void add_input() {
     TensorType t{random_dtype(), random_shape()};
-    const InputKind kind = chance(20) ? InputKind::capture : InputKind::argument;
+    InputKind kind = chance(20) ? InputKind::capture : InputKind::argument;
+    if (options_.states && chance(80)) kind = InputKind::state;
     if (kind == InputKind::capture) t = substitute(t, bindings_);  // a capture is bound to one value
     pool_.push_back(graph_.add_input(kind, t, "in" + std::to_string(inputs_.size())));
     inputs_.push_back(data(t));
+  }
+
+  void add_states() {
+    for (std::uint32_t k = 0; k < graph_.inputs().size(); ++k) {
+      if (graph_.inputs()[k].kind != InputKind::state || chance(15)) continue;
+      Values fitting;
+      for (ValueId v : pool_)
+        if (type(v) == type(graph_.inputs()[k].value)) fitting.push_back(v);
+      graph_.add_output(OutputKind::state, fitting[pick(fitting.size())], "", k);
+    }
   }
 
   // -- ops -----------------------------------------------------------------------------------------------------------

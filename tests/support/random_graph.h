@@ -14,6 +14,7 @@ struct RandomOptions {
   bool regions = true;  ///< `if`, and `while` with at most a few trips
   bool named_sizes = true;
   bool prints = true;
+  bool states = false;  ///< inputs that outputs overwrite, exchanged and left alone among them
 };
 struct Case {
   Graph graph;

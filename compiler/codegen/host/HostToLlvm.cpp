@@ -197,8 +197,13 @@ private:
     e.B.setLoc(op->getLoc());
     if (auto launch = dyn_cast<ops::LaunchOp>(op)) return writeLaunch(e, launch);
     if (auto copy = dyn_cast<ops::CopyOp>(op)) {
-      LLVM::MemmoveOp::create(e.B, buffer(e, copy.getTo()), buffer(e, copy.getFrom()), size(e, copy.getBytes().dim(0)),
-                              false);
+      Value to = buffer(e, copy.getTo()), from = buffer(e, copy.getFrom());
+      auto move = [&] { LLVM::MemmoveOp::create(e.B, to, from, size(e, copy.getBytes().dim(0)), false); };
+      // State that stays as it is has its own memory as often as not.
+      if (Inputs.contains(copy.getTo()) && Inputs.contains(copy.getFrom()))
+        e.when(LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::ne, to, from), move);
+      else
+        move();
       return;
     }
     if (auto exchange = dyn_cast<ops::ExchangeOp>(op)) return writeExchange(e, exchange);

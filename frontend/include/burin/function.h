@@ -72,7 +72,8 @@ struct Entry;
 struct Leaf {
   enum class Kind : std::uint8_t { tensor, host, length } kind;
   HostValue::Kind host_kind{};
-  bool state = false;  ///< belongs to a by-reference parameter
+  bool state = false;    ///< belongs to a by-reference parameter
+  bool aliased = false;  ///< by reference, and the same handle is another argument too
   Tensor* tensor = nullptr;
   std::uint64_t bits = 0;  ///< host value or length
   std::string_view text{}, type{};
@@ -88,7 +89,14 @@ class BURIN_API Call final : public TreeVisitor {
   template <class P> void add(P& argument, std::int64_t position, bool state) {
     in_state_ = state;
     if constexpr (std::is_base_of_v<Tensor, std::remove_cvref_t<P>>) {
-      push({Leaf::Kind::tensor, {}, state, const_cast<Tensor*>(static_cast<const Tensor*>(&argument)), 0, {}, {}});
+      push({Leaf::Kind::tensor,
+            {},
+            state,
+            false,
+            const_cast<Tensor*>(static_cast<const Tensor*>(&argument)),
+            0,
+            {},
+            {}});
       (void)position;
     } else {
       walk(*this, argument, Path{nullptr, {}, position});
@@ -361,7 +369,8 @@ BURIN_API LoadedFunction load(const std::string& file, Level level = Level::full
 /// Makes a callable of tensors into a function: each call looks up the trace for its signature, traces and compiles where there
 /// is none, and runs it. Any nesting of tensors, aggregates, tuples, arrays, vectors, maps and optionals may be given and
 /// returned. Numbers, bools, enums and strings among the parameters are static: each value is a trace of its own; a number for
-/// a `Tensor`, `auto` or `Scalar<T>` parameter is not. A parameter `T&` that is not const is updated in place.
+/// a `Tensor`, `auto` or `Scalar<T>` parameter is not. A parameter `T&` that is not const is updated by the call: in
+/// its own memory where nobody else holds it, else in fresh memory (docs/state.md); not at all where the call throws.
 /// Tensors that the callable captures are bound to the values seen while tracing.
 /// Example: `auto fast = burin::function([](const Tensor& x) { return exp(x) * 2; });  Tensor y = fast(x);`
 template <class F>

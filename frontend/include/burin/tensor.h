@@ -160,7 +160,8 @@ class BURIN_API Tensor {
     const T* p = data<T>(where);
     return std::vector<T>(p, p + size().value());
   }
-  /// The elements in memory, row-major; valid while this Tensor or a copy lives.
+  /// The elements in memory, row-major; valid while this Tensor or a copy lives. A function that takes the only handle by
+  /// reference may overwrite them.
   template <class T> const T* data(std::source_location where = std::source_location::current()) const {
     return static_cast<const T*>(data_as(dtype_of<T>, where));
   }
