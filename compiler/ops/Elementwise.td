@@ -160,6 +160,16 @@ def Burin_SoftplusOp : Burin_Unary<"softplus"> {
   let precision = "full";
 }
 
+def Burin_StopGradientOp : Burin_Unary<"stop_gradient"> {
+  let summary = "Gives the same elements; no derivative flows through.";
+  let math = "y = x; dy = 0";
+  let example = "Tensor y = grad([](const Tensor& x) { return x * stop_gradient(x); })(Tensor(3.0f));  // 3";
+  let dtypes = "any";
+  let reference = "x";
+  let lowering = "any: x";
+  let derivative = "x: none";
+}
+
 def Burin_AbsOp : Burin_Unary<"abs"> {
   let summary = "Takes the absolute value of each element.";
   let description = [{The least signed integer is its own absolute value. The derivative at 0 is 0.}];
