@@ -77,6 +77,7 @@ std::optional<Contents> carried_out_by_tape(OpKind kind, Trace& t, std::span<con
   for (std::size_t i = 0; i < blocks.size(); ++i)
     op.regions[i] = std::make_shared<const Graph>(t.region(blocks[i], outer));
   t.orphans = true;
+  Mute mute(*tape);
   return tape->carry_out(op);
 }
 

@@ -47,4 +47,17 @@ std::vector<Tensor> vjp_cumsum(const Primal& p, std::span<const Tensor> cotangen
   return {cumsum(cotangents[0], attribute<std::int64_t>(p, 0), attribute<bool>(p, 1), !attribute<bool>(p, 2))};
 }
 
+Tensor jvp_reduce_max(const Primal& p, std::span<const Tensor> tangents) {
+  const Tensor& x = p.operands[0];
+  const Axes axes(attribute<std::vector<std::int64_t>>(p, 0));
+  Tensor among = cast(equal(x, reshape(p.results[0], kept_shape(p))), x.dtype());
+  return reshape(reduce_sum(among * tangents[0], axes) / reduce_sum(among, axes), p.results[0].shape());
+}
+
+Tensor jvp_matmul(const Primal& p, std::span<const Tensor> tangents) {
+  Tensor left = tangents[0].defined() ? matmul(tangents[0], p.operands[1]) : Tensor();
+  Tensor right = tangents[1].defined() ? matmul(p.operands[0], tangents[1]) : Tensor();
+  return !left.defined() ? right : !right.defined() ? left : left + right;
+}
+
 }  // namespace burin::rules

@@ -23,8 +23,13 @@ struct Primal {
 /// the answer has one a operand, undefined where `wanted` is false or nothing flows.
 using Vjp = std::vector<Tensor> (*)(const Primal&, std::span<const Tensor> cotangents, std::span<const bool> wanted);
 
+/// The tangent of an op's one result from those of its operands, of which at least one is defined; undefined where nothing
+/// flows.
+using Jvp = Tensor (*)(const Primal&, std::span<const Tensor> tangents);
+
 /// The rule of that op, or null where the catalogue says `none`.
 Vjp vjp_of(OpKind);
+Jvp jvp_of(OpKind);
 /// False where a cotangent never flows into that operand (a condition, indices).
 bool differentiable(OpKind, std::size_t operand);
 
@@ -33,6 +38,8 @@ Tensor unbroadcast(const Tensor& g, const Tensor& like);
 /// `x` in the dtype of `like`, as it is where they agree.
 Tensor cast_like(const Tensor& x, const Tensor& like);
 Tensor zeros_like(const Tensor& x);
+/// The op itself on the tangents: of an op that is linear in all of its differentiable operands together.
+Tensor jvp_linear(const Primal&, std::span<const Tensor> tangents);
 
 template <class T> const T& attribute(const Primal& p, std::size_t i) { return std::get<T>(p.attributes[i]); }
 

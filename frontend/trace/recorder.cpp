@@ -154,7 +154,7 @@ void Recorder::push_trace(Trace& t) {
     live.numbers.insert(t.number);
   }
   trace = &t;
-  layers.push_back({&t, nullptr});
+  layers.push_back({&t, nullptr, 0});
 }
 
 void Recorder::pop_trace(Trace& t) noexcept {
@@ -182,7 +182,7 @@ void Recorder::open(Frame::Kind kind, const std::source_location& where) {
     f.test_block = f.block;
     f.in_test = kind == Frame::Kind::loop;
     trace->current = f.block;
-    layers.push_back({trace, nullptr});
+    layers.push_back({trace, nullptr, 0});
   }
   frames.push_back(std::move(f));
   hook();
@@ -256,7 +256,7 @@ std::string Recorder::describe(const Tensor* h, const Content& c) const {
 
 TapeScope::TapeScope(Tape& t) : tape_(t) {
   auto& c = context();
-  c.layers.push_back({nullptr, &t});
+  c.layers.push_back({nullptr, &t, 0});
   ++c.tapes;
 }
 TapeScope::~TapeScope() {
@@ -269,20 +269,38 @@ bool tapes_listen() {
   auto& c = context();
   if (!c.tapes) return false;
   for (auto i = c.layers.rbegin(); i != c.layers.rend() && i->tape; ++i)
-    if (i->tape->active()) return true;
+    if (i->listens()) return true;
   return false;
 }
 void tell_tapes(const NotedOp& op) {
   auto& c = context();
-  // By index: note() may open scopes of its own, which close before it returns.
-  for (std::size_t i = c.layers.size(); i-- > 0 && c.layers[i].tape;)
-    if (c.layers[i].tape->active()) c.layers[i].tape->note(op);
+  std::size_t first = c.layers.size();
+  while (first > 0 && c.layers[first - 1].tape) --first;
+  // The outermost first: a tape may record ops that read the results, which tapes further out then know already. By index:
+  // note() may open scopes of its own, which close before it returns.
+  for (std::size_t i = first; i < c.layers.size(); ++i) {
+    if (!c.layers[i].listens()) continue;
+    Mute mute(*c.layers[i].tape);
+    c.layers[i].tape->note(op);
+  }
+}
+
+Mute::Mute(const Tape& tape) {
+  auto& layers = context().layers;
+  to_ = layers.size();
+  from_ = 0;
+  while (layers[from_].tape != &tape) ++from_;
+  for (std::size_t i = from_; i < to_; ++i) ++layers[i].muted;
+}
+Mute::~Mute() {
+  auto& layers = context().layers;
+  for (std::size_t i = from_; i < to_ && i < layers.size(); ++i) --layers[i].muted;
 }
 
 Tape* taker(const RegionOp& op) {
   auto& c = context();
   for (auto i = c.layers.rbegin(); i != c.layers.rend() && i->tape; ++i)
-    if (i->tape->active() && i->tape->takes(op)) return i->tape;
+    if (i->listens() && i->tape->takes(op)) return i->tape;
   return nullptr;
 }
 

@@ -74,6 +74,20 @@ struct Frame {
 struct Layer {
   Trace* trace = nullptr;
   Tape* tape = nullptr;
+  int muted = 0;  ///< a tape at or below this layer is at work: what it records is none of this tape's
+  bool listens() const { return !muted; }
+};
+
+/// While a tape records ops of its own, only tapes further out hear them.
+class Mute {
+ public:
+  explicit Mute(const Tape&);
+  ~Mute();
+  Mute(const Mute&) = delete;
+  Mute& operator=(const Mute&) = delete;
+
+ private:
+  std::size_t from_, to_;
 };
 
 struct Recorder {

@@ -11,7 +11,8 @@
 //   in a form of its own, which tapes further out may take again. `call` of a compiled function: see NotedOp::call.
 // - While a rule runs (`gradient()`), its ops reach the tapes that are still open: outer tapes, so higher orders work.
 //   Close your own scope first, or the backward ops are noted on it.
-// - Nothing is noted by a tape whose `active()` is false; recording of scopes nests in any order with traces.
+// - What a tape records while it notes or carries out an op is heard by tapes further out only; of several, the outermost
+//   notes first. Scopes nest in any order with traces.
 #pragma once
 #include "frontend/trace/dispatch.h"
 #include "frontend/trace/node.h"
@@ -62,8 +63,6 @@ class Tape {
   virtual ~Tape() = default;
   /// The op has run. Must not throw for ops that it does not care about.
   virtual void note(const NotedOp&) = 0;
-  /// False: skip this tape for now.
-  virtual bool active() const { return true; }
   /// Whether `carry_out` shall run this op.
   virtual bool takes(const RegionOp&) const { return false; }
   /// Runs the op, by recording other ops; gives its results.

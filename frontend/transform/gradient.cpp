@@ -30,14 +30,14 @@ class Cotangents {
 
 std::string mnemonic(OpKind kind) { return std::string(op_info(kind).mnemonic); }
 
+}  // namespace
+
 Error no_derivative(OpKind kind) {
   const OpInfo& info = op_info(kind);
   Error e{ErrorCode::unsupported, mnemonic(kind) + ": it has no derivative", "no-derivative", {}, {}};
   if (info.derivative.starts_with("none: ")) { e.message += " (" + std::string(info.derivative.substr(6)) + ")"; }
   return e;
 }
-
-}  // namespace
 
 std::vector<Content> contents(std::span<const Tensor> tensors) {
   std::vector<Content> out;
@@ -151,45 +151,94 @@ std::vector<Tensor> GradientNotes::reach(std::span<const Tensor> results, std::s
 
 // -- the session of grad.h ----------------------------------------------------------------------------------------
 
-struct GradientSession::State {
-  std::vector<Content> sources;
+void check_source(const Tensor& source, const std::string& name, const char* who, const std::source_location& where) {
+  if (!source.defined())
+    fail({ErrorCode::invalid_argument,
+          std::string(who) + ": '" + name + "' holds nothing",
+          "undefined",
+          {},
+          "assign it first"},
+         where);
+  if (!is_floating(source.dtype()))
+    fail(
+        {ErrorCode::invalid_argument,
+         std::string(who) + ": '" + name + "' is " + to_string(source.type()) + "; a derivative needs f32, f64 or bf16",
+         "dtype",
+         {},
+         "cast it, or pass it as a later argument: the derivative is taken by the first one"},
+        where);
+}
+
+struct Pullback::State {
+  std::vector<Content> sources, results;
   std::unique_ptr<GradientNotes> notes;
   std::unique_ptr<TapeScope> scope;
 };
 
-GradientSession::GradientSession(const Leaves& sources, const std::source_location& where)
+Pullback::Pullback(const Leaves& sources, const char* who, const std::source_location& where)
     : state_(std::make_unique<State>()) {
-  if (sources.tensors.empty())
-    fail({ErrorCode::invalid_argument,
-          "grad: the first argument holds no tensors; a gradient is taken of those in it",
-          "no-tensors",
-          {},
-          "let the function take a Tensor, which may be given a number"},
-         where);
   for (std::size_t i = 0; i < sources.tensors.size(); ++i) {
     Tensor& source = *sources.tensors[i];
-    const std::string& name = sources.paths[i];
-    if (!source.defined())
-      fail({ErrorCode::invalid_argument, "grad: '" + name + "' holds nothing", "undefined", {}, "assign it first"},
-           where);
-    if (!is_floating(source.dtype()))
-      fail({ErrorCode::invalid_argument,
-            "grad: '" + name + "' is " + to_string(source.type()) + "; a gradient needs f32, f64 or bf16",
-            "dtype",
-            {},
-            "cast it, or pass it as a later argument: the gradient is taken of the first one"},
-           where);
+    check_source(source, sources.paths[i], who, where);
     source = fresh_identity(source);
     state_->sources.push_back(HandleAccess::raw(source));
   }
   state_->notes = std::make_unique<GradientNotes>(handles(state_->sources));
   state_->scope = std::make_unique<TapeScope>(*state_->notes);
 }
+Pullback::~Pullback() = default;
+
+void Pullback::finish(const Leaves& results) {
+  state_->scope.reset();
+  for (Tensor* t : results.tensors) state_->results.push_back(HandleAccess::read(*t));
+}
+
+void Pullback::pull(const Leaves& cotangents, const Leaves& into, const std::source_location& where) const {
+  const State& s = *state_;
+  if (cotangents.tensors.size() != s.results.size())
+    fail({ErrorCode::invalid_argument,
+          "vjp: " + std::to_string(cotangents.tensors.size()) + " cotangents for " + std::to_string(s.results.size()) +
+              " results",
+          "tree",
+          {},
+          "give a tree like the result's"},
+         where);
+  std::vector<Tensor> results, given;
+  for (std::size_t i = 0; i < s.results.size(); ++i) {
+    if (!s.results[i].defined() || !is_floating(type_of(s.results[i].node).dtype)) continue;
+    Tensor w = *cotangents.tensors[i];
+    if (!w.defined()) continue;
+    const TensorType& wanted = type_of(s.results[i].node);
+    w = HandleAccess::make(strong(adapt(HandleAccess::raw(w), wanted.dtype)));
+    if (w.type() != wanted)
+      fail({ErrorCode::invalid_argument,
+            "vjp: '" + cotangents.paths[i] + "' is " + to_string(w.type()) + "; expected " + to_string(wanted),
+            "cotangent-type",
+            {},
+            "it has the type of the result that it belongs to"},
+           where);
+    results.push_back(HandleAccess::make(s.results[i]));
+    given.push_back(w);
+  }
+  std::vector<Tensor> made = s.notes->backward(results, given, handles(s.sources));
+  for (std::size_t i = 0; i < made.size(); ++i) *into.tensors[i] = made[i];
+}
+
+struct GradientSession::State {
+  Pullback run;
+  State(const Leaves& sources, const std::source_location& where) : run(sources, "grad", where) {}
+};
+
+GradientSession::GradientSession(const Leaves& sources, const std::source_location& where)
+    : state_(std::make_unique<State>(sources, where)) {}
 
 GradientSession::~GradientSession() = default;
 
 void GradientSession::finish(const Tensor& loss, const Leaves& sources, const std::source_location& where) {
-  state_->scope.reset();
+  Leaves result;
+  result.tensors.push_back(const_cast<Tensor*>(&loss));
+  result.paths.push_back("loss");
+  state_->run.finish(result);
   if (!loss.defined() || loss.rank() != 0 || !is_floating(loss.dtype()))
     fail({ErrorCode::invalid_argument,
           "grad: the function returned " + (loss.defined() ? to_string(loss.type()) : "nothing") +
@@ -198,10 +247,9 @@ void GradientSession::finish(const Tensor& loss, const Leaves& sources, const st
           {},
           loss.defined() && loss.rank() != 0 ? "reduce it, for example with mean(...)" : ""},
          where);
-  const Tensor one = cast(Tensor(1.0f), loss.dtype());
-  std::vector<Tensor> gradients =
-      state_->notes->backward(std::span(&loss, 1), std::span(&one, 1), handles(state_->sources));
-  for (std::size_t i = 0; i < gradients.size(); ++i) *sources.tensors[i] = gradients[i];
+  Tensor one = cast(Tensor(1.0f), loss.dtype());
+  result.tensors[0] = &one;
+  state_->run.pull(result, sources, where);
 }
 
 }  // namespace burin::detail

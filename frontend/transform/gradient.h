@@ -22,7 +22,6 @@ class GradientNotes final : public Tape {
   explicit GradientNotes(std::span<const Tensor> sources);
 
   void note(const NotedOp&) override;
-  bool active() const override { return !suspended_; }
   bool watches(std::span<const Tensor>) const override;
   bool takes(const RegionOp&) const override;
   std::vector<Content> carry_out(const RegionOp&) override;
@@ -58,8 +57,12 @@ class GradientNotes final : public Tape {
 
   std::vector<Step> steps_;
   std::unordered_set<Identity, IdentityHash> descendants_;
-  bool suspended_ = false;
 };
+
+/// The error for an op that a derivative would pass through.
+Error no_derivative(OpKind);
+/// Throws where a derivative by this leaf cannot be: it holds nothing, or no floating-point numbers.
+void check_source(const Tensor&, const std::string& path, const char* who, const std::source_location&);
 
 std::vector<Content> contents(std::span<const Tensor>);
 std::vector<Tensor> handles(std::span<const Content>);

@@ -123,11 +123,6 @@ bool GradientNotes::takes(const RegionOp& op) const {
 }
 
 std::vector<Content> GradientNotes::carry_out(const RegionOp& op) {
-  struct Suspend {
-    bool& flag;
-    explicit Suspend(bool& f) : flag(f) { flag = true; }
-    ~Suspend() { flag = false; }
-  } suspend(suspended_);
   return op.kind == OpKind::while_ ? loop(op) : branch(op);
 }
 

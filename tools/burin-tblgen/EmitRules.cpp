@@ -10,6 +10,20 @@ using namespace llvm;
 
 namespace burin::tblgen {
 
+/// The sum of the formulas, each with its operand's tangent for g. Where no operand has a formula nothing flows.
+static void emitJvp(const OpDef &op, raw_ostream &os) {
+  os << "static Tensor jvp_" << op.mnemonic
+     << "([[maybe_unused]] const Primal& p, [[maybe_unused]] std::span<const Tensor> tangents) {\n"
+     << "  [[maybe_unused]] const Tensor& y = p.results[0];\n  Tensor sum;\n";
+  for (auto [i, operand] : enumerate(op.operands))
+    os << "  [[maybe_unused]] const Tensor& " << operand.name << " = p.operands[" << i << "];\n";
+  for (auto [i, operand] : enumerate(op.operands))
+    for (auto &[name, expression] : op.derivative.formulas)
+      if (name == operand.name && expression != "none")
+        os << "  if (const Tensor& g = tangents[" << i << "]; g.defined()) add_part(sum, " << expression << ");\n";
+  os << "  return spread(sum, y);\n}\n\n";
+}
+
 void emitRules(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << banner("derivative rules by op")
      << "// Included once, within namespace burin::rules, after frontend/rules/rules.h, which says what Vjp, Primal "
@@ -18,8 +32,11 @@ void emitRules(ArrayRef<OpDef> ops, raw_ostream &os) {
   for (const OpDef &op : ops) {
     if (op.derivative.kind == "linear" || op.derivative.kind == "custom")
       os << "std::vector<Tensor> vjp_" << op.mnemonic
-         << "(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool> wanted);\n\n";
+         << "(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool> wanted);\n";
+    if (op.derivative.kind == "custom")
+      os << "Tensor jvp_" << op.mnemonic << "(const Primal& p, std::span<const Tensor> tangents);\n";
     if (op.derivative.kind != "formula") continue;
+    emitJvp(op, os);
     os << "static std::vector<Tensor> vjp_" << op.mnemonic
        << "(const Primal& p, std::span<const Tensor> cotangents, [[maybe_unused]] std::span<const bool> wanted) {\n"
        << "  [[maybe_unused]] const Tensor& g = cotangents[0];\n  [[maybe_unused]] const Tensor& y = p.results[0];\n";
@@ -38,6 +55,13 @@ void emitRules(ArrayRef<OpDef> ops, raw_ostream &os) {
   for (const OpDef &op : ops)
     os << "    " << (op.derivative.kind == "none" ? std::string("nullptr") : "vjp_" + op.mnemonic) << ",  // "
        << op.mnemonic << "\n";
+  os << "};\n\n/// By OpKind; null where the catalogue says `none`.\nconstexpr Jvp jvp_table[] = {\n";
+  for (const OpDef &op : ops)
+    os << "    "
+       << (op.derivative.kind == "none"     ? std::string("nullptr")
+           : op.derivative.kind == "linear" ? std::string("jvp_linear")
+                                            : "jvp_" + op.mnemonic)
+       << ",  // " << op.mnemonic << "\n";
   os << "};\n\n/// By OpKind and operand: false where a cotangent never flows into that operand.\n"
         "constexpr bool differentiable_operand(OpKind kind, [[maybe_unused]] std::size_t operand) {\n  switch (kind) "
         "{\n";

@@ -5,10 +5,45 @@
 #include <burin/tree.h>
 
 #include <memory>
+#include <type_traits>
 #include <utility>
 
 namespace burin {
 namespace detail {
+
+/// What the templates of vjp hand on: the tape of a run, and what it ran to.
+class BURIN_API Pullback {
+ public:
+  /// Opens a tape on the leaves, which become its sources.
+  Pullback(const Leaves& sources, const char* who, const std::source_location&);
+  ~Pullback();
+  Pullback(const Pullback&) = delete;
+  Pullback& operator=(const Pullback&) = delete;
+  /// Ends the tape; its results are these.
+  void finish(const Leaves& results);
+  /// The sources' cotangents, assigned to `into`; may be asked more than once.
+  void pull(const Leaves& cotangents, const Leaves& into, const std::source_location&) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// One run under a forward-mode tape.
+class BURIN_API Pushforward {
+ public:
+  /// Opens a tape on the leaves of x with the tangents of v.
+  Pushforward(const Leaves& x, const Leaves& v, const std::source_location&);
+  ~Pushforward();
+  Pushforward(const Pushforward&) = delete;
+  Pushforward& operator=(const Pushforward&) = delete;
+  /// Ends the tape; assigns the tangents of the results to `tangents`.
+  void finish(const Leaves& results, const Leaves& tangents);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 /// One run under a tape: opened on the leaves of the first argument, finished with the loss.
 class BURIN_API GradientSession {
@@ -48,6 +83,40 @@ template <class F> auto grad(F f, std::source_location where = std::source_locat
   return [g = value_and_grad(std::move(f), where)](const auto& x, const auto&... rest) mutable {
     return g(x, rest...).second;
   };
+}
+
+/// `f(x)` and its derivative along `v`: `std::pair(y, dy)`, by forward mode. `x` and `v` are trees of one structure, every
+/// tensor float and of the same type in both; y and dy have f's result tree, dy zero where nothing flows.
+/// Costs about one more evaluation of f, whatever the sizes. Throws InvalidArgument [tree, tangent-type, dtype].
+/// Example: `auto [y, dy] = jvp([](const Tensor& x) { return x * x; }, Tensor(3.0f), Tensor(1.0f));  // 9 and 6`
+template <class F, class X>
+auto jvp(F&& f, const X& x, const std::type_identity_t<X>& v,
+         std::source_location where = std::source_location::current()) {
+  X sources = x, directions = v;
+  detail::Leaves leaves = detail::leaves_of(sources, "x");
+  detail::Pushforward run(leaves, detail::leaves_of(directions), where);
+  auto y = f(std::as_const(sources));
+  auto tangent = y;
+  run.finish(detail::leaves_of(y), detail::leaves_of(tangent));
+  return std::pair(std::move(y), std::move(tangent));
+}
+
+/// `f(x)` and its pullback: `std::pair(y, back)`, where `back(w)` takes a tree like y of cotangents and gives the cotangent of
+/// x, by reverse mode: one for each call, without running f again. Throws as value_and_grad; InvalidArgument
+/// [tree, cotangent-type] from back.
+/// Example: `auto [y, back] = vjp([](const Tensor& x) { return x * x; }, x);  Tensor g = back(ones(y.shape()));`
+template <class F, class X> auto vjp(F&& f, const X& x, std::source_location where = std::source_location::current()) {
+  X sources = x;
+  auto run = std::make_shared<detail::Pullback>(detail::leaves_of(sources, "x"), "vjp", where);
+  auto y = f(std::as_const(sources));
+  run->finish(detail::leaves_of(y));
+  auto back = [run, sources, where](const decltype(y)& w) {
+    X cotangents = sources;
+    auto given = w;
+    run->pull(detail::leaves_of(given, "cotangent"), detail::leaves_of(cotangents), where);
+    return cotangents;
+  };
+  return std::pair(std::move(y), std::move(back));
 }
 
 }  // namespace burin
