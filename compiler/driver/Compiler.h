@@ -7,6 +7,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace burin::compiler {
@@ -78,7 +79,17 @@ struct Api {
   /// Names each part that identifies code for `options` on this machine: target CPU, features, toolchain, burin version.
   std::string (*toolchain_key)(const Options &);
 };
-inline constexpr std::uint32_t api_version = 1;
+/// Changes with this interface and with the numbers of the ops, which graphs are handed over in.
+inline constexpr std::uint32_t api_version = [] {
+  std::uint32_t digest = 1;
+  for (char c : std::string_view(
+#define BURIN_OP(kind) #kind ","
+#include "runtime/ops/OpKinds.inc"  // generated
+#undef BURIN_OP
+           ))
+    digest = (digest ^ static_cast<unsigned char>(c)) * 16777619u;
+  return digest;
+}();
 
 extern "C" {
 /// The one exported symbol; null when `version` is not ours.

@@ -6,7 +6,22 @@ namespace burin {
 
 namespace {
 
-[[maybe_unused]] const bool shapes_raise = [] {
+[[noreturn]] void raise_unknown(Dim d) {
+  Error e;
+  if (d.is_overflow()) {
+    e.message = "size: it does not fit in 64 bits";
+    e.tag = "size-overflow";
+  } else {
+    e.code = ErrorCode::trace;
+    e.message = "size: '" + to_string(d) + "' is not a number while tracing";
+    e.tag = "size-unknown";
+    e.hint = "keep it a Dim (ops take Dims as sizes), or give the input signature a number there";
+  }
+  raise(std::move(e));
+}
+
+[[maybe_unused]] const bool sizes_raise = [] {
+  detail::value_refused = raise_unknown;
   detail::shape_refused = [](std::size_t rank) {
     detail::fail({ErrorCode::invalid_argument,
                   "shape: " + std::to_string(rank) + " sizes were given; a tensor has at most " +
@@ -22,17 +37,7 @@ namespace {
 // Declared below the frontend, which knows no BURIN_API; exported by this library all the same.
 __attribute__((visibility("default"))) Dim::operator std::int64_t() const {
   if (auto n = constant_value(*this)) return *n;
-  Error e;
-  if (is_overflow()) {
-    e.message = "size: it does not fit in 64 bits";
-    e.tag = "size-overflow";
-  } else {
-    e.code = ErrorCode::trace;
-    e.message = "size: '" + to_string(*this) + "' is not a number while tracing";
-    e.tag = "size-unknown";
-    e.hint = "keep it a Dim (ops take Dims as sizes), or give the input signature a number there";
-  }
-  raise(std::move(e));
+  raise_unknown(*this);
 }
 
 }  // namespace burin

@@ -108,6 +108,7 @@ FunctionState::~FunctionState() {
     e.captures.clear();
     e.prototype.reset();
     e.graph.reset();
+    e.computed.reset();
   }
   places.clear();
 }

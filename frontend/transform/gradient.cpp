@@ -177,6 +177,13 @@ struct Pullback::State {
 
 Pullback::Pullback(const Leaves& sources, const char* who, const std::source_location& where)
     : state_(std::make_unique<State>()) {
+  if (sources.tensors.empty())
+    fail({ErrorCode::invalid_argument,
+          std::string(who) + ": the first argument holds no tensors; a derivative is taken by those in it",
+          "no-tensors",
+          {},
+          "let the function take a Tensor, which may be given a number"},
+         where);
   for (std::size_t i = 0; i < sources.tensors.size(); ++i) {
     Tensor& source = *sources.tensors[i];
     check_source(source, sources.paths[i], who, where);

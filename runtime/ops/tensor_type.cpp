@@ -10,6 +10,13 @@ namespace burin {
 
 namespace detail {
 void (*shape_refused)(std::size_t rank) = nullptr;
+void (*value_refused)(Dim) = nullptr;
+
+void no_value(Dim d) {
+  if (value_refused) value_refused(d);
+  std::fprintf(stderr, "burin: %s is not a number\n", to_string(d).c_str());
+  std::abort();
+}
 }
 
 Shape::Shape(std::span<const Dim> dims) {

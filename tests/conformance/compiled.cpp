@@ -34,7 +34,9 @@ Result<std::vector<HostTensor>> run_compiled(bool fuse, OpKind kind, std::span<c
     output.buffer = Buffer::allocate(output.num_bytes());
     outputs.push_back(output);
   }
-  if (auto ok = (*executable)->run(pointers, outputs, {}); !ok) return ok.error();
+  std::vector<HostTensor*> destinations;
+  for (HostTensor& output : outputs) destinations.push_back(&output);
+  if (auto ok = (*executable)->run(pointers, destinations, {}); !ok) return ok.error();
   return outputs;
 }
 

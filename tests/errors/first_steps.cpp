@@ -49,7 +49,7 @@ TEST_CASE("a shape of more than eight sizes is an error, not a shorter shape") {
 
 TEST_CASE("a gradient by something without tensors is an error") {
   CHECK(error_of([] { (void)grad([](float v) { return Tensor(v * v); })(1.0f); }) ==
-        "grad: the first argument holds no tensors; a gradient is taken of those in it [no-tensors]");
+        "grad: the first argument holds no tensors; a derivative is taken by those in it [no-tensors]");
 }
 
 TEST_CASE("a call whose sizes break a guard says which they are") {

@@ -21,6 +21,7 @@ std::int64_t intern_number(std::int64_t negative);  ///< a number below zero is 
 Dim add(Dim, Dim);
 Dim subtract(Dim, Dim);
 Dim multiply(Dim, Dim);
+[[noreturn]] void no_value(Dim);  ///< asked for the number of a size that has none: throws where there is a frontend
 }  // namespace detail
 
 /// A size: a non-negative number, or an expression (`+ - × floordiv ceildiv max`) over named sizes, which are taken to
@@ -44,8 +45,11 @@ class Dim {
 
   constexpr bool is_known() const { return word_ >= 0; }
   constexpr bool is_overflow() const { return word_ == overflow_word; }
-  /// The number; a negative word means an expression. Only for known Dims.
-  constexpr std::int64_t value() const { return word_; }
+  /// The number; for a size that is not known, what the conversion below does.
+  constexpr std::int64_t value() const {
+    if (word_ < 0) detail::no_value(*this);
+    return word_;
+  }
   /// The number; a TraceError with the remedy where the size is not known. Defined by the frontend, not below it.
   explicit operator std::int64_t() const;
 

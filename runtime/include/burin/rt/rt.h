@@ -146,7 +146,7 @@ typedef struct burin_rt_aot_function {
   int64_t abi_version, num_inputs, num_outputs, num_arguments, num_results, num_sizes, num_computed, num_guards;
   const int64_t* records; /* inputs, then outputs */
   const int64_t* guards;  /* kind (0 equal, 1 divisible, 2 at least), computed sizes lhs and rhs: three words each */
-  const char* strings;    /* name, features, sizes, tensors: terminated, one after the other; records hold offsets */
+  const char* strings;    /* terminated: name, features, `OP NAME PLACE` lines of faults, lines of guards, tensors */
   void (*compute)(const int64_t* sizes, int64_t* computed);
   burin_rt_entry entry;
   void* const* constants; /* of captured inputs and blobs, in the entry's order */
