@@ -47,6 +47,16 @@ TEST_CASE("a shape of more than eight sizes is an error, not a shorter shape") {
   CHECK(zeros({1, 1, 1, 1, 1, 1, 1, 1}).rank() == 8);
 }
 
+TEST_CASE("a number that its tensor's dtype cannot hold is an error, not another number") {
+  const Tensor bytes = cast(Tensor({1, 2}), u8), words = Tensor({1, 2});
+  CHECK(error_in_both([](const Tensor& t) { return t + 300; }, bytes) ==
+        "add: the number 300 does not fit u8, the dtype of the tensor beside it [number-range]");
+  CHECK(error_in_both([](const Tensor& t) { return t < -1; }, bytes).find("[number-range]") != std::string::npos);
+  CHECK(error_in_both([](const Tensor& t) { return t * 5000000000; }, words).find("5000000000 does not fit i32") !=
+        std::string::npos);
+  CHECK((bytes + 253).to_vector<std::uint8_t>() == std::vector<std::uint8_t>{254, 255});
+}
+
 TEST_CASE("a gradient by something without tensors is an error") {
   CHECK(error_of([] { (void)grad([](float v) { return Tensor(v * v); })(1.0f); }) ==
         "grad: the first argument holds no tensors; a derivative is taken by those in it [no-tensors]");
