@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <limits>
 
 using namespace burin;
 
@@ -102,6 +103,26 @@ TEST_CASE("gradients nest") {
   CHECK(grad(cube)(Tensor(2.0)).item<double>() == Approx(12));
   CHECK(grad(grad(cube))(Tensor(2.0)).item<double>() == Approx(12));
   CHECK(grad(grad(grad(cube)))(Tensor(2.0)).item<double>() == Approx(6));
+}
+
+TEST_CASE("softplus and its derivatives are right where e^x is not") {
+  const double inf = std::numeric_limits<double>::infinity();
+  const Tensor x(std::vector<double>{-inf, -800, -1, 0, 800, inf, std::nan("")}, {7});
+  auto total = [](const Tensor& t) { return sum(softplus(t)); };
+  auto slope = grad(total)(x).to_vector<double>();
+  CHECK(slope[0] == 0);
+  CHECK(slope[1] == 0);
+  CHECK(slope[2] == Approx(1 / (1 + std::exp(1))));
+  CHECK(slope[3] == Approx(0.5));
+  CHECK(slope[4] == 1);
+  CHECK(slope[5] == 1);
+  CHECK(std::isnan(slope[6]));
+  auto bend = grad([&](const Tensor& t) { return sum(grad(total)(t)); })(x).to_vector<double>();
+  CHECK(bend[0] == 0);
+  CHECK(bend[1] == 0);
+  CHECK(bend[3] == Approx(0.25));
+  CHECK(bend[4] == 0);
+  CHECK(bend[5] == 0);
 }
 
 // d/dx [x * d/dy (x + y)] = 1: an inner derivative must not confuse its own variable with the outer one.
