@@ -237,11 +237,13 @@ def expand(head):
     for t in letters.get("T", [None]):
         for u in letters.get("U", [None]):
             for line in lines:
+                # A case without T has the dtype of its first operand.
+                of = t if re.search(r"\bT\b", line) or not t else next(iter(re.findall(r"(\w+)\[[\d,]*\]", line)), t)
                 if t:
                     line = re.sub(r"\bT\b", t, line)
                 if u:
                     line = re.sub(r"\bU\b", u, line)
-                out.append((line, t, u))
+                out.append((line, of, u))
     return [case for i, case in enumerate(out) if case[0] not in (earlier[0] for earlier in out[:i])]
 
 
