@@ -1,6 +1,6 @@
 //===- Elementwise.td - ops that compute each element by itself -------------------------------------------------===//
-// One entry is the whole op: nothing else is written by hand but its row in tests/ops/records. The fields `reference`
-// and `lowering` are written independently of each other; never derive one from the other.
+// One entry is the whole op: nothing else is written by hand but its record in tests/conformance/goldens. The fields
+// `reference` and `lowering` are written independently of each other; never derive one from the other.
 #ifndef BURIN_OPS_ELEMENTWISE_TD
 #define BURIN_OPS_ELEMENTWISE_TD
 
