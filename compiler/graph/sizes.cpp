@@ -43,8 +43,9 @@ Result<std::vector<DimBinding>> bind_sizes(const Graph& graph, std::span<const T
   const auto inputs = graph.inputs();
   if (given.size() != inputs.size())
     return Error{ErrorCode::invalid_argument,
-                 "\"" + graph.name + "\" takes " + std::to_string(inputs.size()) + " inputs, " +
-                     std::to_string(given.size()) + " were given",
+                 "\"" + graph.name + "\" takes " + std::to_string(inputs.size()) +
+                     (inputs.size() == 1 ? " tensor, " : " tensors, ") + std::to_string(given.size()) +
+                     (given.size() == 1 ? " was given" : " were given"),
                  "argument-count", "", ""};
   std::vector<DimBinding> bindings;
   auto bound = [&](std::string_view name) {

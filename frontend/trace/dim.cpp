@@ -17,7 +17,7 @@ namespace {
     e.tag = "size-unknown";
     e.hint = "keep it a Dim (ops take Dims as sizes), or give the input signature a number there";
   }
-  raise(std::move(e));
+  detail::fail(std::move(e), {});  // a conversion has no room for its line
 }
 
 [[maybe_unused]] const bool sizes_raise = [] {

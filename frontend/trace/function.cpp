@@ -91,6 +91,29 @@ void evict(FunctionState& f) {
   }
 }
 
+// A size that no call can have, or a name that no file could hold, is told where the signature is written.
+void check_signature(const FunctionState& f) {
+  for (std::size_t i = 0; i < f.options.signature.size(); ++i) {
+    const TensorType& type = f.options.signature[i].type;
+    for (Dim d : type.shape) {
+      std::string what, hint;
+      if (d.is_overflow()) what = "a size beyond 64 bits";
+      else if (constant_value(d).value_or(0) < 0) {
+        what = "the negative size " + burin::to_string(d);
+        hint = "a size that varies has a name: \"batch\"";
+      } else if (parse_dim(burin::to_string(d)) != d) {
+        what = "a size called \"" + burin::to_string(d) + "\"";
+        hint = "a name is letters, digits and _, and begins with no digit";
+      } else {
+        continue;
+      }
+      fail({ErrorCode::invalid_argument, f.name + ": spec " + std::to_string(i) + " of the input signature has " + what,
+            "signature", "", hint},
+           f.where);
+    }
+  }
+}
+
 }  // namespace
 
 void charge(std::size_t bytes) { spent.fetch_add(bytes, std::memory_order_relaxed); }
@@ -128,6 +151,7 @@ std::shared_ptr<FunctionState> make_function(FunctionOptions options, const void
   f->options.max_entries = std::max<std::size_t>(f->options.max_entries, 1);
   f->where = where;
   f->number = next.fetch_add(1, std::memory_order_relaxed);
+  check_signature(*f);
   return f;
 }
 
@@ -183,11 +207,14 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
     for (auto& p : f.places)
       if (p->entry) before.push_back(p->entry);
     if (f.options.max_traces > 0 && f.stats.traces >= static_cast<std::uint64_t>(f.options.max_traces)) {
-      std::string last = f.stories.empty() ? "" : f.stories.back();
+      Entry wanted;
+      wanted.key = key;
+      wanted.paths = paths.list;
+      std::string why = explain_trace(f, wanted, before);
       lock.unlock();
       fail({ErrorCode::trace,
             "\"" + f.name + "\" needs another trace; max_traces is " + std::to_string(f.options.max_traces),
-            "max-traces", "", last},
+            "max-traces", "", why},
            f.where);
     }
     place->key = key;

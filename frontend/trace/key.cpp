@@ -54,6 +54,15 @@ bool fits(const Key& key, const KeyField& f, const TensorType& given, bool weak,
   return true;
 }
 
+// ` with n = 4`: what the arguments before have bound.
+std::string sizes_so_far(const Key& key, const std::vector<Dim>& bound) {
+  std::string text;
+  for (std::size_t n = 0; n < key.names.size(); ++n)
+    if (bound[n] != unbound)
+      text += (text.empty() ? " with " : ", ") + key.names[n] + " = " + burin::to_string(bound[n]);
+  return text;
+}
+
 // Says for each size of the field which name it is.
 void index_names(Key& key, KeyField& f) {
   std::vector<std::string> names;
@@ -131,10 +140,11 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
           fail({ErrorCode::invalid_argument, f.name + ": the input signature has more than 16 named sizes", "signature",
                 "", ""},
                f.where);
+        const std::vector<Dim> sizes_before = bound;
         if (!fits(key, k, type_of(c.node), c.weak, bound.data()))
           fail({ErrorCode::invalid_argument,
                 f.name + ": " + paths[i] + " is " + burin::to_string(type_of(c.node)) +
-                    "; the input signature asks for " + burin::to_string(k.tensor),
+                    "; the input signature asks for " + burin::to_string(k.tensor) + sizes_so_far(key, sizes_before),
                 "signature", "", ""},
                f.where);
       }
@@ -214,6 +224,8 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
     }
     const KeyField& was = *old;
     if (same(was, is)) continue;
+    if (is.kind == Leaf::Kind::length && was.kind == Leaf::Kind::length && hint.empty())
+      hint = "a container's length is part of the key; one stacked tensor whose first size has a name needs one trace";
     std::string a = to_string(was), b = to_string(is);
     text += " " + path + ": " + a + " -> " + b + ";";
     if (is.kind == Leaf::Kind::host && was.kind == Leaf::Kind::host) {
@@ -233,6 +245,8 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
     } else if (is.kind == Leaf::Kind::tensor && was.kind == Leaf::Kind::tensor && hint.empty()) {
       if (is.tensor.dtype != was.tensor.dtype) {
         hint = "cast the argument to one dtype";
+      } else if (is.weak != was.weak && is.tensor == was.tensor) {
+        hint = "a number is weakly typed, a result is not; begin with zeros(...), full(...) or cast(...) for one trace";
       } else if (is.tensor.shape.rank() == was.tensor.shape.rank() && is.tensor.shape != was.tensor.shape) {
         hint = "name the size in an input signature: spec<" + std::string(name(is.tensor.dtype)) + ">({";
         for (std::size_t d = 0; d < is.tensor.shape.size(); ++d)

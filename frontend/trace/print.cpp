@@ -116,5 +116,9 @@ std::string to_string(const Tensor& t) {
   return detail::format(n.value);
 }
 std::ostream& operator<<(std::ostream& os, const Tensor& t) { return os << to_string(t); }
+std::ostream& operator<<(std::ostream& os, Dtype t) { return os << name(t); }
+std::ostream& operator<<(std::ostream& os, Dim d) { return os << to_string(d); }
+std::ostream& operator<<(std::ostream& os, const Shape& s) { return os << to_string(s); }
+std::ostream& operator<<(std::ostream& os, const TensorType& t) { return os << to_string(t); }
 
 }  // namespace burin

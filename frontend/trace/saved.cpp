@@ -63,9 +63,9 @@ struct LoadedFunction::State {
   std::vector<Trace> traces;
 };
 
-LoadedFunction load(const std::string& file, Level level) {
+LoadedFunction load(const std::string& file, Level level, std::source_location where) {
   auto saved = read_saved(file);
-  if (!saved) raise(std::move(saved.error()));
+  if (!saved) detail::fail(std::move(saved.error()), where);
   auto state = std::make_shared<LoadedFunction::State>();
   state->name = saved->name;
   for (auto& t : saved->traces) {
@@ -126,7 +126,10 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
     std::vector<Guard> open;
     auto bindings = bind_sizes(g, types, r.trace ? &open : nullptr);
     if (!bindings) {
-      if (!mismatch) mismatch = std::move(bindings.error());
+      if (!mismatch) {
+        mismatch = std::move(bindings.error());
+        if (mismatch->tag != "guard") mismatch->message = state_->name + ": " + mismatch->message;
+      }
       continue;
     }
     std::vector<Tensor> results;

@@ -139,25 +139,30 @@ Tensor::Tensor(const void* values, Dtype dtype, const Shape& shape) {
   node_ = detail::host_value(std::move(t));
   if (detail::recorder) attach();
 }
-Tensor::Checked Tensor::checked(const void* values, Dtype dtype, std::size_t count, const Shape& shape) {
+Tensor::Checked Tensor::checked(const void* values, Dtype dtype, std::size_t count, const Shape& shape,
+                                const std::source_location& where) {
   Dim n = shape.num_elements();
+  if (n.is_overflow())
+    detail::fail(
+        {ErrorCode::invalid_argument, "tensor: the shape has more elements than 64 bits count", "too-large", "", ""},
+        where);
   if (!n.is_known() || n.value() != static_cast<std::int64_t>(count))
     detail::fail({ErrorCode::invalid_argument,
                   "tensor: " + std::to_string(count) + " values were given for the shape " + to_string(shape) +
                       ", which holds " + to_string(n),
                   "shape-mismatch", "", ""},
-                 {});
+                 where);
   return {values, dtype, shape};
 }
-void Tensor::ragged(int axis) {
+void Tensor::ragged(int axis, const std::source_location& where) {
   detail::fail(
       {ErrorCode::invalid_argument, "tensor: the lists along axis " + std::to_string(axis) + " differ in length",
        "ragged", "", "give every row the same number of elements"},
-      {});
+      where);
 }
 Tensor Tensor::view_of(const void* values, Dtype dtype, std::size_t count, const Shape& shape,
-                       std::shared_ptr<const void> owner) {
-  checked(values, dtype, count, shape);
+                       std::shared_ptr<const void> owner, const std::source_location& where) {
+  checked(values, dtype, count, shape, where);
   TensorType type{dtype, shape};
   auto bytes = static_cast<std::int64_t>(count) * byte_size(dtype);
   if (reinterpret_cast<std::uintptr_t>(values) % static_cast<std::size_t>(byte_size(dtype)) != 0)

@@ -139,6 +139,9 @@ Result<void> check_attributes(const OpInfo& info, const Attributes& attributes) 
       return mistake(info, "rank",
                      "attribute `" + std::string(info.attributes[i].name) + "` has " + std::to_string(sizes->size()) +
                          " sizes; expected 8 or less");
+    if (const auto* sizes = std::get_if<std::vector<Dim>>(&attributes[i]);
+        sizes && std::count(sizes->begin(), sizes->end(), Dim::overflow()))
+      return mistake(info, "attribute", "`" + std::string(info.attributes[i].name) + "` has an entry beyond 64 bits");
     if (null || attributes[i].index() != static_cast<std::size_t>(info.attributes[i].kind))
       return mistake(
           info, "attribute",
@@ -160,6 +163,10 @@ Result<Dtype> check_dtypes(const OpInfo& info, std::span<const TensorType> opera
                                       std::string(info.operand_names[slot(info, i)]) + ", f32))?"
                                 : "";
       if (info.operand_names.size() > 1) hint = floats ? "cast " + operand_name(info, i) + " to f32 first" : "";
+      if (hint.empty() && t == Dtype::boolean) hint = "to count, cast " + operand_name(info, i) + " to i64 first";
+      if (c.contains(Dtype::boolean)) hint = "compare, for example " + operand_name(info, i) + " != 0";
+      if (!c.contains(Dtype::f32) && c.contains(Dtype::i64) && is_floating(t))
+        hint = "cast " + operand_name(info, i) + " to i64 first";
       return mistake(info, "dtype",
                      operand_name(info, i) + " is " + to_string(operands[i]) + "; expected dtype " + set_text(c.set),
                      hint);

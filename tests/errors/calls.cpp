@@ -96,12 +96,12 @@ TEST_CASE("a call with operands that do not fit says so in every mode, and the n
 TEST_CASE("more ops with operands that do not fit say so in every mode, and the next good call works") {
   const Tensor yes = Tensor({1.0f, 0.0f}) > 0.5f;
   CHECK(refused([](const Tensors& t) { return where(t[0], t[1], t[1]); }, {vec, vec}, {yes, vec}) ==
-        "where: cond is f32[2]; expected dtype bool [dtype]");
+        "where: cond is f32[2]; expected dtype bool [dtype] hint: compare, for example cond != 0");
   CHECK(refused([](const Tensors& t) { return concatenate({t[0], t[1]}, 0); }, {vec, mat}, {vec, vec3}) ==
         "concatenate: ranks differ: operands[0] is f32[2], operands[1] is f32[2,3]; expected the same rank for all "
         "[rank-mismatch]");
   CHECK(refused([](const Tensors& t) { return gather(t[0], t[1]); }, {vec, vec}, {vec, Tensor({1, 0})}) ==
-        "gather: indices is f32[2]; expected dtype i32|i64|u8|u32 [dtype]");
+        "gather: indices is f32[2]; expected dtype i32|i64|u8|u32 [dtype] hint: cast indices to i64 first");
   CHECK(refused([](const Tensors& t) { return transpose(t[0], {1, 0}); }, {vec}, {mat}) ==
         "transpose: axis 1 is out of range: x is f32[2]; expected 0 or -1 [axis]");
   CHECK(refused([](const Tensors& t) { return slice(t[0], {1}, {2}); }, {vec}, {vec3}) ==

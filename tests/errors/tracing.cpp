@@ -206,9 +206,9 @@ TEST_CASE("arguments that do not fit an input signature are named") {
   auto f = function([](const Tensor& a, const Tensor& b) { return a + b; },
                     {.name = "f", .level = Level::graph, .signature = {spec<f32>({"n"}), spec<f32>({"n"})}});
   CHECK(error_of<InvalidArgument>([&] { f(x, Tensor({1.0f})); }) ==
-        "f: arg1 is f32[1]; the input signature asks for f32[n] [signature]");
+        "f: arg1 is f32[1]; the input signature asks for f32[n] with n = 2 [signature]");
   CHECK(error_of<InvalidArgument>([&] { f(x, Tensor({1, 2})); }) ==
-        "f: arg1 is i32[2]; the input signature asks for f32[n] [signature]");
+        "f: arg1 is i32[2]; the input signature asks for f32[n] with n = 2 [signature]");
   CHECK(f(x, x).to_vector<float>() == std::vector<float>{2, 4});
   auto g = function([](Tensor& a, Tensor& b) { a = a + b; }, graph_level);
   Tensor one = x;

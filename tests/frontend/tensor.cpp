@@ -41,3 +41,14 @@ TEST_CASE("composites give what they say") {
   CHECK(zeros({2}).to_vector<float>() == std::vector<float>{0, 0});
   CHECK(arange(3, i32).to_vector<int>() == std::vector<int>{0, 1, 2});
 }
+
+TEST_CASE("dtypes, sizes, shapes and types print as errors spell them") {
+  std::ostringstream out;
+  out << f32 << ' ' << Dim("batch") << ' ' << Shape{"batch", 128} << ' ' << Tensor({1.0f, 2.0f}).type();
+  CHECK(out.str() == "f32 batch [batch,128] f32[2]");
+}
+
+TEST_CASE("tensors in a vector are joined like those in a list") {
+  std::vector<Tensor> parts = {Tensor({1.0f}), Tensor({2.0f, 3.0f})};
+  CHECK(concatenate(parts, 0).to_vector<float>() == std::vector<float>{1, 2, 3});
+}

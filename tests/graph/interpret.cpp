@@ -47,7 +47,7 @@ TEST_CASE("The referee runs a graph, whatever the named sizes are") {
 TEST_CASE("Inputs that do not fit are refused with the words of a call") {
   const Builder b = affine();
   const HostTensor x = tensor<float>({1, 2}, {1, 2});
-  CHECK(failure(b.graph, {x}) == "\"affine\" takes 2 inputs, 1 were given [argument-count]");
+  CHECK(failure(b.graph, {x}) == "\"affine\" takes 2 tensors, 1 was given [argument-count]");
   CHECK(failure(b.graph, {x, tensor<float>({2}, {1, 2})}) ==
         "argument 'w': another rank: it is f32[2]; expected f32[2,2] [rank-mismatch]");
   CHECK(failure(b.graph, {x, tensor<float>({2, 1}, {1, 2})}) ==

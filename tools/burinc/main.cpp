@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <dlfcn.h>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -133,6 +134,13 @@ int parse(int argc, char **argv, Options &options) {
   return 0;
 }
 
+/// The libburin_rt.so that burinc itself runs with: a library names it as what it needs, so that dlopen finds it.
+std::string runtimeLibrary() {
+  Dl_info info;
+  void *symbol = dlsym(RTLD_DEFAULT, "burin_rt_last_error");
+  return symbol && dladdr(symbol, &info) && info.dli_fname ? info.dli_fname : "";
+}
+
 int writeOutputs(const Options &options, const compiler::AotResult &result) {
   const std::filesystem::path output = options.output;
   const std::string ending = output.extension().string();
@@ -151,7 +159,7 @@ int writeOutputs(const Options &options, const compiler::AotResult &result) {
     status = object.commit() ? run({"ar", "rcs", library.temporary().string(), objectPlace.string()}) : -1;
   else if (ending == ".so")
     status = run({"cc", "-shared", "-Wl,-soname," + output.filename().string(), "-o", library.temporary().string(),
-                  object.temporary().string()});
+                  object.temporary().string(), "-Wl,--no-as-needed", runtimeLibrary()});
   if (ending == ".a") {
     std::error_code ignored;
     std::filesystem::remove(objectPlace, ignored);

@@ -125,8 +125,8 @@ class Ints {
 class Args {
  public:
   Args(std::initializer_list<Arg> args) : list_(args) {}
-  Args(std::span<const Tensor> tensors, std::source_location where = std::source_location::current());
-  Args(const std::vector<Tensor>& tensors, std::source_location where = std::source_location::current());
+  BURIN_API Args(std::span<const Tensor> tensors, std::source_location where = std::source_location::current());
+  BURIN_API Args(const std::vector<Tensor>& tensors, std::source_location where = std::source_location::current());
   std::span<const Arg> list() const { return list_; }
 
  private:

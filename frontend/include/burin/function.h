@@ -290,7 +290,7 @@ class FunctionBase {
   /// The graphs traced so far.
   std::vector<std::shared_ptr<const Graph>> graphs() const { return detail::graphs(*state_); }
   friend std::string to_string(const FunctionBase& f) { return detail::view(*f.state_); }
-  /// Writes the traces made so far, or those of the input signature, with the weights that they captured; `load` and `burinc` read it.
+  /// Writes the traces that calls have made so far, with the weights that they captured; `load` and `burinc` read it.
   void save(const std::string& file) const { detail::save(*state_, file); }
 
  protected:
@@ -306,6 +306,10 @@ template <class F, class R, class... P> class TypedFunction : public FunctionBas
   TypedFunction(F f, std::shared_ptr<detail::FunctionState> s)
       : FunctionBase(std::move(s)),
         f_(std::make_shared<F>(std::move(f))) {}
+  static_assert((!std::is_rvalue_reference_v<P> && ...),
+                "burin::function: a parameter T&& cannot be traced; declare T, const T& or T&");
+  static_assert((std::is_copy_constructible_v<std::remove_cvref_t<P>> && ...),
+                "burin::function: each parameter must be copyable, since tracing works on a copy");
   R operator()(Pass<P>... arguments) const {
     auto call = [this](auto&... a) -> R { return detail::call(*f_, a...); };
     return detail::invoke<R, Pass<P>...>(state_, call, arguments...);
@@ -358,13 +362,14 @@ class BURIN_API LoadedFunction {
   std::vector<std::shared_ptr<const Graph>> graphs() const;
 
  private:
-  friend BURIN_API LoadedFunction load(const std::string&, Level);
+  friend BURIN_API LoadedFunction load(const std::string&, Level, std::source_location);
   struct State;
   std::shared_ptr<const State> state_;
 };
 /// Reads what FunctionBase::save wrote. Throws InvalidArgument for a file that is missing, truncated or corrupted.
 /// Example: `auto mlp = load("mlp.burin");  Tensor y = mlp(params, x)[0];`
-BURIN_API LoadedFunction load(const std::string& file, Level level = Level::full);
+BURIN_API LoadedFunction load(const std::string& file, Level level = Level::full,
+                              std::source_location where = std::source_location::current());
 
 /// Makes a callable of tensors into a function: each call looks up the trace for its signature, traces and compiles where there
 /// is none, and runs it. Any nesting of tensors, aggregates, tuples, arrays, vectors, maps and optionals may be given and

@@ -109,19 +109,25 @@ class BURIN_API Tensor {
   template <detail::Number T>
   Tensor(std::initializer_list<T> list)
       : Tensor(list.begin(), dtype_of<T>, Shape{static_cast<std::int64_t>(list.size())}) {}
-  template <detail::Number T> Tensor(std::initializer_list<std::initializer_list<T>> list) : Tensor(Lists<T>(list)) {}
   template <detail::Number T>
-  Tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> list) : Tensor(Lists<T>(list)) {}
+  Tensor(std::initializer_list<std::initializer_list<T>> list,
+         std::source_location where = std::source_location::current())
+      : Tensor(Lists<T>(list, where)) {}
   template <detail::Number T>
-  Tensor(std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> list)
-      : Tensor(Lists<T>(list)) {}
+  Tensor(std::initializer_list<std::initializer_list<std::initializer_list<T>>> list,
+         std::source_location where = std::source_location::current())
+      : Tensor(Lists<T>(list, where)) {}
+  template <detail::Number T>
+  Tensor(std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>> list,
+         std::source_location where = std::source_location::current())
+      : Tensor(Lists<T>(list, where)) {}
   /// Copies the elements, row-major. Throws InvalidArgument where their number is not the shape's.
   template <class T>
-  Tensor(std::span<const T> values, const Shape& shape)
-      : Tensor(checked(values.data(), dtype_of<T>, values.size(), shape)) {}
+  Tensor(std::span<const T> values, const Shape& shape, std::source_location where = std::source_location::current())
+      : Tensor(checked(values.data(), dtype_of<T>, values.size(), shape, where)) {}
   template <class T>
-  Tensor(const std::vector<T>& values, const Shape& shape)
-      : Tensor(std::span<const T>(values.data(), values.size()), shape) {}
+  Tensor(const std::vector<T>& values, const Shape& shape, std::source_location where = std::source_location::current())
+      : Tensor(std::span<const T>(values.data(), values.size()), shape, where) {}
   template <class T>
   explicit Tensor(const std::vector<T>& values)
       : Tensor(std::span<const T>(values.data(), values.size()), Shape{static_cast<std::int64_t>(values.size())}) {}
@@ -130,8 +136,9 @@ class BURIN_API Tensor {
 
   /// Refers to the caller's memory without copying; it must stay unchanged for as long as `owner` or any copy lives.
   template <class T>
-  static Tensor view(std::span<const T> values, const Shape& shape, std::shared_ptr<const void> owner = nullptr) {
-    return view_of(values.data(), dtype_of<T>, values.size(), shape, std::move(owner));
+  static Tensor view(std::span<const T> values, const Shape& shape, std::shared_ptr<const void> owner = nullptr,
+                     std::source_location where = std::source_location::current()) {
+    return view_of(values.data(), dtype_of<T>, values.size(), shape, std::move(owner), where);
   }
   /// Takes over a DLPack tensor on the CPU: without copying where it is dense and row-major, else copied. Calls its deleter.
   static Tensor from_dlpack(DLManagedTensor* managed);
@@ -169,6 +176,7 @@ class BURIN_API Tensor {
   // The remedy stands on the line of the declaration, which is what a compiler shows.
   // clang-format off
   explicit operator bool() const = delete;  // a Tensor has no truth value at this point: use burin::cond or burin::while_loop
+  template <class I> Tensor operator[](const I&) const = delete;  // a Tensor has no subscripts: use slice(x, starts, sizes), or gather(x, indices)
   // clang-format on
 
   Tensor& operator+=(const Arg& o);
@@ -187,10 +195,11 @@ class BURIN_API Tensor {
     Dtype dtype;
     const Shape& shape;
   };
-  static Checked checked(const void* values, Dtype, std::size_t count, const Shape&);
+  static Checked checked(const void* values, Dtype, std::size_t count, const Shape&, const std::source_location&);
   explicit Tensor(const Checked& c) : Tensor(c.values, c.dtype, c.shape) {}
-  static Tensor view_of(const void*, Dtype, std::size_t count, const Shape&, std::shared_ptr<const void>);
-  [[noreturn]] static void ragged(int axis);
+  static Tensor view_of(const void*, Dtype, std::size_t count, const Shape&, std::shared_ptr<const void>,
+                        const std::source_location&);
+  [[noreturn]] static void ragged(int axis, const std::source_location&);
   void item_into(void* out, Dtype, const std::source_location&) const;
   const void* data_as(Dtype, const std::source_location&) const;
 
@@ -209,16 +218,18 @@ template <class T> struct Tensor::Lists {
   using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
   std::vector<Stored> values;
   Shape shape;
-  template <class L> explicit Lists(const std::initializer_list<L>& list) { add(list, 0); }
+  template <class L> Lists(const std::initializer_list<L>& list, const std::source_location& where) {
+    add(list, 0, where);
+  }
 
  private:
-  template <class L> void add(const std::initializer_list<L>& list, int depth) {
+  template <class L> void add(const std::initializer_list<L>& list, int depth, const std::source_location& where) {
     auto n = static_cast<std::int64_t>(list.size());
     if (depth == shape.rank()) shape.push_back(n);
-    else if (shape[static_cast<std::size_t>(depth)] != Dim(n)) ragged(depth);
-    for (auto& x : list) add(x, depth + 1);
+    else if (shape[static_cast<std::size_t>(depth)] != Dim(n)) ragged(depth, where);
+    for (auto& x : list) add(x, depth + 1, where);
   }
-  void add(T x, int) { values.push_back(static_cast<Stored>(x)); }
+  void add(T x, int, const std::source_location&) { values.push_back(static_cast<Stored>(x)); }
 };
 
 /// A 0-d tensor that converts from T, for parameters that change from call to call: `Scalar<float> lr`. Weakly typed.
@@ -231,6 +242,11 @@ template <detail::Number T> class Scalar : public Tensor {
 /// NumPy-like: nested brackets, long axes summarised. While tracing: the type, since there is no value yet.
 BURIN_API std::ostream& operator<<(std::ostream&, const Tensor&);
 BURIN_API std::string to_string(const Tensor&);
+/// `f32`, `batch`, `[batch,128]`, `f32[batch,128]`.
+BURIN_API std::ostream& operator<<(std::ostream&, Dtype);
+BURIN_API std::ostream& operator<<(std::ostream&, Dim);
+BURIN_API std::ostream& operator<<(std::ostream&, const Shape&);
+BURIN_API std::ostream& operator<<(std::ostream&, const TensorType&);
 
 /// Arithmetic and comparison, element by element with broadcasting; see `add`, `less`, ... in ops.h.
 BURIN_API Tensor operator+(const Arg& a, const Arg& b);
