@@ -51,6 +51,7 @@ Tensor spread(const Tensor& tangent, const Tensor& y) {
 static_assert(std::size(vjp_table) > 0);
 
 Vjp vjp_of(OpKind kind) { return vjp_table[static_cast<std::size_t>(kind)]; }
+Batch batch_of(OpKind kind) { return batch_table[static_cast<std::size_t>(kind)]; }
 Jvp jvp_of(OpKind kind) { return jvp_table[static_cast<std::size_t>(kind)]; }
 bool differentiable(OpKind kind, std::size_t operand) { return differentiable_operand(kind, operand); }
 

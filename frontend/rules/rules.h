@@ -27,9 +27,14 @@ using Vjp = std::vector<Tensor> (*)(const Primal&, std::span<const Tensor> cotan
 /// flows.
 using Jvp = Tensor (*)(const Primal&, std::span<const Tensor> tangents);
 
+/// The op on all lanes at once. A batched operand has the lanes as its first axis, and so has the result; at least one is
+/// batched. `p.results` is empty.
+using Batch = Tensor (*)(const Primal& p, std::span<const bool> batched, Dim lanes);
+
 /// The rule of that op, or null where the catalogue says `none`.
 Vjp vjp_of(OpKind);
 Jvp jvp_of(OpKind);
+Batch batch_of(OpKind);
 /// False where a cotangent never flows into that operand (a condition, indices).
 bool differentiable(OpKind, std::size_t operand);
 
@@ -40,6 +45,11 @@ Tensor cast_like(const Tensor& x, const Tensor& like);
 Tensor zeros_like(const Tensor& x);
 /// The op itself on the tangents: of an op that is linear in all of its differentiable operands together.
 Tensor jvp_linear(const Primal&, std::span<const Tensor> tangents);
+
+/// Of any op whose result's elements depend on the operands' elements at the same place.
+Tensor batch_elementwise(const Primal&, std::span<const bool> batched, Dim lanes);
+/// x as it is if it is batched, else repeated for each lane.
+Tensor in_lanes(const Tensor& x, bool batched, Dim lanes);
 
 template <class T> const T& attribute(const Primal& p, std::size_t i) { return std::get<T>(p.attributes[i]); }
 

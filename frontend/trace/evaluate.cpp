@@ -13,38 +13,13 @@ namespace {
 
 using Values = std::vector<Content>;
 
-// Ops recorded or run meanwhile carry the line of the graph's op.
-class ReplayLine {
- public:
-  explicit ReplayLine(const SourceLine* l) : r_(context()), saved_(std::exchange(r_.replay_line, l)) {}
-  ~ReplayLine() { r_.replay_line = saved_; }
-  ReplayLine(const ReplayLine&) = delete;
-  ReplayLine& operator=(const ReplayLine&) = delete;
-
- private:
-  Recorder& r_;
-  const SourceLine* saved_;
-};
-
 struct ToDispatch {
   using Run = Evaluation<Content, ToDispatch>;
 
   Result<Values> op(const Graph& g, OpId id, const Attributes& attributes, std::span<const Content> operands) {
     const Op& op = g.op(id);
     ReplayLine line(op.line ? &g.line(op.line) : nullptr);
-    if (op.kind == OpKind::constant) {
-      NodeRef n = make_eager(std::get<std::shared_ptr<const Constant>>(attributes[0])->value);
-      n.get()->literal = context().trace != nullptr;
-      return Values{{std::move(n), false}};
-    }
-    std::vector<Tensor> handles;
-    std::vector<Arg> args;
-    handles.reserve(operands.size());
-    for (auto& c : operands) handles.push_back(HandleAccess::make(c));
-    for (auto& h : handles) args.emplace_back(h, std::source_location{});
-    Values results;
-    for (auto& t : dispatch_all(op.kind, args, attributes, promote_none)) results.push_back(HandleAccess::raw(t));
-    return results;
+    return evaluate_op(op.kind, attributes, operands);
   }
 
   Result<Values> region(Run& run, OpId id, std::span<const Content> operands) {
@@ -96,6 +71,22 @@ Values checked(Result<Values> r) {
 }
 
 }  // namespace
+
+std::vector<Content> evaluate_op(OpKind kind, const Attributes& attributes, std::span<const Content> operands) {
+  if (kind == OpKind::constant) {
+    NodeRef n = make_eager(std::get<std::shared_ptr<const Constant>>(attributes[0])->value);
+    n.get()->literal = context().trace != nullptr;
+    return {{std::move(n), false}};
+  }
+  std::vector<Tensor> handles;
+  std::vector<Arg> args;
+  handles.reserve(operands.size());
+  for (auto& c : operands) handles.push_back(HandleAccess::make(c));
+  for (auto& h : handles) args.emplace_back(h, std::source_location{});
+  std::vector<Content> results;
+  for (auto& t : dispatch_all(kind, args, attributes, promote_none)) results.push_back(HandleAccess::raw(t));
+  return results;
+}
 
 std::vector<Content> evaluate_graph(const Graph& g, std::span<const Content> inputs) {
   std::vector<TensorType> types;

@@ -62,6 +62,18 @@ void emitRules(ArrayRef<OpDef> ops, raw_ostream &os) {
            : op.derivative.kind == "linear" ? std::string("jvp_linear")
                                             : "jvp_" + op.mnemonic)
        << ",  // " << op.mnemonic << "\n";
+  os << "};\n\n";
+  for (const OpDef &op : ops)
+    if (op.batching == "custom" && op.regions.empty())
+      os << "Tensor batch_" << op.mnemonic << "(const Primal& p, std::span<const bool> batched, Dim lanes);\n";
+  os << "\n/// By OpKind; null where the catalogue says `none`, and for ops with regions.\nconstexpr Batch "
+        "batch_table[] = {\n";
+  for (const OpDef &op : ops)
+    os << "    "
+       << (op.batching == "elementwise"                    ? std::string("batch_elementwise")
+           : op.batching == "custom" && op.regions.empty() ? "batch_" + op.mnemonic
+                                                           : std::string("nullptr"))
+       << ",  // " << op.mnemonic << "\n";
   os << "};\n\n/// By OpKind and operand: false where a cotangent never flows into that operand.\n"
         "constexpr bool differentiable_operand(OpKind kind, [[maybe_unused]] std::size_t operand) {\n  switch (kind) "
         "{\n";

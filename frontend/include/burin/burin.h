@@ -8,3 +8,4 @@
 #include <burin/ops.h>
 #include <burin/promotion.h>
 #include <burin/tensor.h>
+#include <burin/vmap.h>

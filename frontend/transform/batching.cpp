@@ -1,0 +1,440 @@
+// vmap: the graph of one lane evaluated on all lanes, each value with a mark whether it has them. Rules for ops live in
+// frontend/rules; regions and the session are here.
+#include <burin/vmap.h>
+
+#include <burin/composites.h>
+#include <burin/loops.h>
+#include <burin/ops.h>
+
+#include "compiler/graph/copy.h"
+#include "compiler/graph/evaluate.h"
+#include "frontend/control/regions.h"
+#include "frontend/rules/rules.h"
+#include "frontend/trace/evaluate.h"
+#include "frontend/trace/recording.h"
+#include "frontend/transform/gradient.h"
+
+#include <set>
+
+namespace burin::detail {
+namespace {
+
+/// A value of all lanes (the first axis), or the same in each.
+struct Lane {
+  Content content;
+  bool batched = false;
+};
+using LaneValues = std::vector<Lane>;
+
+class ToLanes {
+ public:
+  using Run = Evaluation<Lane, ToLanes>;
+  explicit ToLanes(Dim lanes) : lanes_(lanes) {}
+
+  Result<LaneValues> op(const Graph& g, OpId id, const Attributes& attributes, std::span<const Lane> operands) {
+    const Op& op = g.op(id);
+    ReplayLine line(op.line ? &g.line(op.line) : nullptr);
+    const bool any = std::any_of(operands.begin(), operands.end(), [](const Lane& l) { return l.batched; });
+    if (!any) return plain(op, attributes, operands);
+    const OpInfo& info = op_info(op.kind);
+    const rules::Batch rule = rules::batch_of(op.kind);
+    if (!rule)
+      return Error{ErrorCode::unsupported,
+                   std::string(info.mnemonic) + ": it cannot run in lanes of vmap" +
+                       (info.batching.starts_with("none: ") ? " (" + std::string(info.batching.substr(6)) + ")" : ""),
+                   "vmap", place_of(g, op), "call it outside of vmap"};
+    std::vector<Tensor> values;
+    auto marks = std::make_unique<bool[]>(operands.size());
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      values.push_back(HandleAccess::make(operands[i].content));
+      marks[i] = operands[i].batched;
+    }
+    const rules::Primal primal{op.kind, values, {}, attributes};
+    return LaneValues{{HandleAccess::raw(rule(primal, {marks.get(), operands.size()}, lanes_)), true}};
+  }
+
+  Result<LaneValues> region(Run& run, OpId id, std::span<const Lane> operands) {
+    const Graph& g = run.graph();
+    const Op& op = g.op(id);
+    ReplayLine line(op.line ? &g.line(op.line) : nullptr);
+    const LaneValues given(operands.begin(), operands.end());
+    const bool branch = region_kind(op.kind) == RegionKind::branch;
+    const bool apart = branch ? given[0].batched : test_differs(run, op, given);
+    if (apart && (effects(g, op) & static_cast<std::uint8_t>(Effect::print)))
+      return Error{ErrorCode::unsupported, "print: it cannot run in lanes of vmap (the lanes have no order)", "vmap",
+                   place_of(g, op), "call it outside of vmap"};
+    if (apart && (effects(g, op) & static_cast<std::uint8_t>(Effect::may_fault))) return lane_by_lane(run, op, given);
+    if (branch) return apart ? both(run, op, given) : one(run, op, given);
+    return apart ? until_all_done(run, op, given) : together(run, op, given);
+  }
+
+ private:
+  static std::string place_of(const Graph& g, const Op& op) {
+    return op.line ? "at " + std::string(g.line(op.line).file) + ":" + std::to_string(g.line(op.line).line) : "";
+  }
+  static Result<LaneValues> plain(const Op& op, const Attributes& attributes, std::span<const Lane> operands) {
+    std::vector<Content> contents;
+    for (const Lane& l : operands) contents.push_back(l.content);
+    LaneValues out;
+    for (Content& c : evaluate_op(op.kind, attributes, contents)) out.push_back({std::move(c), false});
+    return out;
+  }
+
+  Content in_lanes(const Lane& l) const {
+    return HandleAccess::raw(rules::in_lanes(HandleAccess::make(l.content), l.batched, lanes_));
+  }
+  static LaneValues block(Run& run, BlockId b, const LaneValues& arguments) {
+    auto r = run.run(b, arguments);
+    if (!r) fail(std::move(r.error()), {});
+    return std::move(*r);
+  }
+
+  // -- which values have lanes -----------------------------------------------------------------------------------------
+
+  // Marks of a block's yields for marks of its arguments; outer values have the marks that they have now.
+  std::vector<bool> marks(const Run& run, BlockId b, const std::vector<bool>& arguments,
+                          std::unordered_map<std::uint32_t, bool>& known) const {
+    const Graph& g = run.graph();
+    const Block& block = g.block(b);
+    for (std::size_t i = 0; i < arguments.size(); ++i) known[index(block.arguments[i])] = arguments[i];
+    auto mark = [&](ValueId v) {
+      auto at = known.find(index(v));
+      return at != known.end() ? at->second : run.value(v).batched;
+    };
+    for (OpId id : block.ops) {
+      const Op& op = g.op(id);
+      std::vector<bool> results(op.num_results);
+      if (op.regions.empty()) {
+        bool any = false;
+        for (ValueId v : g.operands(op)) any = any || mark(v);
+        results.assign(op.num_results, any);
+      } else if (region_kind(op.kind) == RegionKind::branch) {
+        const bool apart = mark(g.operands(op)[0]);
+        for (BlockId r : op.regions) {
+          const auto side = marks(run, r, {}, known);
+          for (std::size_t i = 0; i < results.size(); ++i) results[i] = results[i] || side[i] || apart;
+        }
+      } else {
+        std::vector<bool> carried;
+        for (ValueId v : g.operands(op)) carried.push_back(mark(v));
+        results = loop_marks(run, op, std::move(carried), known);
+      }
+      for (std::uint32_t i = 0; i < op.num_results; ++i) known[index(g.result(op, i))] = results[i];
+    }
+    std::vector<bool> yields;
+    for (ValueId v : block.yields) yields.push_back(mark(v));
+    return yields;
+  }
+  // The least marks that the trips keep; all where the test differs by lane.
+  std::vector<bool> loop_marks(const Run& run, const Op& op, std::vector<bool> carried,
+                               std::unordered_map<std::uint32_t, bool>& known) const {
+    for (;;) {
+      auto tested = marks(run, op.regions[0], carried, known);
+      if (tested[0]) return std::vector<bool>(op.num_results, true);
+      tested.erase(tested.begin());
+      auto next = marks(run, op.regions[1], tested, known);
+      bool grown = false;
+      for (std::size_t i = 0; i < carried.size(); ++i)
+        if (next[i] && !carried[i]) carried[i] = grown = true;
+      if (!grown) return tested;
+    }
+  }
+  std::vector<bool> carried_marks(const Run& run, const Op& op, const LaneValues& given) const {
+    std::vector<bool> carried;
+    for (const Lane& l : given) carried.push_back(l.batched);
+    for (;;) {
+      std::unordered_map<std::uint32_t, bool> known;
+      auto tested = marks(run, op.regions[0], carried, known);
+      tested.erase(tested.begin());
+      auto next = marks(run, op.regions[1], tested, known);
+      bool grown = false;
+      for (std::size_t i = 0; i < carried.size(); ++i)
+        if (next[i] && !carried[i]) carried[i] = grown = true;
+      if (!grown) return carried;
+    }
+  }
+  bool test_differs(const Run& run, const Op& op, const LaneValues& given) const {
+    std::unordered_map<std::uint32_t, bool> known;
+    return marks(run, op.regions[0], carried_marks(run, op, given), known)[0];
+  }
+
+  // -- regions ---------------------------------------------------------------------------------------------------------
+
+  LaneValues one(Run& run, const Op& op, const LaneValues& given) const {
+    std::vector<bool> batched(op.num_results);
+    for (BlockId r : op.regions) {
+      std::unordered_map<std::uint32_t, bool> known;
+      const auto side = marks(run, r, {}, known);
+      for (std::size_t i = 0; i < batched.size(); ++i) batched[i] = batched[i] || side[i];
+    }
+    auto side = [&](BlockId r) {
+      return [this, &run, &batched, r] {
+        Contents out;
+        const LaneValues values = block(run, r, {});
+        for (std::size_t i = 0; i < values.size(); ++i)
+          out.push_back(batched[i] ? in_lanes(values[i]) : values[i].content);
+        return out;
+      };
+    };
+    return marked(run_branches(given[0].content, op.num_results, {}, side(op.regions[0]), side(op.regions[1])),
+                  batched);
+  }
+
+  // The condition differs: both branches run, each lane takes its own.
+  LaneValues both(Run& run, const Op& op, const LaneValues& given) const {
+    const LaneValues then = block(run, op.regions[0], {}), otherwise = block(run, op.regions[1], {});
+    LaneValues out;
+    for (std::size_t i = 0; i < then.size(); ++i)
+      out.push_back({chosen(given[0].content, then[i], otherwise[i]), true});
+    return out;
+  }
+  Content chosen(const Content& condition, const Lane& a, const Lane& b) const {
+    const Tensor x = HandleAccess::make(in_lanes(a)), y = HandleAccess::make(in_lanes(b));
+    Shape each{lanes_};
+    for (int i = 1; i < x.rank(); ++i) each.push_back(1);
+    return HandleAccess::raw(where(reshape(HandleAccess::make(condition), each), x, y));
+  }
+
+  static LaneValues marked(Contents contents, const std::vector<bool>& batched) {
+    LaneValues out;
+    for (std::size_t i = 0; i < contents.size(); ++i) out.push_back({std::move(contents[i]), batched[i]});
+    return out;
+  }
+  static LaneValues tested(Run& run, const Op& op, const LaneValues& state) { return block(run, op.regions[0], state); }
+  static LaneValues handed_on(LaneValues tested) {
+    tested.erase(tested.begin());
+    return tested;
+  }
+  LoopBound bound(const Run& run, const Op& op) const {
+    const auto& trips = std::get<std::vector<Dim>>(op.attributes[0]);
+    if (trips.empty()) return {};
+    return {substitute(trips[0], run.bindings())};
+  }
+
+  // All lanes make the same number of trips.
+  LaneValues together(Run& run, const Op& op, const LaneValues& given) const {
+    const std::vector<bool> batched = carried_marks(run, op, given);
+    Contents init;
+    for (std::size_t i = 0; i < given.size(); ++i) init.push_back(batched[i] ? in_lanes(given[i]) : given[i].content);
+    auto again = [&](const Contents& state) {
+      return HandleAccess::make(tested(run, op, marked(state, batched))[0].content);
+    };
+    auto trip = [&](const Contents& state) {
+      const LaneValues next = block(run, op.regions[1], handed_on(tested(run, op, marked(state, batched))));
+      Contents out;
+      for (std::size_t i = 0; i < next.size(); ++i) out.push_back(batched[i] ? in_lanes(next[i]) : next[i].content);
+      return out;
+    };
+    const Contents last = run_loop(std::move(init), bound(run, op), {}, again, trip);
+    return handed_on(tested(run, op, marked(last, batched)));
+  }
+
+  // Until every lane is done; a lane that is done keeps its values.
+  LaneValues until_all_done(Run& run, const Op& op, const LaneValues& given) const {
+    const std::size_t n = given.size();
+    const std::vector<bool> batched(n, true);
+    auto active = [&](const Contents& state) { return in_lanes(tested(run, op, marked(state, batched))[0]); };
+    Contents init;
+    for (const Lane& l : given) init.push_back(in_lanes(l));
+    init.push_back(active(init));
+    auto values = [&](const Contents& state) {
+      return Contents(state.begin(), state.begin() + static_cast<std::ptrdiff_t>(n));
+    };
+    auto again = [&](const Contents& state) { return reduce_max(cast(HandleAccess::make(state[n]), i32)) > 0; };
+    auto trip = [&](const Contents& state) {
+      const LaneValues before = marked(values(state), batched);
+      const LaneValues next = block(run, op.regions[1], handed_on(tested(run, op, before)));
+      Contents out;
+      for (std::size_t i = 0; i < n; ++i) out.push_back(chosen(state[n], next[i], before[i]));
+      out.push_back(HandleAccess::raw(logical_and(HandleAccess::make(state[n]), HandleAccess::make(active(out)))));
+      return out;
+    };
+    const Contents last = run_loop(std::move(init), bound(run, op), {}, again, trip);
+    return handed_on(tested(run, op, marked(values(last), batched)));
+  }
+
+  // A branch not taken, or a lane that is done, must not fault: each lane runs by itself, one after the other.
+  LaneValues lane_by_lane(Run& run, const Op& op, const LaneValues& given) const {
+    const Graph& g = run.graph();
+    Graph alone;
+    GraphCopy copy(g, alone);
+    LaneValues inputs;
+    std::set<std::uint32_t> seen;
+    auto input = [&](ValueId v, const Lane& l) {
+      if (!seen.insert(index(v)).second) return;
+      copy.map(v, alone.add_input(InputKind::argument, g.type(v), ""));
+      inputs.push_back(l);
+    };
+    const auto operands = g.operands(op);
+    for (std::size_t i = 0; i < operands.size(); ++i) input(operands[i], given[i]);
+    visit_outer(g, op, [&](ValueId v) { input(v, run.value(v)); });
+    copy.op(op, BlockId::top);
+    for (std::uint32_t i = 0; i < op.num_results; ++i)
+      alone.add_output(OutputKind::result, copy.mapped(g.result(op, i)), "");
+    auto each = [&](const std::tuple<>&, const std::vector<Tensor>& slices) {
+      Contents lane;
+      for (std::size_t i = 0, k = 0; i < inputs.size(); ++i)
+        lane.push_back(inputs[i].batched ? HandleAccess::raw(slices[k++]) : inputs[i].content);
+      return std::pair(std::tuple<>(), handles(evaluate_region(alone, lane)));
+    };
+    std::vector<Tensor> batched;
+    for (const Lane& l : inputs)
+      if (l.batched) batched.push_back(HandleAccess::make(l.content));
+    const std::vector<Tensor> made = scan(each, std::tuple<>(), batched, {.length = lanes_}).second;
+    LaneValues out;
+    for (const Tensor& t : made) out.push_back({HandleAccess::raw(t), true});
+    return out;
+  }
+  template <class F> static void visit_outer(const Graph& g, const Op& op, F f) {
+    std::vector<bool> inside(g.num_values());
+    auto visit = [&](auto& self, const Op& o) -> void {
+      for (std::uint32_t i = 0; i < o.num_results; ++i) inside[index(g.result(o, i))] = true;
+      for (BlockId r : o.regions) {
+        const Block& b = g.block(r);
+        for (ValueId a : b.arguments) inside[index(a)] = true;
+        for (OpId id : b.ops) self(self, g.op(id));
+      }
+    };
+    visit(visit, op);
+    auto report = [&](ValueId v) {
+      if (!inside[index(v)]) f(v);
+    };
+    auto read = [&](auto& self, const Op& o) -> void {
+      for (ValueId v : g.operands(o)) report(v);
+      for (BlockId r : o.regions) {
+        for (OpId id : g.block(r).ops) self(self, g.op(id));
+        for (ValueId v : g.block(r).yields) report(v);
+      }
+    };
+    read(read, op);
+  }
+
+  Dim lanes_;
+};
+
+std::string spelled(const TensorType& t) { return to_string(t); }
+
+}  // namespace
+
+// -- the session ---------------------------------------------------------------------------------------------------------
+
+struct Batching::State {
+  VmapOptions options;
+  std::source_location where;
+  struct Argument {
+    Tensor* leaf;
+    Lane value;      // with its lanes first
+    TensorType one;  // the type of one lane
+  };
+  std::vector<Argument> arguments;
+  std::optional<Dim> lanes;
+  Trace trace;
+  std::optional<Recording> recording;
+};
+
+Batching::Batching(const VmapOptions& options, const std::source_location& where) : state_(std::make_unique<State>()) {
+  state_->options = options;
+  state_->where = where;
+}
+Batching::~Batching() = default;
+
+void Batching::argument(std::size_t position, const Leaves& leaves) {
+  State& s = *state_;
+  const auto& axes = s.options.in_axes;
+  const std::optional<Axis> axis = position < axes.size() ? axes[position] : std::optional<Axis>(0);
+  for (std::size_t i = 0; i < leaves.tensors.size(); ++i) {
+    Tensor& leaf = *leaves.tensors[i];
+    const std::string name = "argument " + std::to_string(position) + " (" + leaves.paths[i] + ")";
+    if (!leaf.defined())
+      fail({ErrorCode::invalid_argument, "vmap: " + name + " holds nothing", "undefined", "", "assign it first"},
+           s.where);
+    Content c = strong(HandleAccess::read(leaf));
+    TensorType type = type_of(c.node);
+    if (!axis) {
+      s.arguments.push_back({&leaf, {c, false}, type});
+      continue;
+    }
+    const Axis at = *axis < 0 ? *axis + type.shape.rank() : *axis;
+    if (at < 0 || at >= type.shape.rank())
+      fail({ErrorCode::invalid_argument,
+            "vmap: " + name + " is " + spelled(type) + " and has no axis " + std::to_string(*axis) + " for the lanes",
+            "lanes", "", "give in_axes: an axis by argument, or std::nullopt for the same value in every lane"},
+           s.where);
+    const Dim size = type.shape[static_cast<std::size_t>(at)];
+    if (s.lanes && *s.lanes != size)
+      fail({ErrorCode::invalid_argument,
+            "vmap: " + name + " is " + spelled(type) + " with " + to_string(size) +
+                " lanes; the arguments before have " + to_string(*s.lanes),
+            "lanes", "", "all arguments have the same number of lanes"},
+           s.where);
+    s.lanes = size;
+    std::vector<std::int64_t> order{at};
+    TensorType one{type.dtype, {}};
+    for (int k = 0; k < type.shape.rank(); ++k) {
+      if (k == at) continue;
+      order.push_back(k);
+      one.shape.push_back(type.shape[static_cast<std::size_t>(k)]);
+    }
+    if (at != 0) c = HandleAccess::raw(transpose(HandleAccess::make(c), Axes(order)));
+    s.arguments.push_back({&leaf, {c, true}, one});
+  }
+}
+
+void Batching::begin() {
+  State& s = *state_;
+  if (!s.lanes)
+    fail({ErrorCode::invalid_argument, "vmap: no argument has lanes", "lanes", "",
+          "give at least one argument an axis in in_axes"},
+         s.where);
+  s.trace.name = s.trace.graph.name = "vmap";
+  s.recording.emplace(context(), s.trace, s.where);
+  for (auto& a : s.arguments) {
+    const ValueId v = s.trace.graph.add_input(InputKind::argument, a.one, "x");
+    HandleAccess::set_raw(*a.leaf, {make_traced(s.trace, v, a.one, s.where), false});
+  }
+}
+
+void Batching::finish(const Leaves& results) {
+  State& s = *state_;
+  for (Tensor* t : results.tensors) {
+    const Content c = HandleAccess::raw(*t);
+    check_usable(c, t, s.where);
+    s.trace.graph.add_output(OutputKind::result, lower(c, s.trace), "");
+    HandleAccess::set_raw(*t, {});
+  }
+  const Frame frame = s.recording->close();
+  s.recording.reset();
+  for (auto& a : s.arguments) HandleAccess::set_raw(*a.leaf, {});
+  for (auto& slot : frame.slots)
+    if (slot.written)
+      fail({ErrorCode::trace, "vmap: a tensor outside is assigned within its function", "assigned-outside", "",
+            "return it: each lane has its own value"},
+           s.where);
+  std::vector<Lane> inputs;
+  for (auto& a : s.arguments) inputs.push_back(a.value);
+  for (auto& c : s.trace.captures) inputs.push_back({{c.node, false}, false});
+  const Graph graph = s.trace.finish();
+  ToLanes handler(*s.lanes);
+  auto made = evaluate<Lane>(graph, std::span<const Lane>(inputs), handler);
+  if (!made) fail(std::move(made.error()), s.where);
+  for (std::size_t i = 0; i < results.tensors.size(); ++i) {
+    const Lane& l = (*made)[i];
+    Tensor y = rules::in_lanes(HandleAccess::make(l.content), l.batched, *s.lanes);
+    const Axis out = s.options.out_axis < 0 ? s.options.out_axis + y.rank() : s.options.out_axis;
+    if (out < 0 || out >= y.rank())
+      fail({ErrorCode::invalid_argument,
+            "vmap: out_axis " + std::to_string(s.options.out_axis) + " is out of range for a result of " +
+                spelled(y.type()),
+            "lanes", "", ""},
+           s.where);
+    if (out != 0) {
+      std::vector<std::int64_t> order;
+      for (int k = 1; k < y.rank(); ++k) order.push_back(k);
+      order.insert(order.begin() + out, 0);
+      y = transpose(y, Axes(order));
+    }
+    HandleAccess::set_raw(*results.tensors[i], HandleAccess::raw(y));
+  }
+}
+
+}  // namespace burin::detail
