@@ -4,6 +4,7 @@
 #include "runtime/ops/shape_rules.h"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 namespace burin::shape_rules {
@@ -74,10 +75,16 @@ void reduce_with(const HostTensor& x, HostTensor& result, const std::vector<std:
 
 void reduce_sum(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes,
                 const KernelSink& sink) {
-  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
-    reduce_with<T>(operands[0], results[0], std::get<std::vector<std::int64_t>>(attributes[0]), scalar::Value<T>(0),
-                   [](auto sum, auto x) { return sum + x; });
-  });
+  const auto& axes = std::get<std::vector<std::int64_t>>(attributes[0]);
+  if (axes.empty()) {  // nothing is added, not 0 either: -0 stays
+    if (results[0].num_bytes() > 0)
+      std::memcpy(results[0].buffer.mutable_data(), operands[0].buffer.data(),
+                  static_cast<std::size_t>(results[0].num_bytes()));
+  } else {
+    scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+      reduce_with<T>(operands[0], results[0], axes, scalar::Value<T>(0), [](auto sum, auto x) { return sum + x; });
+    });
+  }
   if (sink.check_mode) scalar::report_nan(results[0], sink);
 }
 

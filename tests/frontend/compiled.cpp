@@ -6,6 +6,7 @@
 #include <burin/burin.h>
 
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <new>
 #include <thread>
@@ -179,4 +180,22 @@ TEST_CASE("compiled functions update by-reference parameters and may be called f
   for (auto& t : threads) t.join();
   CHECK(right == 300);
   CHECK(f.stats().traces == 1);
+}
+
+TEST_CASE("a sum over no axes leaves -0 as it is; a sum of -0 alone is +0") {
+  auto bits = [](const Tensor& t) {
+    std::vector<bool> signs;
+    for (double v : cast(t, f64).to_vector<double>()) signs.push_back(std::signbit(v));
+    return signs;
+  };
+  auto sums = [](const Tensor& x) { return std::pair(reduce_sum(x, std::vector<std::int64_t>{}), reduce_sum(x, 1)); };
+  for (Dtype t : {f32, f64, bf16}) {
+    const Tensor x = cast(Tensor({{-0.0f}, {0.0f}, {-1.0f}}), t);
+    auto check = [&](const std::pair<Tensor, Tensor>& made) {
+      CHECK(bits(made.first) == std::vector<bool>{true, false, true});
+      CHECK(bits(made.second) == std::vector<bool>{false, false, true});
+    };
+    check(sums(x));
+    for (Level level : {Level::graph, Level::no_fuse, Level::full}) check(function(sums, {.level = level})(x));
+  }
 }
