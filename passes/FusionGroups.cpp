@@ -35,6 +35,17 @@ bool hasOrderedEffect(Operation *op) {
   return result;
 }
 
+/// It, or an op in its regions, has a position in the graph for its faults.
+bool mayFault(Operation *op) {
+  return op
+      ->walk(
+          [](Operation *inner) { return inner->hasAttr(opAttrName) ? WalkResult::interrupt() : WalkResult::advance(); })
+      .wasInterrupted();
+}
+bool holdsLoop(Operation *op) {
+  return op->walk([](WhileOp) { return WalkResult::interrupt(); }).wasInterrupted();
+}
+
 bool isJoinable(Operation *op) {
   const OpInfo &info = infoOf(op);
   return info.lowering == LoweringKind::linalg &&
@@ -141,11 +152,22 @@ void FusionPlan::place(Operation *op, bool single, Refusal refused) {
     if (LastOrdered >= 0) depend(id, static_cast<unsigned>(LastOrdered));
     LastOrdered = home;
   }
+  if (mayFault(op)) orderFault(op, id);
   if (!joinable || Groups[id].ops.size() == 1) return;
   for (unsigned other : from) {
     std::string why;
     if (!merge(id, other, op, why) && !why.empty()) refused(op, why);
   }
+}
+
+/// Of straight-line code the least op number is the first fault, in whatever order it runs. A loop ends with the trip that
+/// faulted and asks for faults before it starts, so what may fault stays on its side of a loop that may.
+void FusionPlan::orderFault(Operation *op, unsigned id) {
+  if (LastFaultLoop >= 0) depend(id, static_cast<unsigned>(LastFaultLoop));
+  if (!holdsLoop(op)) return FaultsSinceLoop.push_back(id);
+  for (unsigned before : FaultsSinceLoop) depend(id, before);
+  FaultsSinceLoop.clear();
+  LastFaultLoop = static_cast<int>(id);
 }
 
 unsigned FusionPlan::begin(Operation *op, bool host, bool joinable) {

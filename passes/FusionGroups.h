@@ -44,6 +44,7 @@ private:
 
   bool isCopied(mlir::Operation *op) const;
   void place(mlir::Operation *op, bool single, Refusal refused);
+  void orderFault(mlir::Operation *op, unsigned group);
   unsigned begin(mlir::Operation *op, bool host, bool joinable);
   bool join(unsigned group, mlir::Operation *op, std::string &why);
   bool merge(unsigned into, unsigned from, mlir::Operation *at, std::string &why);
@@ -63,7 +64,9 @@ private:
   llvm::DenseSet<mlir::Operation *> Copied;
   llvm::DenseMap<mlir::Operation *, unsigned> Position;
   llvm::DenseMap<mlir::Value, DimMap> Maps; // of values in joinable groups
-  int LastOrdered = -1;                     // group of the last op with an ordered effect
+  int LastFaultLoop = -1;                   // group of the last loop, or branch with one, in which something may fault
+  llvm::SmallVector<unsigned> FaultsSinceLoop;
+  int LastOrdered = -1; // group of the last op with an ordered effect
 };
 
 } // namespace burin::passes

@@ -12,6 +12,11 @@ namespace burin::passes {
 using namespace burin::ir;
 
 static bool isWhile(Operation *op) { return isa<WhileOp>(op); }
+bool mayExceedBound(Operation &loop) {
+  auto certain = loop.getAttrOfType<BoolAttr>("certain");
+  return cast<DimsAttr>(loop.getAttr("max_trips")).size() != 0 && !(certain && certain.getValue()) &&
+         loop.hasAttr(opAttrName);
+}
 static Dim roundUp64(Dim bytes) { return ceildiv(bytes, 64) * Dim(64); }
 
 MemoryPlan::MemoryPlan(func::FuncOp main, ModuleOp kernels) : Kernels(kernels) {
@@ -60,6 +65,11 @@ void MemoryPlan::read(Value value, int time, Operation *op, unsigned operand) {
   s.end = std::max(s.end, time);
 }
 
+void MemoryPlan::mayFaultAt(int time) {
+  FirstFault = std::min(FirstFault, time);
+  LastFault = std::max(LastFault, time);
+}
+
 void MemoryPlan::scan(mlir::Block &block, int depth) {
   for (Operation &op : block.without_terminator()) scanOp(op, depth);
 }
@@ -88,7 +98,7 @@ void MemoryPlan::scanOp(Operation &op, int depth) {
   }
   for (auto [i, operand] : llvm::enumerate(op.getOperands())) read(operand, time, &op, static_cast<unsigned>(i));
   if (auto launch = dyn_cast<LaunchOp>(op)) {
-    if (launch.getMayFault()) LastFault = time;
+    if (launch.getMayFault()) mayFaultAt(time);
     Operation *kernel = SymbolTable::lookupSymbolIn(Kernels, launch.getKernelAttr().getAttr());
     if (kernel && kernel->hasAttr(scratchAttrName)) LastScratch = time;
     if (kernel && !InPlacePairs.contains(kernel))
@@ -142,6 +152,7 @@ void MemoryPlan::scanWhile(Operation &op, int depth) {
   for (auto [i, value] : llvm::enumerate(yield->getOperands())) read(value, Now, yield, static_cast<unsigned>(i));
   int end = ++Now;
   Times[&op].second = end;
+  if (mayExceedBound(op)) mayFaultAt(end);
   for (int s : carried) All[static_cast<std::size_t>(s)].end = end;
   for (auto [result, value] : llvm::zip(op.getResults(), handed->getOperands().drop_front())) {
     Of[result] = Of.lookup(value);

@@ -3,6 +3,8 @@
 #include "compiler/ir/Types.h"
 #include "passes/Passes.h"
 
+#include <limits>
+
 namespace burin::passes {
 
 /// A place that one or several values share, one after the other or by being the same bytes.
@@ -24,6 +26,9 @@ struct Storage {
   Dim offset = 0;                    ///< slots: in the arena, a multiple of 64
   int merged = -1;                   ///< the storage that this one became part of
 };
+
+/// The host program has to count the trips of this `while`.
+bool mayExceedBound(mlir::Operation &loop);
 
 class MemoryPlan {
 public:
@@ -48,12 +53,15 @@ public:
   /// The launch before which faults have to be checked, since it writes state; null: at the end.
   mlir::Operation *checkBefore() const { return CheckBefore; }
   bool mayFault() const { return LastFault >= 0 || (WritesState && LastScratch >= 0); }
+  /// Something in the loop or before it may fault, the loop's own bound apart: it has to ask before each test.
+  bool mayFaultWithin(mlir::Operation *loop) const { return FirstFault < Times.lookup(loop).second; }
   unsigned inPlace() const { return NumInPlace; }
 
 private:
   int find(int s) const;
   int make(mlir::Value value, Storage::Kind kind, int time, int depth);
   void read(mlir::Value value, int time, mlir::Operation *op, unsigned operand);
+  void mayFaultAt(int time);
   void scan(mlir::Block &block, int depth);
   void scanOp(mlir::Operation &op, int depth);
   void scanIf(mlir::Operation &op, int depth);
@@ -84,7 +92,7 @@ private:
   mlir::Operation *CheckBefore = nullptr;
   bool WritesState = false;
   Dim Arena = 0;
-  int Now = 0, LastFault = -1, LastScratch = -1;
+  int Now = 0, FirstFault = std::numeric_limits<int>::max(), LastFault = -1, LastScratch = -1;
   unsigned NumInPlace = 0;
 };
 

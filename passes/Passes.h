@@ -4,6 +4,7 @@
 #include "compiler/ir/Dialect.h"
 #include "compiler/ir/KernelAttributes.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"

@@ -51,7 +51,8 @@ def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
 
     Before: `@main` on tensors. After: `@burin_entry` on `!burin_host.buffer`s.
   }];
-  let dependentDialects = ["::burin::ir::host::BurinHostDialect", "::mlir::scf::SCFDialect"];
+  let dependentDialects = ["::burin::ir::host::BurinHostDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::arith::ArithDialect"];
 }
 
 #endif

@@ -112,17 +112,46 @@ private:
     Location loc = op.getLoc();
     for (auto [k, operand] : llvm::enumerate(op.getOperands()))
       copy(loc, bufferOf(operand), buffer(Plan.carriedStorage(&op, static_cast<unsigned>(k))), bytesOf(operand));
-    auto loop = scf::WhileOp::create(B, loc, TypeRange{}, ValueRange{});
+    // Trips are counted where there is a bound that may not hold; a loop of a program that may fault ends with the fault.
+    const bool counted = mayExceedBound(op), stoppable = Plan.mayFaultWithin(&op);
+    SmallVector<Value, 1> zero;
+    if (counted) zero.push_back(arith::ConstantOp::create(B, loc, B.getI64IntegerAttr(0)));
+    SmallVector<mlir::Type, 1> types(zero.size(), B.getI64Type());
+    SmallVector<Location, 1> locations(zero.size(), loc);
+    auto loop = scf::WhileOp::create(B, loc, types, zero);
     OpBuilder::InsertionGuard guard(B);
     mlir::Block &test = op.getRegion(0).front(), &body = op.getRegion(1).front();
-    B.createBlock(&loop.getBefore());
-    write(test);
-    Value again = host::LoadOp::create(B, loc, B.getI1Type(), bufferOf(test.getTerminator()->getOperand(0)));
-    scf::ConditionOp::create(B, loc, again, ValueRange{});
-    B.createBlock(&loop.getAfter());
+    mlir::Block *before = B.createBlock(&loop.getBefore(), {}, types, locations);
+    auto writeTest = [&]() -> Value {
+      write(test);
+      Value again = host::LoadOp::create(B, loc, B.getI1Type(), bufferOf(test.getTerminator()->getOperand(0)));
+      if (!counted) return again;
+      return host::BoundOp::create(B, loc, B.getI1Type(), again, before->getArgument(0),
+                                   cast<DimsAttr>(op.getAttr("max_trips")), op.getAttrOfType<IntegerAttr>(opAttrName));
+    };
+    scf::ConditionOp::create(B, loc, stoppable ? unlessFaulted(loc, writeTest) : writeTest(), before->getArguments());
+    mlir::Block *after = B.createBlock(&loop.getAfter(), {}, types, locations);
     write(body);
     writeCarried(op, body.getTerminator());
-    scf::YieldOp::create(B, loc);
+    SmallVector<Value, 1> trips;
+    if (counted) {
+      Value one = arith::ConstantOp::create(B, loc, B.getI64IntegerAttr(1));
+      trips.push_back(arith::AddIOp::create(B, loc, after->getArgument(0), one));
+    }
+    scf::YieldOp::create(B, loc, trips);
+  }
+
+  /// What `condition` gives, or false without a look at it where a fault was recorded.
+  Value unlessFaulted(Location loc, llvm::function_ref<Value()> condition) {
+    Value faulted = host::FaultedOp::create(B, loc, B.getI1Type());
+    auto choice = scf::IfOp::create(B, loc, TypeRange(B.getI1Type()), faulted, /*withElseRegion=*/true);
+    OpBuilder::InsertionGuard guard(B);
+    B.setInsertionPointToStart(choice.thenBlock());
+    Value no = arith::ConstantOp::create(B, loc, B.getBoolAttr(false));
+    scf::YieldOp::create(B, loc, no);
+    B.setInsertionPointToStart(choice.elseBlock());
+    scf::YieldOp::create(B, loc, condition());
+    return choice.getResult(0);
   }
 
   /// The next carried values, all at once: one that is still to be read as an old value is put aside first. Putting

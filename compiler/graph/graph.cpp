@@ -129,13 +129,21 @@ RegionKind region_kind(OpKind kind) {
   return info.mnemonic == "while" ? RegionKind::loop : RegionKind::branch;
 }
 
-Attributes region_attributes(OpKind kind, std::optional<Dim> max_trips) {
+Attributes region_attributes(OpKind kind, std::optional<Dim> max_trips, bool certain) {
   if (region_kind(kind) != RegionKind::loop) return {};
-  return {max_trips ? std::vector<Dim>{*max_trips} : std::vector<Dim>()};
+  return {max_trips ? std::vector<Dim>{*max_trips} : std::vector<Dim>(), certain};
+}
+
+std::uint8_t own_effects(const Op& op) {
+  std::uint8_t own = op_info(op.kind).effects;
+  if (region_kind(op.kind) == RegionKind::loop && !std::get<std::vector<Dim>>(op.attributes[0]).empty() &&
+      !std::get<bool>(op.attributes[1]))
+    own |= static_cast<std::uint8_t>(Effect::may_fault);
+  return own;
 }
 
 std::uint8_t effects(const Graph& graph, const Op& op) {
-  std::uint8_t all = op_info(op.kind).effects;
+  std::uint8_t all = own_effects(op);
   for (BlockId b : op.regions)
     for (OpId o : graph.block(b).ops) all = static_cast<std::uint8_t>(all | effects(graph, graph.op(o)));
   return all;

@@ -137,8 +137,10 @@ class Graph {
 /// What an op with regions is; every reader that enters regions asks here.
 enum class RegionKind : std::uint8_t { none, branch, loop };
 RegionKind region_kind(OpKind);
-/// The attributes of an op with regions; a loop may have a bound on its trips.
-Attributes region_attributes(OpKind, std::optional<Dim> max_trips = {});
+/// The attributes of an op with regions; a loop may have a bound on its trips, which may be certain to hold.
+Attributes region_attributes(OpKind, std::optional<Dim> max_trips = {}, bool certain = false);
+/// Bits of Effect; those of what its regions hold are not counted. A loop that may exceed its bound may fault.
+std::uint8_t own_effects(const Op&);
 /// Effects of an op, those of its regions included: bits of Effect.
 std::uint8_t effects(const Graph&, const Op&);
 

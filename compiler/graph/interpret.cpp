@@ -47,7 +47,7 @@ struct Referee {
       const bool again = is_true((*tested)[0]);
       tested->erase(tested->begin());
       if (!again) return tested;
-      if (trips == most) {
+      if (trips >= most) {
         failed = id;
         return fault_error(op_info(op.kind), BURIN_RT_FAULT_TRIP_COUNT, 0, most);
       }

@@ -108,7 +108,9 @@ class Printer {
     }
     for (std::size_t i = 0; i < op.attributes.size(); ++i) {
       const auto* dims = std::get_if<std::vector<Dim>>(&op.attributes[i]);
-      if (!op.regions.empty() && dims && dims->empty()) continue;  // a loop without a bound
+      const auto* flag = std::get_if<bool>(&op.attributes[i]);
+      // A loop without a bound, or without the certainty of one.
+      if (!op.regions.empty() && ((dims && dims->empty()) || (flag && !*flag))) continue;
       out_ += comma + (i < info.attributes.size() ? std::string(info.attributes[i].name) + "=" : "") +
               to_string(op.attributes[i]);
       comma = ", ";

@@ -37,7 +37,7 @@ class Marker {
         owner_[index(r)] = id;
         collect(r);
       }
-      if (op.regions.empty() && op_info(op.kind).effects != 0) need(id);
+      if (own_effects(op) != 0) need(id);
     }
   }
   void need(ValueId v) {

@@ -158,6 +158,7 @@ class Verifier {
     bool ok = specs.size() == op.attributes.size();
     for (std::size_t i = 0; ok && i < specs.size(); ++i)
       ok = op.attributes[i].index() == static_cast<std::size_t>(specs[i].kind);
+    if (ok && region_kind(op.kind) == RegionKind::loop) ok = std::get<std::vector<Dim>>(op.attributes[0]).size() <= 1;
     if (!ok) return fail(id, "its attributes are not those of the catalogue", "attributes");
     return {};
   }

@@ -63,6 +63,23 @@ def BurinHost_LoadOp : BurinHost_Op<"load"> {
   let assemblyFormat = "$from attr-dict";
 }
 
+def BurinHost_FaultedOp : BurinHost_Op<"faulted"> {
+  let summary = "Whether a fault was recorded: the loops of a program that may fault ask before each test.";
+  let description = [{
+    The first fault in program order is the one of the least op number, except across trips of a loop. So a loop ends
+    with the trip that faulted, and none of what would have been later trips can take that fault's place.
+  }];
+  let results = (outs I1:$value);
+  let assemblyFormat = "attr-dict";
+}
+
+def BurinHost_BoundOp : BurinHost_Op<"bound"> {
+  let summary = "Holds a loop to its bound: `again`, unless `trips` are as many as allowed. That is a fault of op number `op`.";
+  let arguments = (ins I1:$again, I64:$trips, Dim<"trips allowed">:$most, I32Attr:$op);
+  let results = (outs I1:$value);
+  let assemblyFormat = "$again `after` $trips `trips` `of` $most `op` $op attr-dict";
+}
+
 def BurinHost_PrintOp : BurinHost_Op<"print"> {
   let summary = "Prints a tensor through the process's sink, in program order.";
   let arguments = (ins BurinHost_BufferType:$from, StrAttr:$label, TypeAttr:$dtype, Dim<"the shape">:$shape);

@@ -122,7 +122,7 @@ private:
         if ((*constant)->value.num_elements() > maxInlineElements) Blobs.add(*constant);
       state.addAttribute(ref(spec.name), toMlir(B.getContext(), attribute));
     }
-    if (has(info.effects, Effect::may_fault) || Options.markAllOps)
+    if (has(own_effects(op), Effect::may_fault) || Options.markAllOps)
       state.addAttribute(opAttrName, B.getI32IntegerAttr(static_cast<int>(index(id))));
     for (std::size_t i = 0; i < op.regions.size(); ++i) state.addRegion();
     Operation *made = B.create(state);

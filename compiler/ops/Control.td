@@ -30,15 +30,18 @@ def Burin_IfOp : Burin_RegionOp<"if"> {
 }
 
 def Burin_WhileOp : Burin_RegionOp<"while"> {
+  let version = 2;
   let summary = "Runs a region as long as a test holds.";
   let description = [{
     Recorded by `while_loop`. `test` takes the carried values and yields a bool[] and values; while it holds, `body` takes
-    those values and yields the next carried ones. The results are what `test` handed on when it did not hold.
+    those values and yields the next carried ones. The results are what `test` handed on when it did not hold. One trip
+    more than `max_trips` is a fault, and the loop ends there.
   }];
   let math = "while (again, v) = test(c), again: c = body(v); y = v";
   let example = "Tensor i = 0;\nwhile_loop([&] { return i < 10; }, [&] { i = i + 3; });  // i is 12";
   let arguments = (ins Ins<"[...]: what is carried at first">:$inits,
-                       Arg<Burin_DimListAttr, "how often the body runs at most, or nothing: no bound">:$max_trips);
+                       Arg<Burin_DimListAttr, "how often the body runs at most, or nothing: no bound">:$max_trips,
+                       Arg<Burin_FlagAttr, "the test fails by then of itself, so nothing has to count">:$certain);
   let results = (outs Outs<"what `test` handed on at last">:$results);
   let regions = (region AnyRegion:$test, AnyRegion:$body);
   let constraints_ = [C<"region-types", "body yields the types that test takes">];

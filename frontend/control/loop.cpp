@@ -148,7 +148,8 @@ void Loop::finish() {
   if (auto made = carried_out_by_tape(OpKind::while_, t, blocks, std::move(operands), s.bound, s.where)) {
     results = std::move(*made);
   } else {
-    OpId op = t.graph.append(t.current, OpKind::while_, inits, region_attributes(OpKind::while_, s.bound.trips), types,
+    OpId op = t.graph.append(t.current, OpKind::while_, inits,
+                             region_attributes(OpKind::while_, s.bound.trips, s.bound.certain), types,
                              s.r.line_in(t, s.where), {blocks[0], blocks[1]});
     for (std::uint32_t i = 0; i < carried.size(); ++i)
       results.push_back({make_traced(t, t.graph.result(t.graph.op(op), i), types[i], s.where), false});

@@ -58,6 +58,7 @@ struct ToDispatch {
     const auto& trips = std::get<std::vector<Dim>>(op.attributes[0]);
     LoopBound bound;
     if (!trips.empty()) bound.trips = substitute(trips[0], run.bindings());
+    bound.certain = std::get<bool>(op.attributes[1]);
     return handed_on(run_loop(
         Values(operands.begin(), operands.end()), bound, {},
         [&](const Values& state) { return HandleAccess::make(block(run, test, state)[0]); },

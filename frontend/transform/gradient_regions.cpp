@@ -99,7 +99,7 @@ std::vector<Tensor> pull_back(const LinearLoop& loop, std::span<const Tensor> co
     return next;
   };
   LoopBound bound;
-  if (!loop.stacks.empty()) bound.trips = type_of(loop.saved[1].node).shape[0];
+  if (!loop.stacks.empty()) bound = {type_of(loop.saved[1].node).shape[0], true};  // it counts down what was counted
   const Contents last = run_loop(std::move(init), bound, where, test, body);
   std::vector<Tensor> out(n + loop.captures.size());
   for (std::size_t k = 0; k < carried.size(); ++k) out[carried[k]] = HandleAccess::make(last[k + 1]);

@@ -60,15 +60,19 @@ mlir::LogicalResult play(mlir::func::FuncOp kernel, std::span<void* const> buffe
   return mlir::success();
 }
 
-std::string problem(const Case& c, bool single) {
-  auto expected = reference(c);
-  if (!expected) return expected.error().text();
-  if (!expected->decided) return {};
+struct Played {
+  codegen::host::HostStatus status = codegen::host::HostStatus::failed;
+  std::string errors;
+  std::vector<HostTensor> outputs;
+  std::vector<burin_rt_fault> faults;  // of the host program itself
+};
+
+Played play(const Case& c, bool single) {
+  Played played;
   compiler::LeasedContext context;
   context.spend(static_cast<unsigned>(c.graph.num_ops()) + 20);
-  std::string errors;
   mlir::ScopedDiagnosticHandler handler(context.get(), [&](mlir::Diagnostic& d) {
-    if (d.getSeverity() == mlir::DiagnosticSeverity::Error) errors += d.str() + "\n";
+    if (d.getSeverity() == mlir::DiagnosticSeverity::Error) played.errors += d.str() + "\n";
     return mlir::success();
   });
   ir::BlobTable blobs;
@@ -78,7 +82,7 @@ std::string problem(const Case& c, bool single) {
   manager.addPass(passes::createFuseKernels({single, false}));
   manager.addPass(passes::createOutlineKernels());
   manager.addPass(passes::createPlanMemory());
-  if (failed(manager.run(*module))) return errors;
+  if (failed(manager.run(*module))) return played;
   auto entry = module->lookupSymbol<mlir::func::FuncOp>(passes::entryName);
   auto kernels = module->lookupSymbol<mlir::ModuleOp>(passes::kernelsModuleName);
 
@@ -98,21 +102,32 @@ std::string problem(const Case& c, bool single) {
     for (auto blob : order.getAsRange<ir::BlobAttr>())
       buffers.push_back(
           const_cast<void*>(blobs.blobs()[static_cast<std::size_t>(blobs.find(blob))]->value.buffer.data()));
-  std::vector<HostTensor> outputs;
   for (const Output& output : c.graph.outputs()) {
     HostTensor t{c.graph.type(output.value), {}};
     for (std::size_t d = 0; d < t.type.shape.size(); ++d) t.type.shape[d] = substitute(t.type.shape[d], bindings);
     t.buffer = Buffer::allocate(t.num_bytes());
     buffers.push_back(t.buffer.mutable_data());
-    outputs.push_back(t);
+    played.outputs.push_back(t);
   }
   codegen::host::HostMachine machine;
   machine.launch = [&](llvm::StringRef name, std::span<void* const> b, std::span<const std::int64_t> s) {
     return play(kernels.lookupSymbol<mlir::func::FuncOp>(name), b, s);
   };
-  if (codegen::host::interpretHostProgram(entry, buffers, sizes, machine) != codegen::host::HostStatus::done)
-    return "failed: " + errors;
-  return difference(*expected, outputs);
+  machine.faulted = [&] { return !played.faults.empty(); };
+  machine.fault = [&](burin_rt_fault_kind kind, std::int32_t op, std::int64_t index, std::int64_t value) {
+    played.faults.push_back({kind, op, index, value});
+  };
+  played.status = codegen::host::interpretHostProgram(entry, buffers, sizes, machine);
+  return played;
+}
+
+std::string problem(const Case& c, bool single) {
+  auto expected = reference(c);
+  if (!expected) return expected.error().text();
+  if (!expected->decided) return {};
+  Played played = play(c, single);
+  if (played.status != codegen::host::HostStatus::done) return "failed: " + played.errors;
+  return difference(*expected, played.outputs);
 }
 
 }  // namespace
@@ -128,4 +143,33 @@ TEST_CASE("Random graphs run through passes and memory plan as the referee has t
       FAIL("seed " << seed << (single ? ", one op a kernel: " : ", fused: ") << problem(small, single) << "\n"
                    << test::to_string(small));
     }
+}
+
+TEST_CASE("A host program stops a loop at its bound") {
+  // Doubles x until it is 100 or more, in at most n trips, where n is the size of a second argument.
+  Builder b;
+  const ValueId x = b.argument({Dtype::f32, {}}, "x");
+  b.result(b.argument({Dtype::f32, {"n"}}, "like"));
+  const ValueId limit = b.constant(scalar(100.0f));
+  using Values = std::vector<ValueId>;
+  b.result(b.loop(
+      {x}, [&](Values v) { return Values{b.op(OpKind::less, {v[0], limit}), v[0]}; },
+      [&](Values v) { return Values{b.op(OpKind::add, {v[0], v[0]})}; }, Dim("n"))[0]);
+  REQUIRE(verify(b.graph));
+  auto loop = static_cast<std::int32_t>(b.graph.num_ops() - 1);
+  for (bool single : {false, true}) {
+    Case fits{b.graph.copy(), {scalar(20.0f), tensor<float>({3}, {0, 0, 0})}};
+    Played played = play(fits, single);
+    CHECK(played.status == codegen::host::HostStatus::done);
+    CHECK(*played.outputs[1].data<float>() == 160);
+    CHECK(played.faults.empty());
+
+    Case exceeds{b.graph.copy(), {scalar(20.0f), tensor<float>({2}, {0, 0})}};
+    played = play(exceeds, single);
+    CHECK(played.status == codegen::host::HostStatus::faulted);
+    REQUIRE(played.faults.size() == 1);
+    CHECK(played.faults[0].kind == BURIN_RT_FAULT_TRIP_COUNT);
+    CHECK(played.faults[0].op == loop);
+    CHECK(played.faults[0].value == 2);
+  }
 }

@@ -115,7 +115,7 @@ module {
 // CHECK:           scf.yield
 module {
   func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
-    %0 = burin.while %x {max_trips = #burin.dims<[]>} : (tensor<100xf32>) -> tensor<100xf32> with (%v: tensor<100xf32>) {
+    %0 = burin.while %x {certain = false, max_trips = #burin.dims<[]>} : (tensor<100xf32>) -> tensor<100xf32> with (%v: tensor<100xf32>) {
       %again = burin.launch @again(%v) sizes <[]> : (tensor<100xf32>) -> tensor<i1>
       burin.yield %again, %v : tensor<i1>, tensor<100xf32>
     } with (%v: tensor<100xf32>) {
@@ -207,5 +207,66 @@ module {
   module @kernels {
     func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
     func.func private @g(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel}
+  }
+}
+
+// -----
+
+// A loop that may exceed its bound counts; nothing else here may fault, so it asks for none.
+// CHECK-LABEL: @burin_entry(
+// CHECK:         %[[ZERO:.+]] = arith.constant 0 : i64
+// CHECK:         scf.while (%[[N:.+]] = %[[ZERO]]) : (i64) -> i64 {
+// CHECK-NOT:       burin_host.faulted
+// CHECK:           %[[B:.+]] = burin_host.load
+// CHECK:           %[[GO:.+]] = burin_host.bound %[[B]] after %[[N]] trips of <["n"]> op 7
+// CHECK:           scf.condition(%[[GO]]) %[[N]]
+// CHECK:           %[[NEXT:.+]] = arith.addi
+// CHECK:           scf.yield %[[NEXT]]
+// CHECK:         burin_host.check_faults
+module {
+  func.func @main(%x: tensor<?xf32, #burin.dims<["n"]>>) -> tensor<?xf32, #burin.dims<["n"]>> attributes {burin.sizes = ["n"]} {
+    %0 = burin.while %x {max_trips = #burin.dims<["n"]>, certain = false, burin.op = 7 : i32} : (tensor<?xf32, #burin.dims<["n"]>>) -> tensor<?xf32, #burin.dims<["n"]>> with (%v: tensor<?xf32, #burin.dims<["n"]>>) {
+      %again = burin.launch @again(%v) sizes <["n"]> : (tensor<?xf32, #burin.dims<["n"]>>) -> tensor<i1>
+      burin.yield %again, %v : tensor<i1>, tensor<?xf32, #burin.dims<["n"]>>
+    } with (%v: tensor<?xf32, #burin.dims<["n"]>>) {
+      %1 = burin.launch @f(%v) sizes <["n"]> : (tensor<?xf32, #burin.dims<["n"]>>) -> tensor<?xf32, #burin.dims<["n"]>>
+      burin.yield %1 : tensor<?xf32, #burin.dims<["n"]>>
+    }
+    return %0 : tensor<?xf32, #burin.dims<["n"]>>
+  }
+  module @kernels {
+    func.func private @f(tensor<?xf32, #burin.dims<["n"]>>, index) -> tensor<?xf32, #burin.dims<["n"]>> attributes {burin.kernel}
+    func.func private @again(tensor<?xf32, #burin.dims<["n"]>>, index) -> tensor<i1> attributes {burin.kernel}
+  }
+}
+
+// -----
+
+// A loop with what may fault ends with the trip that did: the test is not run again.
+// CHECK-LABEL: @burin_entry(
+// CHECK:         scf.while
+// CHECK-NEXT:      %[[F:.+]] = burin_host.faulted
+// CHECK-NEXT:      %[[GO:.+]] = scf.if %[[F]] -> (i1) {
+// CHECK-NEXT:        %[[NO:.+]] = arith.constant false
+// CHECK-NEXT:        scf.yield %[[NO]]
+// CHECK-NEXT:      } else {
+// CHECK-NEXT:        burin_host.launch @again
+// CHECK-NEXT:        %[[B:.+]] = burin_host.load
+// CHECK-NEXT:        scf.yield %[[B]]
+// CHECK:           scf.condition(%[[GO]])
+module {
+  func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
+    %0 = burin.while %x {certain = false, max_trips = #burin.dims<[]>} : (tensor<100xf32>) -> tensor<100xf32> with (%v: tensor<100xf32>) {
+      %again = burin.launch @again(%v) sizes <[]> : (tensor<100xf32>) -> tensor<i1>
+      burin.yield %again, %v : tensor<i1>, tensor<100xf32>
+    } with (%v: tensor<100xf32>) {
+      %1 = burin.launch @f(%v) sizes <[]> may_fault : (tensor<100xf32>) -> tensor<100xf32>
+      burin.yield %1 : tensor<100xf32>
+    }
+    return %0 : tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
+    func.func private @again(tensor<100xf32>) -> tensor<i1> attributes {burin.kernel}
   }
 }

@@ -130,11 +130,11 @@ func.func @branch_results(%c: tensor<i1>, %x: tensor<4xf32>) -> tensor<4xf32> {
 
 // A carried value that only feeds itself goes, with what computes it; the count that ends the loop stays.
 // CHECK-LABEL: @carried(
-// CHECK:         burin.while %{{.+}} {max_trips = #burin.dims<[]>} : (tensor<i32>) -> tensor<i32> with (%{{.+}}: tensor<i32>) {
+// CHECK:         burin.while %{{.+}} {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>) -> tensor<i32> with (%{{.+}}: tensor<i32>) {
 // CHECK-NOT:     burin.exp
 // CHECK:         return
 func.func @carried(%n: tensor<i32>, %x: tensor<4xf32>) -> tensor<i32> {
-  %0:2 = burin.while %n, %x {max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<4xf32>) -> (tensor<i32>, tensor<4xf32>) with (%i: tensor<i32>, %v: tensor<4xf32>) {
+  %0:2 = burin.while %n, %x {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<4xf32>) -> (tensor<i32>, tensor<4xf32>) with (%i: tensor<i32>, %v: tensor<4xf32>) {
     %ten = burin.constant {value = dense<10> : tensor<i32>} : () -> tensor<i32>
     %again = burin.less %i, %ten : (tensor<i32>, tensor<i32>) -> tensor<i1>
     burin.yield %again, %i, %v : tensor<i1>, tensor<i32>, tensor<4xf32>
@@ -263,7 +263,7 @@ func.func @empty(%x: tensor<0xf32>) -> tensor<0xf32> {
 // CHECK-NEXT:    return %[[X]]
 func.func @no_trip(%x: tensor<4xf32>) -> tensor<4xf32> {
   %ten = burin.constant {value = dense<10> : tensor<i32>} : () -> tensor<i32>
-  %0:2 = burin.while %ten, %x {max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<4xf32>) -> (tensor<i32>, tensor<4xf32>) with (%i: tensor<i32>, %v: tensor<4xf32>) {
+  %0:2 = burin.while %ten, %x {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<4xf32>) -> (tensor<i32>, tensor<4xf32>) with (%i: tensor<i32>, %v: tensor<4xf32>) {
     burin.print %v {label = "v"} : (tensor<4xf32>) -> ()
     %again = burin.less %i, %ten : (tensor<i32>, tensor<i32>) -> tensor<i1>
     burin.yield %again, %i, %v : tensor<i1>, tensor<i32>, tensor<4xf32>
@@ -278,12 +278,12 @@ func.func @no_trip(%x: tensor<4xf32>) -> tensor<4xf32> {
 // What a loop hands round unchanged is not carried.
 // CHECK-LABEL: @invariant(
 // CHECK-SAME:    %[[N:.+]]: tensor<i32>, %[[X:.+]]: tensor<i32>)
-// CHECK:         %[[R:.+]] = burin.while %[[N]] {max_trips = #burin.dims<[]>} : (tensor<i32>) -> tensor<i32>
+// CHECK:         %[[R:.+]] = burin.while %[[N]] {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>) -> tensor<i32>
 // CHECK:           burin.add %{{.+}}, %[[X]] :
 // CHECK:         return %[[R]], %[[X]]
 func.func @invariant(%n: tensor<i32>, %x: tensor<i32>) -> (tensor<i32>, tensor<i32>) {
   %ten = burin.constant {value = dense<10> : tensor<i32>} : () -> tensor<i32>
-  %0:2 = burin.while %n, %x {max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<i32>) -> (tensor<i32>, tensor<i32>) with (%i: tensor<i32>, %v: tensor<i32>) {
+  %0:2 = burin.while %n, %x {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<i32>) -> (tensor<i32>, tensor<i32>) with (%i: tensor<i32>, %v: tensor<i32>) {
     %again = burin.less %i, %ten : (tensor<i32>, tensor<i32>) -> tensor<i1>
     burin.yield %again, %i, %v : tensor<i1>, tensor<i32>, tensor<i32>
   } with (%i: tensor<i32>, %v: tensor<i32>) {
@@ -297,18 +297,18 @@ func.func @invariant(%n: tensor<i32>, %x: tensor<i32>) -> (tensor<i32>, tensor<i
 
 // A carried value is dead when only a loop within, and its own next value, read it.
 // CHECK-LABEL: @carried_through_two(
-// CHECK:         burin.while %{{.+}} {max_trips = #burin.dims<[]>} : (tensor<i32>) -> tensor<i32>
+// CHECK:         burin.while %{{.+}} {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>) -> tensor<i32>
 // CHECK-NOT:     burin.while
 // CHECK-NOT:     burin.exp
 // CHECK:         return
 func.func @carried_through_two(%n: tensor<i32>, %x: tensor<4xf32>) -> tensor<i32> {
   %ten = burin.constant {value = dense<10> : tensor<i32>} : () -> tensor<i32>
   %one = burin.constant {value = dense<1> : tensor<i32>} : () -> tensor<i32>
-  %0:2 = burin.while %n, %x {max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<4xf32>) -> (tensor<i32>, tensor<4xf32>) with (%i: tensor<i32>, %v: tensor<4xf32>) {
+  %0:2 = burin.while %n, %x {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<4xf32>) -> (tensor<i32>, tensor<4xf32>) with (%i: tensor<i32>, %v: tensor<4xf32>) {
     %again = burin.less %i, %ten : (tensor<i32>, tensor<i32>) -> tensor<i1>
     burin.yield %again, %i, %v : tensor<i1>, tensor<i32>, tensor<4xf32>
   } with (%i: tensor<i32>, %v: tensor<4xf32>) {
-    %inner:2 = burin.while %i, %v {max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<4xf32>) -> (tensor<i32>, tensor<4xf32>) with (%j: tensor<i32>, %w: tensor<4xf32>) {
+    %inner:2 = burin.while %i, %v {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>, tensor<4xf32>) -> (tensor<i32>, tensor<4xf32>) with (%j: tensor<i32>, %w: tensor<4xf32>) {
       %more = burin.less %j, %ten : (tensor<i32>, tensor<i32>) -> tensor<i1>
       burin.yield %more, %j, %w : tensor<i1>, tensor<i32>, tensor<4xf32>
     } with (%j: tensor<i32>, %w: tensor<4xf32>) {

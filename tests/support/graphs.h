@@ -61,7 +61,8 @@ struct Builder {
     return finish(OpKind::if_, {condition}, graph.block(a).yields, {a, b});
   }
   /// `test(carried)` returns `again` and what is handed on; `body(handed)` returns what is carried next.
-  template <class Test, class Body> std::vector<ValueId> loop(std::vector<ValueId> inits, Test test, Body body) {
+  template <class Test, class Body>
+  std::vector<ValueId> loop(std::vector<ValueId> inits, Test test, Body body, std::optional<Dim> most = {}) {
     const BlockId outer = block, t = graph.add_block(outer), b = graph.add_block(outer);
     for (ValueId v : inits) graph.add_argument(t, TensorType(graph.type(v)));
     block = t;
@@ -72,18 +73,18 @@ struct Builder {
     block = b;
     graph.set_yields(b, body(std::vector<ValueId>(graph.block(b).arguments)));
     block = outer;
-    return finish(OpKind::while_, inits, handed, {t, b});
+    return finish(OpKind::while_, inits, handed, {t, b}, most);
   }
   ValueId constant(HostTensor value) { return op(OpKind::constant, {}, {make_constant(std::move(value))}); }
   void result(ValueId v, std::string name = {}) { graph.add_output(OutputKind::result, v, std::move(name)); }
 
  private:
   std::vector<ValueId> finish(OpKind kind, const std::vector<ValueId>& operands, std::span<const ValueId> like,
-                              std::vector<BlockId> regions) {
+                              std::vector<BlockId> regions, std::optional<Dim> most = {}) {
     std::vector<TensorType> types;
     for (ValueId v : like) types.push_back(graph.type(v));
     const Op& op =
-        graph.op(graph.append(block, kind, operands, region_attributes(kind), types, line, std::move(regions)));
+        graph.op(graph.append(block, kind, operands, region_attributes(kind, most), types, line, std::move(regions)));
     std::vector<ValueId> results;
     for (std::uint32_t i = 0; i < op.num_results; ++i) results.push_back(graph.result(op, i));
     return results;

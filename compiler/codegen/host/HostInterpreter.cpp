@@ -5,6 +5,7 @@
 #include "compiler/ir/KernelAttributes.h"
 #include "compiler/ir/Types.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -46,6 +47,11 @@ private:
   }
   char *at(Value buffer) { return static_cast<char *>(Buffers.lookup(buffer)); }
 
+  bool faulted() const { return Exceeded || (Machine.faulted && Machine.faulted()); }
+  void hand(ValueRange from, ValueRange to) {
+    for (auto [value, into] : llvm::zip(from, to)) Scalars[into] = Scalars.lookup(value);
+  }
+
   HostStatus step(Operation &op) {
     if (auto slot = dyn_cast<ops::SlotOp>(op)) {
       Buffers[slot.getBuffer()] = static_cast<char *>(Arena.mutable_data()) + size(slot.getOffset(), 0);
@@ -66,15 +72,34 @@ private:
       if (Machine.print)
         Machine.print(print.getLabel(), *toDtype(print.getDtype()), sizes(print.getShape()), at(print.getFrom()));
     } else if (isa<ops::CheckFaultsOp>(op)) {
-      if (Machine.faulted && Machine.faulted()) return HostStatus::faulted;
+      if (faulted()) return HostStatus::faulted;
+    } else if (isa<ops::FaultedOp>(op)) {
+      Scalars[op.getResult(0)] = faulted();
+    } else if (auto bound = dyn_cast<ops::BoundOp>(op)) {
+      std::int64_t most = size(bound.getMost(), 0);
+      bool again = Scalars.lookup(bound.getAgain()) != 0, exceeds = again && Scalars.lookup(bound.getTrips()) >= most;
+      if (exceeds) Exceeded = true;
+      if (exceeds && Machine.fault)
+        Machine.fault(BURIN_RT_FAULT_TRIP_COUNT, static_cast<std::int32_t>(bound.getOp()), 0, most);
+      Scalars[bound.getValue()] = again && !exceeds;
+    } else if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      Scalars[constant.getResult()] = cast<IntegerAttr>(constant.getValue()).getValue().getZExtValue();
+    } else if (auto add = dyn_cast<arith::AddIOp>(op)) {
+      Scalars[add.getResult()] = Scalars.lookup(add.getLhs()) + Scalars.lookup(add.getRhs());
     } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
-      return run(Scalars.lookup(branch.getCondition()) ? *branch.thenBlock() : *branch.elseBlock());
+      mlir::Block &taken = Scalars.lookup(branch.getCondition()) ? *branch.thenBlock() : *branch.elseBlock();
+      if (HostStatus status = run(taken); status != HostStatus::done) return status;
+      hand(taken.getTerminator()->getOperands(), branch.getResults());
     } else if (auto loop = dyn_cast<scf::WhileOp>(op)) {
-      mlir::Block &test = loop.getBefore().front();
+      mlir::Block &test = loop.getBefore().front(), &body = loop.getAfter().front();
+      hand(loop.getInits(), test.getArguments());
       for (;;) {
         if (HostStatus status = run(test); status != HostStatus::done) return status;
-        if (!Scalars.lookup(cast<scf::ConditionOp>(test.getTerminator()).getCondition())) return HostStatus::done;
-        if (HostStatus status = run(loop.getAfter().front()); status != HostStatus::done) return status;
+        auto condition = cast<scf::ConditionOp>(test.getTerminator());
+        if (!Scalars.lookup(condition.getCondition())) return HostStatus::done;
+        hand(condition.getArgs(), body.getArguments());
+        if (HostStatus status = run(body); status != HostStatus::done) return status;
+        hand(body.getTerminator()->getOperands(), test.getArguments());
       }
     } else {
       op.emitOpError("is no op of a host program");
@@ -85,7 +110,8 @@ private:
 
   const HostMachine &Machine;
   llvm::DenseMap<Value, void *> Buffers;
-  llvm::DenseMap<Value, bool> Scalars;
+  llvm::DenseMap<Value, std::int64_t> Scalars;
+  bool Exceeded = false; // a loop, its bound
   std::vector<std::pair<std::string, std::int64_t>> Names;
   std::vector<DimBinding> Bindings;
   std::vector<HostTensor> Kept;

@@ -5,6 +5,8 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 
+#include <burin/rt/rt.h>
+
 #include <functional>
 #include <span>
 
@@ -18,6 +20,8 @@ struct HostMachine {
   std::function<void(llvm::StringRef label, Dtype, std::span<const std::int64_t> shape, const void *data)> print;
   /// Whether a kernel has recorded a fault; the program ends at the next check if so.
   std::function<bool()> faulted;
+  /// Takes a fault of the host program itself: a loop that exceeds its bound.
+  std::function<void(burin_rt_fault_kind, std::int32_t op, std::int64_t index, std::int64_t value)> fault;
 };
 
 enum class HostStatus { done, faulted, failed };

@@ -7,6 +7,7 @@
 #include "compiler/ir/Types.h"
 #include "runtime/ops/dim_expression.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -77,7 +78,7 @@ public:
         if (load) part.push_back(load);
       }
       size += count;
-      if (!isa<ops::SlotOp, ops::BytesOp>(op)) part.push_back(&op);
+      if (!isa<ops::SlotOp, ops::BytesOp, arith::ConstantOp>(op)) part.push_back(&op);
     }
     close(false);
     if (failed(Status)) return failure();
@@ -214,31 +215,70 @@ private:
       return;
     }
     if (auto print = dyn_cast<ops::PrintOp>(op)) return writePrint(e, print);
+    if (isa<ops::FaultedOp>(op)) {
+      Scalars[op->getResult(0)] = cpu::rt::faulted(e, Ctx);
+      return;
+    }
+    if (auto bound = dyn_cast<ops::BoundOp>(op)) return writeBound(e, bound);
+    if (isa<arith::ConstantOp>(op)) return; // made where it is used
+    if (auto add = dyn_cast<arith::AddIOp>(op)) {
+      Scalars[add.getResult()] = e.add(scalar(e, add.getLhs()), scalar(e, add.getRhs()));
+      return;
+    }
     if (auto branch = dyn_cast<scf::IfOp>(op)) {
       auto region = [&](Region &r) {
         for (Operation &inner : r.front().without_terminator()) write(e, &inner);
+        return scalars(e, r.front().getTerminator()->getOperands());
       };
-      e.when(
-          Scalars.lookup(branch.getCondition()), [&] { region(branch.getThenRegion()); },
-          [&] { region(branch.getElseRegion()); });
+      Value condition = scalar(e, branch.getCondition());
+      auto then = [&] { return region(branch.getThenRegion()); };
+      auto otherwise = [&] { return region(branch.getElseRegion()); };
+      if (branch.getNumResults() == 0)
+        e.when(condition, [&] { then(); }, [&] { otherwise(); });
+      else
+        bind(branch.getResults(), e.choose(condition, branch.getResultTypes(), then, otherwise));
       return;
     }
     if (auto loop = dyn_cast<scf::WhileOp>(op)) {
+      auto block = [&](mlir::Block &b, ValueRange arguments) {
+        bind(b.getArguments(), arguments);
+        for (Operation &inner : b.without_terminator()) write(e, &inner);
+        return scalars(e, b.getTerminator()->getOperands());
+      };
       e.whileLoop(
-          {},
-          [&](ValueRange) -> cpu::Values {
-            mlir::Block &test = loop.getBefore().front();
-            for (Operation &inner : test.without_terminator()) write(e, &inner);
-            return {Scalars.lookup(cast<scf::ConditionOp>(test.getTerminator()).getCondition())};
-          },
-          [&](ValueRange) -> cpu::Values {
-            for (Operation &inner : loop.getAfter().front().without_terminator()) write(e, &inner);
-            return {};
-          });
+          scalars(e, loop.getInits()),
+          [&](ValueRange trips) { return block(loop.getBefore().front(), trips); }, // the condition is first
+          [&](ValueRange trips) { return block(loop.getAfter().front(), trips); });
       return;
     }
     Status = op->emitOpError("is no op of a host program");
   }
+
+  /// Scalars of the host program; constants belong to no function.
+  Value scalar(Emitter &e, Value value) {
+    if (auto constant = value.getDefiningOp<arith::ConstantOp>())
+      return LLVM::ConstantOp::create(e.B, constant.getType(), constant.getValue());
+    return Scalars.lookup(value);
+  }
+  cpu::Values scalars(Emitter &e, ValueRange values) {
+    cpu::Values result;
+    for (Value value : values) result.push_back(scalar(e, value));
+    return result;
+  }
+  void bind(ValueRange values, ValueRange made) {
+    for (auto [value, is] : llvm::zip(values, made)) Scalars[value] = is;
+  }
+
+  void writeBound(Emitter &e, ops::BoundOp bound) {
+    Value most = size(e, bound.getMost().dim(0)), again = scalar(e, bound.getAgain());
+    Value fits = e.less(scalar(e, bound.getTrips()), most);
+    Value exceeds = e.both(again, LLVM::XOrOp::create(e.B, fits, scalarTrue(e)));
+    e.when(exceeds, [&] {
+      cpu::rt::faultAt(e, Ctx, BURIN_RT_FAULT_TRIP_COUNT, static_cast<int32_t>(bound.getOp()), e.index(0), most);
+    });
+    Scalars[bound.getValue()] = e.both(again, fits);
+  }
+  static Value scalarTrue(Emitter &e) { return LLVM::ConstantOp::create(e.B, e.B.getI1Type(), e.B.getBoolAttr(true)); }
 
   void writeLaunch(Emitter &e, ops::LaunchOp launch) {
     for (auto [i, operand] : llvm::enumerate(launch->getOperands()))

@@ -74,7 +74,8 @@ class BURIN_API Branches {
 
 /// How often a loop runs at most, where that is known: what a reverse-mode derivative needs to keep values of each trip.
 struct LoopBound {
-  std::optional<Dim> trips;
+  std::optional<Dim> trips{};
+  bool certain = false;  ///< the test fails by then of itself
 };
 
 /// One loop: `while (l.begin_test() && l.end_test(test())) { body(); l.end_trip(); }`.

@@ -41,7 +41,7 @@ BURIN_API Dim scan_length(const Leaves& xs, std::optional<Dim> length, const std
 
 template <class N> LoopBound bound_of(const N& n, const LoopOptions& options) {
   if constexpr (is_condition<N>) return {options.max_trips};
-  else return {Dim(n)};
+  else return {Dim(n), true};
 }
 template <class N> Tensor trip_limit(const N& n, const std::source_location& where) {
   if constexpr (is_condition<N>) return cast(Arg(n, where), i64);
@@ -87,7 +87,7 @@ auto scan(F&& f, const Carry& init, const Xs& xs, ScanOptions options = {},
   {
     Tensor i = std::int64_t{0};
     detail::Stacks stacks(n, where);
-    detail::Loop loop(where, {n});
+    detail::Loop loop(where, {n, true});
     while (loop.begin_test() && loop.end_test(Arg(less(Arg(i, where), limit), where))) {
       {
         const Tensor at = options.reverse ? sub(sub(Arg(limit, where), 1), i) : i;
