@@ -83,6 +83,7 @@ FusionPlan::FusionPlan(mlir::Block &block, bool single, Refusal refused) : Block
 bool FusionPlan::isCopied(Operation *op) const {
   const OpInfo *info = catalogueInfo(op);
   if (!info || info->lowering != LoweringKind::linalg || info->effects) return false;
+  if (op->hasAttr(opAttrName)) return false; // check mode looks at each value
   if (isConstant(op) && isa<BlobAttr>(op->getAttr("value"))) return false;
   bool free = op->getNumOperands() == 0 || isBroadcast(op);
   return free && llvm::all_of(op->getUsers(), [&](Operation *user) {

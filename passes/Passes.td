@@ -42,6 +42,17 @@ def OutlineKernels : Pass<"outline-kernels", "::mlir::ModuleOp"> {
     Before: `burin.fusion "add"`. After: `burin.launch @add_0(%a, %b) sizes #burin.dims<["n"]>`.
   }];
 }
+
+def CheckValues : Pass<"check-values", "::mlir::ModuleOp"> {
+  let summary = "Check mode: launches kernels that look for NaN and division by zero";
+  let description = [{
+    Behind each kernel whose op may make a NaN one that reads its result; before each integer division one that reads its
+    divisor. They have no results, and a fault names the op.
+
+    Before: `burin.launch @log_0(%x)`. After: the same, then `burin.launch @check_nan_f32(%0) … may_fault`.
+  }];
+}
+
 def PlanMemory : Pass<"plan-memory", "::mlir::ModuleOp"> {
   let summary = "Gives every tensor a place and turns @main into the host program";
   let description = [{

@@ -3,6 +3,7 @@
 
 #include "compiler/codegen/LowerToLinalg.h"
 #include "compiler/codegen/Stopwatch.h"
+#include "compiler/codegen/cpu/CheckKernels.h"
 #include "compiler/codegen/cpu/EmitKernels.h"
 #include "compiler/codegen/cpu/EmitObject.h"
 #include "compiler/codegen/cpu/LinalgEmitter.h"
@@ -80,6 +81,7 @@ public:
 private:
   /// A kernel that lower-to-linalg has done goes to the linalg emitter at once.
   LogicalResult emit(func::FuncOp kernel) {
+    if (codegen::cpu::isCheckKernel(kernel)) return codegen::cpu::emitCheckKernel(kernel, Out.target);
     bool linalg =
         llvm::none_of(kernel.getBody().front(), [](Operation &op) { return ir::catalogueInfo(&op) != nullptr; });
     return linalg ? codegen::cpu::emitLinalgKernel(kernel, Out.target) : codegen::cpu::emitKernel(kernel, Out.target);
@@ -150,9 +152,6 @@ private:
 
 Result<Compiled> compileGraph(const Request &request, const Extension &extension) {
   if (!request.graph) return Error{ErrorCode::internal, "compile: no graph was given", "internal"};
-  if (request.options.check_mode)
-    return Error{ErrorCode::unsupported,
-                 "compile: check mode runs at level graph only; compiled kernels do not look for NaN", "check-mode"};
   auto target = codegen::cpu::resolveTarget(request.options.target);
   if (!target) return target.error();
   return Compilation(request, std::move(*target)).run(extension);

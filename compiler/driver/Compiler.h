@@ -16,7 +16,7 @@ namespace burin::compiler {
 struct Options {
   std::string target = "host"; ///< "host", "x86-64", "x86-64-v3", "x86-64-v4", or a CPU name LLVM knows
   enum class Level : std::uint8_t { no_fuse, full } level = Level::full;
-  bool check_mode = false; ///< NaN and division by zero are faults
+  bool check_mode = false; ///< NaN and division by zero are faults; nothing is fused or left out then
 };
 
 /// What happened to a graph, for the inspector and for tests.

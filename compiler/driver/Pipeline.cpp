@@ -60,7 +60,8 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
 
 std::vector<std::unique_ptr<Pass>> makePipeline(const Options &options, bool explain, const codegen::cpu::CpuTarget &) {
   std::vector<std::unique_ptr<Pass>> passes;
-  bool full = options.level == Options::Level::full;
+  // In check mode an op is a kernel of its own, whose values can be looked at, and none is left out.
+  bool full = options.level == Options::Level::full && !options.check_mode;
 
   // First: whatever is dropped or known here costs no later pass anything, and fusion sees real uses only.
   if (full) passes.push_back(passes::createPrune());
@@ -70,6 +71,9 @@ std::vector<std::unique_ptr<Pass>> makePipeline(const Options &options, bool exp
 
   // As soon as kernels are known: equal ones are found before any is lowered.
   passes.push_back(passes::createOutlineKernels());
+
+  // Where kernels can be named, before anything hides which op each one is.
+  if (options.check_mode) passes.push_back(passes::createCheckValues());
 
   // Before memory is planned, since only the lowered kernel knows what it may overwrite.
   passes.push_back(std::make_unique<LowerToLinalg>());

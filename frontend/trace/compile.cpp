@@ -125,10 +125,11 @@ const std::string& toolchain_text() {
   return text;
 }
 
-std::string key_text(const Graph& g, bool fuse) {
+std::string key_text(const Graph& g, bool fuse, bool check) {
   auto h = hash(g);
   return "graph=" + hex({reinterpret_cast<const std::uint8_t*>(h.data()), sizeof h}) +
-         "\nburin=" BURIN_VERSION "\nlevel=" + (fuse ? "full" : "no_fuse") + "\ntarget=host\n" + toolchain_text();
+         "\nburin=" BURIN_VERSION "\nlevel=" + (fuse ? "full" : "no_fuse") + "\ncheck=" + (check ? "on" : "off") +
+         "\ntarget=host\n" + toolchain_text();
 }
 Digest digest_of(const std::string& text) { return rt::digest({std::as_bytes(std::span(text))}); }
 
@@ -368,9 +369,10 @@ void log_report(const std::string& name, const compiler::Image& image) {
 
 }  // namespace
 
-Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph> graph, bool fuse, ExecutableStats& stats) {
+Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph> graph, bool fuse, ExecutableStats& stats,
+                                             bool check) {
   const std::string name = "\"" + graph->name + "\"";
-  std::string text = key_text(*graph, fuse);
+  std::string text = key_text(*graph, fuse, check);
   Digest key = digest_of(text);
   auto ready = [&](std::shared_ptr<const Code> code) -> Result<std::shared_ptr<Executable>> {
     return std::shared_ptr<Executable>(std::make_shared<Compiled>(graph, std::move(code)));
@@ -403,6 +405,7 @@ Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph> graph,
   compiler::Request request;
   request.graph = graph.get();
   request.options.level = fuse ? compiler::Options::Level::full : compiler::Options::Level::no_fuse;
+  request.options.check_mode = check;
   request.explain = logs(Log::passes, Severity::debug);
   auto image = (*api)->compile(request);
   if (!image) return image.error();

@@ -11,6 +11,7 @@ class Referee final : public EagerDevice {
   Result<std::vector<HostTensor>> run(OpKind kind, std::span<const HostTensor> operands,
                                       const Attributes& attributes) override {
     KernelSink sink;
+    sink.check_mode = checking();
     sink.print = [](void*, std::string_view label, const HostTensor& value) { print_value(label, value); };
     return run_reference(kind, operands, attributes, sink);
   }

@@ -9,6 +9,8 @@ class EagerDevice {
   virtual ~EagerDevice() = default;
   virtual Result<std::vector<HostTensor>> run(OpKind, std::span<const HostTensor> operands, const Attributes&) = 0;
 };
+/// Whether this thread is inside a CheckScope.
+bool checking() noexcept;
 /// The device of this thread's eager ops: the CPU.
 EagerDevice& eager_device();
 

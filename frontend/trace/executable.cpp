@@ -12,12 +12,13 @@ namespace {
 
 class Interpreted final : public Executable {
  public:
-  explicit Interpreted(std::shared_ptr<const Graph> g) : graph_(std::move(g)) {}
+  Interpreted(std::shared_ptr<const Graph> g, bool check) : graph_(std::move(g)), check_(check) {}
   Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
                    std::span<const std::int64_t>) const override {
     std::vector<HostTensor> values;
     for (auto* t : inputs) values.push_back(*t);
     KernelSink sink;
+    sink.check_mode = check_;
     sink.print = [](void*, std::string_view label, const HostTensor& value) { print_value(label, value); };
     auto made = interpret(*graph_, values, sink);
     if (!made) return made.error();
@@ -27,12 +28,13 @@ class Interpreted final : public Executable {
 
  private:
   std::shared_ptr<const Graph> graph_;
+  bool check_;
 };
 
 }  // namespace
 
-std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph> g) {
-  return std::make_shared<Interpreted>(std::move(g));
+std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph> g, bool check) {
+  return std::make_shared<Interpreted>(std::move(g), check);
 }
 
 }  // namespace burin::detail

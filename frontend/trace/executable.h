@@ -21,9 +21,10 @@ class Executable {
 struct ExecutableStats {
   bool compiled = false, memory_hit = false, disk_hit = false;
 };
-/// Level `graph`.
-std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph>);
+/// Level `graph`. `check`: in check mode.
+std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph>, bool check = false);
 /// Levels `no_fuse` and `full`: from the caches, or compiled now.
-BURIN_API Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph>, bool fuse, ExecutableStats&);
+BURIN_API Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph>, bool fuse, ExecutableStats&,
+                                                       bool check = false);
 
 }  // namespace burin::detail

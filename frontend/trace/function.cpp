@@ -4,6 +4,7 @@
 
 #include "compiler/graph/inline.h"
 #include "compiler/graph/interpret.h"
+#include "frontend/trace/device.h"
 #include "frontend/trace/evaluate.h"
 #include "frontend/trace/log.h"
 #include "runtime/core/profile.h"
@@ -21,6 +22,7 @@ namespace {
 
 constexpr std::uint8_t no_level = 255;
 constinit thread_local std::uint8_t level_override __attribute__((tls_model("initial-exec"))) = no_level;
+constinit thread_local bool check_mode __attribute__((tls_model("initial-exec"))) = false;
 constinit thread_local bool no_retrace __attribute__((tls_model("initial-exec"))) = false;
 
 // The entries that this thread used last. A hit reads them and writes nothing that another thread sees.
@@ -136,8 +138,11 @@ FunctionState::~FunctionState() {
   places.clear();
 }
 
+bool checking() noexcept { return check_mode; }
+
 std::uint8_t current_level(const FunctionState& f) {
-  return level_override == no_level ? static_cast<std::uint8_t>(f.options.level) : level_override;
+  const std::uint8_t level = level_override == no_level ? static_cast<std::uint8_t>(f.options.level) : level_override;
+  return check_mode ? static_cast<std::uint8_t>(level | checked_bit) : level;
 }
 
 std::shared_ptr<FunctionState> make_function(FunctionOptions options, const void* code, std::string_view callable,
@@ -167,7 +172,7 @@ void Call::spill(const Leaf& l) {
   more_.push_back(l);
   ++count_;
 }
-bool Call::eager() const { return current_level(function_) == static_cast<std::uint8_t>(Level::eager); }
+bool Call::eager() const { return level_of(current_level(function_)) == Level::eager; }
 
 namespace {
 
@@ -464,6 +469,8 @@ void empty_leaves(const Leaves& l) {
 LevelScope::LevelScope(Level l) noexcept
     : saved_(std::exchange(detail::level_override, static_cast<std::uint8_t>(l))) {}
 LevelScope::~LevelScope() { detail::level_override = saved_; }
+CheckScope::CheckScope(bool on) noexcept : saved_(std::exchange(detail::check_mode, on)) {}
+CheckScope::~CheckScope() { detail::check_mode = saved_; }
 NoRetraceScope::NoRetraceScope() noexcept : saved_(std::exchange(detail::no_retrace, true)) {}
 NoRetraceScope::~NoRetraceScope() { detail::no_retrace = saved_; }
 

@@ -89,7 +89,11 @@ bool matches(const Key&, std::span<const Leaf>, std::uint8_t level, Dim* bound);
 /// The nearest of the keys before, what changed, and the remedy; notes static values that alone cause traces.
 std::string explain_trace(FunctionState&, const Entry& made, std::span<const std::shared_ptr<const Entry>> before);
 
+/// The level of a call, and `checked_bit` in check mode: what a key keeps of both.
 std::uint8_t current_level(const FunctionState&);
+inline constexpr std::uint8_t checked_bit = 0x80;
+inline Level level_of(std::uint8_t mode) { return static_cast<Level>(mode & ~checked_bit); }
+inline bool is_checked(std::uint8_t mode) { return (mode & checked_bit) != 0; }
 
 // -- run.cpp
 /// Makes the executable of an entry.

@@ -213,7 +213,9 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
   }
   std::string text = "retrace of \"" + f.name + "\":";
   std::string hint;
-  if (nearest->key.level != made.key.level) text += " another level;";
+  if (level_of(nearest->key.level) != level_of(made.key.level)) text += " another level;";
+  if (is_checked(nearest->key.level) != is_checked(made.key.level))
+    text += is_checked(made.key.level) ? " check mode: off -> on;" : " check mode: on -> off;";
   for (std::size_t i = 0; i < made.paths.size(); ++i) {
     const std::string& path = made.paths[i];
     const KeyField& is = made.key.fields[i];

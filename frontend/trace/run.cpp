@@ -53,14 +53,14 @@ Error no_memory(const Graph& g, ValueId v, const TensorType& type) {
 }
 
 void make_executable(FunctionState& f, Entry& e) {
-  if (e.key.level == static_cast<std::uint8_t>(Level::graph)) {
-    e.executable = interpreted(e.computed);
+  if (level_of(e.key.level) == Level::graph) {
+    e.executable = interpreted(e.computed, is_checked(e.key.level));
     log_to(Log::run, Severity::debug, [&] { return "the referee runs \"" + f.name + "\" (level graph)"; });
     e.ready.store(e.executable.get(), std::memory_order_release);
     return;
   }
   ExecutableStats made;
-  auto x = compiled(e.computed, e.key.level == static_cast<std::uint8_t>(Level::full), made);
+  auto x = compiled(e.computed, level_of(e.key.level) == Level::full, made, is_checked(e.key.level));
   if (!x) fail(std::move(x.error()), f.where);
   e.executable = std::move(*x);
   e.ready.store(e.executable.get(), std::memory_order_release);

@@ -2,10 +2,12 @@
 #include "compiler/graph/saved.h"
 
 #include "compiler/graph/sizes.h"
+#include "frontend/trace/device.h"
 #include "frontend/trace/evaluate.h"
 #include "frontend/trace/function_state.h"
 
 #include <algorithm>
+#include <mutex>
 
 namespace burin {
 
@@ -58,7 +60,24 @@ struct LoadedFunction::State {
     std::shared_ptr<const Graph> graph;
     std::vector<HostTensor> captures;
     std::shared_ptr<detail::Executable> executable;
+    mutable std::shared_ptr<detail::Executable> checked{};  // made by the first call in check mode
   };
+  Level level = Level::full;
+  mutable std::mutex checking;
+
+  std::shared_ptr<detail::Executable> executable_of(const Trace& t) const {
+    if (!detail::checking()) return t.executable;
+    std::lock_guard lock(checking);
+    if (!t.checked) t.checked = make(t.graph, true);
+    return t.checked;
+  }
+  std::shared_ptr<detail::Executable> make(std::shared_ptr<const Graph> graph, bool check) const {
+    if (level == Level::graph || level == Level::eager) return detail::interpreted(std::move(graph), check);
+    detail::ExecutableStats made;
+    auto x = detail::compiled(std::move(graph), level == Level::full, made, check);
+    if (!x) raise(std::move(x.error()));
+    return std::move(*x);
+  }
   std::string name;
   std::vector<Trace> traces;
 };
@@ -68,18 +87,12 @@ LoadedFunction load(const std::string& file, Level level, std::source_location w
   if (!saved) detail::fail(std::move(saved.error()), where);
   auto state = std::make_shared<LoadedFunction::State>();
   state->name = saved->name;
+  state->level = level;
   for (auto& t : saved->traces) {
     LoadedFunction::State::Trace trace;
     trace.graph = std::make_shared<const Graph>(std::move(t.graph));
     trace.captures = std::move(t.captures);
-    if (level == Level::graph || level == Level::eager) {
-      trace.executable = detail::interpreted(trace.graph);
-    } else {
-      detail::ExecutableStats made;
-      auto x = detail::compiled(trace.graph, level == Level::full, made);
-      if (!x) raise(std::move(x.error()));
-      trace.executable = std::move(*x);
-    }
+    trace.executable = state->make(trace.graph, false);
     state->traces.push_back(std::move(trace));
   }
   LoadedFunction f;
@@ -157,7 +170,7 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
     }
     std::vector<HostTensor*> outputs;
     for (auto& m : made) outputs.push_back(&m);
-    if (auto ok = trace.executable->run(values, outputs, sizes); !ok) raise(ok.error());
+    if (auto ok = state_->executable_of(trace)->run(values, outputs, sizes); !ok) raise(ok.error());
     for (auto& m : made) results.push_back(HandleAccess::make(detail::make_eager(std::move(m))));
     return results;
   }

@@ -208,7 +208,7 @@ class ToLanes {
   LoopBound bound(const Run& run, const Op& op) const {
     const auto& trips = std::get<std::vector<Dim>>(op.attributes[0]);
     if (trips.empty()) return {};
-    return {substitute(trips[0], run.bindings())};
+    return {substitute(trips[0], run.bindings()), std::get<bool>(op.attributes[1])};
   }
 
   // All lanes make the same number of trips.

@@ -2,6 +2,9 @@
 // Nothing here names an op, and nothing is kept by hand per op.
 #include "runtime/ops/catalogue.h"
 
+#include "runtime/ops/check_mode.h"
+#include "runtime/ops/scalar.h"
+
 #include <xxhash.h>
 
 #include <algorithm>
@@ -287,6 +290,8 @@ Result<std::vector<HostTensor>> run_reference(OpKind kind, std::span<const HostT
   }
   FaultNote note{&sink};
   info.reference(operands, results, attributes, {&note, &FaultNote::note, &FaultNote::print, sink.check_mode});
+  if (sink.check_mode && may_make_nan(info))
+    for (const HostTensor& result : results) scalar::report_nan(result, {&note, &FaultNote::note});
   if (note.kind != BURIN_RT_FAULT_NONE) {
     if (sink.fault) sink.fault(sink.self, note.kind, note.index, note.value);
     return fault_error(info, note.kind, note.index, note.value);

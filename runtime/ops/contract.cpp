@@ -40,8 +40,7 @@ Types matmul(const ShapeQuery& q) {
 
 namespace burin::reference {
 
-void matmul(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes&,
-            const KernelSink& sink) {
+void matmul(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes&, const KernelSink&) {
   const HostTensor &lhs = operands[0], &rhs = operands[1];
   scalar::Sizes a(lhs.type.shape), b(rhs.type.shape), y(results[0].type.shape);
   std::int64_t m = y[y.rank - 2], n = y[y.rank - 1], k = a[a.rank - 1];
@@ -68,7 +67,6 @@ void matmul(std::span<const HostTensor> operands, std::span<HostTensor> results,
         }
     }
   });
-  if (sink.check_mode) scalar::report_nan(results[0], sink);
 }
 
 }  // namespace burin::reference

@@ -183,8 +183,6 @@ template <std::size_t n> struct Walk {
   }
 };
 
-inline void report_nan(const HostTensor& result, const KernelSink& sink);
-
 /// A result element, rounded; in check mode a division by zero on the way is a fault.
 template <class R> Stored<R> finish(Value<R> value, std::int64_t i, const KernelSink& sink) {
   if (divided_by_zero) {
@@ -215,8 +213,6 @@ void map(std::span<const HostTensor> operands, HostTensor& out, const KernelSink
         result[i] = finish<R>(f(load<Ts>(std::get<k>(data)[walk.offset[k]])...), i, sink);
     }
   }(std::index_sequence_for<Ts...>());
-  if constexpr (std::is_same_v<Value<R>, double>)
-    if (sink.check_mode) report_nan(out, sink);
 }
 
 /// Check mode: the first NaN of a result is a fault.

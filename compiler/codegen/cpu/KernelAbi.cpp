@@ -55,8 +55,12 @@ Value arena(Emitter &E, Value Ctx, Value Bytes) {
 }
 
 void faultAt(Emitter &E, Value Ctx, int32_t Kind, int32_t Op, Value Index, Value Faulty) {
+  faultAt(E, Ctx, Kind, constant32(E, Op), Index, Faulty);
+}
+
+void faultAt(Emitter &E, Value Ctx, int32_t Kind, Value Op, Value Index, Value Faulty) {
   call(E, Ctx, offsetof(burin_rt_ctx, fault_at), LLVM::LLVMVoidType::get(E.B.getContext()),
-       {constant32(E, Kind), constant32(E, Op), Index, Faulty});
+       {constant32(E, Kind), Op, Index, Faulty});
 }
 
 void parallelFor(Emitter &E, Value Ctx, StringRef Kernel, Value Buffers, Value Sizes, Value Blocks, Value Grain) {

@@ -18,6 +18,7 @@ Value scratch(Emitter &E, Value Ctx, Value Bytes);
 Value arena(Emitter &E, Value Ctx, Value Bytes);
 /// `Kind` is a burin_rt_fault_kind, `Op` the OpId's index.
 void faultAt(Emitter &E, Value Ctx, int32_t Kind, int32_t Op, Value Index, Value Faulty);
+void faultAt(Emitter &E, Value Ctx, int32_t Kind, Value Op, Value Index, Value Faulty);
 /// `Buffers` and `Sizes` point to arrays as the kernel expects them.
 void parallelFor(Emitter &E, Value Ctx, llvm::StringRef Kernel, Value Buffers, Value Sizes, Value Blocks, Value Grain);
 /// Prints a tensor: `Label` and `Shape` are pointers, `Dtype` is a burin_rt_dtype.

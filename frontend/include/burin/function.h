@@ -30,6 +30,19 @@ class BURIN_API LevelScope {
  private:
   std::uint8_t saved_;
 };
+/// Check mode, on this thread while it lives: an op that makes a NaN, and an integer division by zero, is a DeviceError that
+/// names the op, its line and the element, eagerly and in functions, which are compiled anew for it. Nothing is fused then.
+/// Example: `CheckScope scope; step(params, batch);  // throws "log: NaN at element 3 of the result [nan]"`
+class BURIN_API CheckScope {
+ public:
+  explicit CheckScope(bool on = true) noexcept;
+  ~CheckScope();
+  CheckScope(const CheckScope&) = delete;
+  CheckScope& operator=(const CheckScope&) = delete;
+
+ private:
+  bool saved_;
+};
 /// A trace or retrace on this thread throws TraceError with the explanation while it lives.
 class BURIN_API NoRetraceScope {
  public:
