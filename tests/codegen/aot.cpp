@@ -77,7 +77,7 @@ std::vector<std::string> run_program(const Graph& graph, const compiler::AotOpti
   write(folder / (options.symbol + ".h"), result->header.data(), result->header.size());
   write(folder / "main.c", program, std::strlen(program));
   std::filesystem::path lib = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib";
-  std::string command = "cc -std=c11 -Wall -Werror -Iruntime/include -I" + folder.string() + " " +
+  std::string command = "cc $CFLAGS -std=c11 -Wall -Werror -Iruntime/include -I" + folder.string() + " " +
                         (folder / "main.c").string() + " " + (folder / options.symbol).string() + ".o -o " +
                         (folder / "main").string() + " -L" + lib.string() + " -lburin_rt -Wl,-rpath," + lib.string() +
                         " && " + (folder / "main").string() + " > " + (folder / "out").string();

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <dlfcn.h>
+#include <filesystem>
 #include <tuple>
 
 namespace burin::inspect {
@@ -62,8 +63,13 @@ Result<compiler::Report> compile(const Graph &graph, const compiler::Options &op
     return Error{ErrorCode::unsupported, "the compiler library cannot be used: " + std::move(why), "no-compiler", "",
                  "install libburin_compiler.so in lib/ beside bin/"};
   };
-  // Found through this program's run path; never closed.
-  static void *library = dlopen("libburin_compiler.so", RTLD_NOW | RTLD_LOCAL);
+  // It stands beside the library that this program links; never closed. A full path, since a sanitizer's dlopen does not
+  // follow our run path.
+  Dl_info here;
+  std::string path = "libburin_compiler.so";
+  if (dladdr(reinterpret_cast<const void *>(&burin::verify), &here) && here.dli_fname)
+    path = std::filesystem::path(here.dli_fname).replace_filename(path).string();
+  static void *library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) return missing(dlerror());
   auto *entry = reinterpret_cast<const compiler::Api *(*)(std::uint32_t)>(dlsym(library, "burin_compiler_api"));
   const compiler::Api *api = entry ? entry(compiler::api_version) : nullptr;

@@ -3,6 +3,7 @@
 //     while tracing "mlp" at examples/mlp.cpp:41
 //     hint: did you mean transpose(rhs)?
 #pragma once
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -41,14 +42,13 @@ template <class T> class [[nodiscard]] Result {
 template <> class [[nodiscard]] Result<void> {
  public:
   Result() = default;
-  Result(Error error) : e_(std::move(error)), ok_(false) {}  // NOLINT(google-explicit-constructor)
-  explicit operator bool() const { return ok_; }
-  const Error& error() const { return e_; }
-  Error& error() { return e_; }
+  Result(Error error) : e_(std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  explicit operator bool() const { return !e_; }
+  const Error& error() const { return *e_; }
+  Error& error() { return *e_; }
 
  private:
-  Error e_;
-  bool ok_ = true;
+  std::optional<Error> e_;
 };
 
 /// Base of what the public API throws; `what()` is Error::text().
