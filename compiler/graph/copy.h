@@ -1,4 +1,5 @@
-// GraphCopy: copies ops of one Graph to another, regions included. What drops, moves or renames values is built on it.
+// GraphCopy: copies ops of one Graph to another, regions included, op by op as the caller asks. Cuts and single regions are
+// made with it; prune and inline, which change ops as they go, copy by themselves.
 #pragma once
 #include "compiler/graph/graph.h"
 

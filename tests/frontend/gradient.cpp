@@ -1,5 +1,6 @@
 // Gradients against central differences in f64, eagerly and through a recorded graph; what cannot be differentiated says so.
 #include "tests/support/catch.h"
+#include "tests/support/differences.h"
 
 #include <burin/burin.h>
 
@@ -8,10 +9,11 @@
 #include <limits>
 
 using namespace burin;
+using burin::test::differences;
+using burin::test::Loss;
 
 namespace {
 
-using Loss = std::function<Tensor(const Tensor&)>;
 struct Case {
   const char* name;
   Shape shape;
@@ -29,20 +31,6 @@ Tensor weights(const Shape& shape) {
   return Tensor(v, shape);
 }
 Tensor weighted(const Tensor& y) { return sum(y * weights(y.shape())); }
-
-std::vector<double> differences(const Loss& loss, const Tensor& x) {
-  const double h = 1e-6;
-  auto v = x.to_vector<double>();
-  std::vector<double> slope;
-  for (std::size_t i = 0; i < v.size(); ++i) {
-    auto up = v, down = v;
-    up[i] += h;
-    down[i] -= h;
-    slope.push_back((loss(Tensor(up, x.shape())).item<double>() - loss(Tensor(down, x.shape())).item<double>()) /
-                    (2 * h));
-  }
-  return slope;
-}
 
 const Tensor positions{std::vector<std::int64_t>{2, 0, 2, 1}};
 const std::vector<Case> cases = {

@@ -1,34 +1,22 @@
 // Gradients through recorded control flow: the same lambda eagerly (where control flow runs on values), recorded, and
 // compiled, against central differences.
 #include "tests/support/catch.h"
+#include "tests/support/differences.h"
 
 #include <burin/burin.h>
 
 #include <functional>
 
 using namespace burin;
+using burin::test::differences;
+using burin::test::Loss;
 
 namespace {
 
-using Loss = std::function<Tensor(const Tensor&)>;
 struct Case {
   const char* name;
   Loss loss;
 };
-
-std::vector<double> differences(const Loss& loss, const Tensor& x) {
-  const double h = 1e-6;
-  auto v = x.to_vector<double>();
-  std::vector<double> slope;
-  for (std::size_t i = 0; i < v.size(); ++i) {
-    auto up = v, down = v;
-    up[i] += h;
-    down[i] -= h;
-    slope.push_back((loss(Tensor(up, x.shape())).item<double>() - loss(Tensor(down, x.shape())).item<double>()) /
-                    (2 * h));
-  }
-  return slope;
-}
 
 Tensor sines(const Tensor& x, int trips, LoopOptions options) {
   Tensor y = x, i = std::int64_t{0};
