@@ -93,27 +93,26 @@ void evict(FunctionState& f) {
   }
 }
 
-// A size that no call can have, or a name that no file could hold, is told where the signature is written.
-void check_signature(const FunctionState& f) {
-  for (std::size_t i = 0; i < f.options.signature.size(); ++i) {
-    const TensorType& type = f.options.signature[i].type;
-    for (Dim d : type.shape) {
-      std::string what, hint;
-      if (d.is_overflow()) what = "a size beyond 64 bits";
-      else if (constant_value(d).value_or(0) < 0) {
-        what = "the negative size " + burin::to_string(d);
-        hint = "a size that varies has a name: \"batch\"";
-      } else if (parse_dim(burin::to_string(d)) != d) {
-        what = "a size called \"" + burin::to_string(d) + "\"";
-        hint = "a name is letters, digits and _, and begins with no digit";
-      } else {
-        continue;
-      }
-      fail({ErrorCode::invalid_argument, f.name + ": spec " + std::to_string(i) + " of the input signature has " + what,
-            "signature", "", hint},
-           f.where);
+// A size that no call can have, or a name that no file could hold, is told where the type is written.
+void check_sizes(const FunctionState& f, const TensorType& type, const std::string& whose) {
+  for (Dim d : type.shape) {
+    std::string what, hint;
+    if (d.is_overflow()) what = "a size beyond 64 bits";
+    else if (constant_value(d).value_or(0) < 0) {
+      what = "the negative size " + burin::to_string(d);
+      hint = "a size that varies has a name: \"batch\"";
+    } else if (parse_dim(burin::to_string(d)) != d) {
+      what = "a size called \"" + burin::to_string(d) + "\"";
+      hint = "a name is letters, digits and _, and begins with no digit";
+    } else {
+      continue;
     }
+    fail({ErrorCode::invalid_argument, f.name + ": " + whose + " has " + what, "signature", "", hint}, f.where);
   }
+}
+void check_signature(const FunctionState& f) {
+  for (std::size_t i = 0; i < f.options.signature.size(); ++i)
+    check_sizes(f, f.options.signature[i].type, "spec " + std::to_string(i) + " of the input signature");
 }
 
 }  // namespace
@@ -183,7 +182,7 @@ std::size_t entry_bytes(const Entry& e) {
 
 // Takes the place of a key that nobody traces, or waits for who does.
 std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::uint8_t level, Call::TraceThunk trace,
-                                           Call::WalkThunk walk, void* user) {
+                                           Call::WalkThunk walk, void* user, bool compile) {
   Paths paths;
   walk(user, paths);
   Key key = make_key(f, call.leaves(), level, paths.list);
@@ -194,7 +193,8 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
     for (;;) {
       Dim bound[max_names];
       auto it = std::find_if(f.places.begin(), f.places.end(), [&](auto& p) {
-        return p->key.hash == key.hash && matches(p->key, call.leaves(), level, bound);
+        // A key with named sizes serves many types, which hash differently.
+        return (p->key.hash == key.hash || !p->key.names.empty()) && matches(p->key, call.leaves(), level, bound);
       });
       if (it == f.places.end()) break;
       if ((*it)->entry) {
@@ -254,7 +254,7 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
              where_text(f.where);
     });
     log_to(Log::trace, Severity::trace, [&] { return burin::to_string(*entry->graph); });
-    if (!entry->captures_traced && !context().trace) make_executable(f, *entry);
+    if (compile && !entry->captures_traced && !context().trace) make_executable(f, *entry);
   } catch (...) {
     log_to(Log::trace, Severity::debug, [&] { return "\"" + f.name + "\" cannot be traced or compiled"; });
     leave();
@@ -348,7 +348,7 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
     ++last.hits;
     e = last.entry.get();
   } else {
-    auto found = find_or_trace(f, *this, level, trace, walk_arguments, user);
+    auto found = find_or_trace(f, *this, level, trace, walk_arguments, user, true);
     e = found.get();
     if (!found->captures_traced) {
       Untracked untracked;
@@ -419,6 +419,23 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
   if (noted) note_call(*e, given, {out, g.outputs().size()}, f.where);
 }
 
+std::shared_ptr<const Graph> Call::prepare(TraceThunk trace, WalkThunk walk_arguments, void* user, bool compile) {
+  FunctionState& f = function_;
+  std::uint8_t level = current_level(f);
+  if (level_of(level) == Level::eager)
+    level = static_cast<std::uint8_t>(level - static_cast<int>(Level::eager) + static_cast<int>(Level::full));
+  std::size_t i = 0;
+  for (auto& l : leaves()) {
+    if (!l.tensor) continue;
+    const Node* n = HandleAccess::node(*l.tensor).get();
+    if (n && n->stands_in) check_sizes(f, n->value.type, "tensor " + std::to_string(i) + " of the arguments");
+    ++i;
+  }
+  mark_aliases(f, leaves());
+  auto entry = find_or_trace(f, *this, level, trace, walk_arguments, user, compile);
+  return entry->graph;
+}
+
 void Call::take(std::size_t i, Tensor& into) { HandleAccess::set_raw(into, {std::move(results()[i]), false}); }
 Tensor Call::take(std::size_t i) { return HandleAccess::make(std::move(results()[i])); }
 const void* Call::prototype() const { return entry_->prototype.get(); }
@@ -458,6 +475,35 @@ std::string view(const FunctionState& f) {
   std::string text;
   for (auto& g : graphs(f)) text += to_string(*g) + "\n";
   return text.empty() ? "\"" + f.name + "\" has not been traced yet\n" : text;
+}
+
+void stand_in(Tensor& t, const Spec& spec) {
+  NodeRef n = make_eager({spec.type, {}});
+  n.get()->stands_in = true;
+  HandleAccess::set_raw(t, {std::move(n), false});
+}
+bool awaits_signature(const FunctionState& c) {
+  auto& f = const_cast<FunctionState&>(c);
+  if (f.options.signature.empty()) return false;
+  std::lock_guard lock(f.mutex);
+  return std::none_of(f.places.begin(), f.places.end(), [](auto& p) { return p->entry != nullptr; });
+}
+void stand_in(const FunctionState& f, std::span<const Leaves> parameters) {
+  std::size_t next = 0;
+  for (auto& l : parameters) {
+    if (!l.statics.empty())
+      fail({ErrorCode::invalid_argument,
+            "save: \"" + f.name +
+                "\" has not been traced yet, and its input signature does not tell all: a parameter "
+                "holds a static value or a container",
+            "no-trace", "", "name the arguments once: trace(3, spec<f32>({\"batch\", 128}))"},
+           f.where);
+    for (auto* t : l.tensors) {
+      if (next < f.options.signature.size()) stand_in(*t, f.options.signature[next]);
+      ++next;
+    }
+  }
+  if (next != f.options.signature.size()) fail(signature_count(f, next), f.where);
 }
 
 void empty_leaves(const Leaves& l) {

@@ -82,6 +82,8 @@ struct FunctionState {
 };
 
 // -- key.cpp
+/// That the arguments hold another number of tensors than the input signature.
+Error signature_count(const FunctionState&, std::size_t tensors);
 /// The key of a call; with an input signature, the signature's types (a leaf that does not fit is an InvalidArgument).
 Key make_key(const FunctionState&, std::span<const Leaf>, std::uint8_t level, const std::vector<std::string>& paths);
 /// Whether the call has that key; binds its named sizes (`bound` has room for max_names). Allocates nothing where names stand alone.

@@ -103,6 +103,13 @@ std::string to_string(const KeyField& f) {
   return "?";
 }
 
+Error signature_count(const FunctionState& f, std::size_t tensors) {
+  return {ErrorCode::invalid_argument,
+          f.name + ": the arguments hold " + std::to_string(tensors) + " tensors; the input signature names " +
+              std::to_string(f.options.signature.size()),
+          "signature", "", "give a spec for each tensor, in order"};
+}
+
 Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t level,
              const std::vector<std::string>& paths) {
   Key key;
@@ -110,12 +117,7 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
   const auto& signature = f.options.signature;
   std::size_t tensors = 0;
   for (auto& l : leaves) tensors += l.kind == Leaf::Kind::tensor;
-  if (!signature.empty() && tensors != signature.size())
-    fail({ErrorCode::invalid_argument,
-          f.name + ": the arguments hold " + std::to_string(tensors) + " tensors; the input signature names " +
-              std::to_string(signature.size()),
-          "signature", "", "give a spec for each tensor, in order"},
-         f.where);
+  if (!signature.empty() && tensors != signature.size()) fail(signature_count(f, tensors), f.where);
   std::size_t next = 0;
   std::vector<Dim> bound(max_names, unbound);
   for (std::size_t i = 0; i < leaves.size(); ++i) {
@@ -131,8 +133,8 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
       check_usable(c, l.tensor, f.where);
       k.tensor = type_of(c.node);
       k.weak = c.weak;
-      if (!signature.empty()) {
-        k.tensor = signature[next++].type;
+      if (!signature.empty() || c.node.get()->stands_in) {
+        if (!signature.empty()) k.tensor = signature[next++].type;
         k.weak = false;
         k.from_signature = true;
         index_names(key, k);

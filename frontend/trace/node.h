@@ -15,6 +15,7 @@ struct Node : NodeBase {
   BlockId block = BlockId::top;
   bool literal = false;           ///< made from host values while tracing: becomes a constant, not a capture
   bool maybe_undefined = false;   ///< a merge of a path that assigned and one that did not
+  bool stands_in = false;         ///< only a type, named sizes allowed: what `trace` is given for a Spec
   bool untyped = false;           ///< stands for an undefined handle in a region: no type until the region closes
   std::uint32_t branch_line = 0;  ///< where maybe_undefined came from
   std::source_location where{};

@@ -48,7 +48,7 @@ void save(const FunctionState& c, const std::string& file) {
   }
   if (saved.traces.empty())
     fail({ErrorCode::invalid_argument, "save: \"" + f.name + "\" has not been traced yet", "no-trace", "",
-          "call it once with arguments of the types to save"},
+          "call it once, or trace it: trace(spec<f32>({\"batch\", 128}))"},
          f.where);
   if (auto ok = write_saved(saved, file); !ok) fail(ok.error(), f.where);
 }

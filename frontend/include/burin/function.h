@@ -123,6 +123,8 @@ class BURIN_API Call final : public TreeVisitor {
   using WalkThunk = void (*)(void* user, TreeVisitor&);
   /// Finds or makes the entry and runs it: the results are then in `result`, in order.
   void run(TraceThunk trace, WalkThunk walk_arguments, void* user);
+  /// Finds or makes the entry without running it; compiled where asked for.
+  std::shared_ptr<const Graph> prepare(TraceThunk trace, WalkThunk walk_arguments, void* user, bool compile);
   bool eager() const;
 
   /// Moves result i into a handle; by-reference ones first, as `state` leaves stand in the arguments.
@@ -183,9 +185,28 @@ BURIN_API std::string view(const FunctionState&);
 BURIN_API std::vector<std::shared_ptr<const Graph>> graphs(const FunctionState&);
 BURIN_API void save(const FunctionState&, const std::string& file);
 BURIN_API void empty_leaves(const Leaves&);
+/// Makes a handle stand for any tensor of a type: it has no values and is good for `prepare` only.
+BURIN_API void stand_in(Tensor&, const Spec&);
+/// Whether `save` has to trace first: there is an input signature and no trace yet.
+BURIN_API bool awaits_signature(const FunctionState&);
+/// Fills the tensors of parameters with the specs of the input signature. Throws where the signature does not tell all of them.
+BURIN_API void stand_in(const FunctionState&, std::span<const Leaves> parameters);
 
 template <class T>
 using Stored = std::conditional_t<std::is_arithmetic_v<std::remove_cvref_t<T>>, Tensor, std::remove_cvref_t<T>>;
+
+/// What a parameter T is given for `trace`: a spec becomes a tensor without values.
+template <class T, class A> T argument(const A& a) {
+  if constexpr (std::is_same_v<A, Spec>) {
+    static_assert(std::is_base_of_v<Tensor, T>, "burin::function: trace() takes a Spec for a Tensor parameter only");
+    T t{};
+    stand_in(t, a);
+    return t;
+  } else {
+    return T(a);
+  }
+}
+template <class A> using Given = std::conditional_t<std::is_same_v<A, Spec>, Tensor, Stored<A>>;
 
 template <class F, class Self, class... A> decltype(auto) call(F& f, Self& self, A&... a) {
   if constexpr (std::is_member_function_pointer_v<F>) return (self.*f)(a...);
@@ -212,21 +233,15 @@ template <class R> std::shared_ptr<void> keep_structure(const R& r) {
   }
 }
 
-/// Runs one call of `f` whose declared parameters are P; the arguments already have those types.
-template <class R, class... P, class F, class... A>
-R invoke(const std::shared_ptr<FunctionState>& state, F& f, A&... arguments) {
-  Call call(state);
-  if (call.eager()) return f(arguments...);
-  std::int64_t position = 0;
-  (call.add(arguments, position++, by_reference<P>), ...);
-  struct User {
-    F& f;
-    std::tuple<A&...> arguments;
-  } user{f, {arguments...}};
-  auto trace = [](void* u, Tracer& tracer) {
-    User& user = *static_cast<User*>(u);
+/// What a call hands to the library: the callable and its arguments, whose declared parameters are P.
+template <class R, class F, class Arguments, class... P> struct Thunks {
+  F& f;
+  Arguments arguments;  // a tuple of references
+
+  static void trace(void* u, Tracer& tracer) {
+    Thunks& user = *static_cast<Thunks*>(u);
     std::apply(
-        [&](auto&... given) {
+        [&]<class... A>(A&... given) {
           std::tuple<std::remove_const_t<A>...> copies(given...);
           std::apply(
               [&](auto&... copy) {
@@ -248,13 +263,35 @@ R invoke(const std::shared_ptr<FunctionState>& state, F& f, A&... arguments) {
               copies);
         },
         user.arguments);
-  };
-  auto walk_all = [](void* u, TreeVisitor& v) {
+  }
+  static void walk_all(void* u, TreeVisitor& v) {
     std::int64_t at = 0;
     std::apply([&](auto&... given) { (walk(v, given, Path{nullptr, {}, at++}), ...); },
-               static_cast<User*>(u)->arguments);
-  };
-  call.run(trace, walk_all, &user);
+               static_cast<Thunks*>(u)->arguments);
+  }
+};
+
+/// Traces `f` for these arguments, without running it.
+template <class R, class... P, class F, class... A>
+std::shared_ptr<const Graph> prepare(const std::shared_ptr<FunctionState>& state, bool compile, F& f, A&... arguments) {
+  Call call(state);
+  std::int64_t position = 0;
+  (call.add(arguments, position++, by_reference<P>), ...);
+  using User = Thunks<R, F, std::tuple<A&...>, P...>;
+  User user{f, {arguments...}};
+  return call.prepare(&User::trace, &User::walk_all, &user, compile);
+}
+
+/// Runs one call of `f` whose declared parameters are P; the arguments already have those types.
+template <class R, class... P, class F, class... A>
+R invoke(const std::shared_ptr<FunctionState>& state, F& f, A&... arguments) {
+  Call call(state);
+  if (call.eager()) return f(arguments...);
+  std::int64_t position = 0;
+  (call.add(arguments, position++, by_reference<P>), ...);
+  using User = Thunks<R, F, std::tuple<A&...>, P...>;
+  User user{f, {arguments...}};
+  call.run(&User::trace, &User::walk_all, &user);
   call.finish_state();
   if constexpr (std::is_void_v<R>) {
     return;
@@ -303,7 +340,7 @@ class FunctionBase {
   /// The graphs traced so far.
   std::vector<std::shared_ptr<const Graph>> graphs() const { return detail::graphs(*state_); }
   friend std::string to_string(const FunctionBase& f) { return detail::view(*f.state_); }
-  /// Writes the traces that calls have made so far, with the weights that they captured; `load` and `burinc` read it.
+  /// Writes the traces made so far, with the weights that they captured; `load` and `burinc` read it.
   void save(const std::string& file) const { detail::save(*state_, file); }
 
  protected:
@@ -327,8 +364,35 @@ template <class F, class R, class... P> class TypedFunction : public FunctionBas
     auto call = [this](auto&... a) -> R { return detail::call(*f_, a...); };
     return detail::invoke<R, Pass<P>...>(state_, call, arguments...);
   }
+  /// Traces and compiles for arguments of these types without running anything; calls with such arguments then find the trace,
+  /// and `save` writes it. A `Spec` stands for a tensor, its named sizes for any numbers; of a tensor only the type is read.
+  /// Returns the graph. Throws what a call would throw. Example: `f.trace(params, spec<f32>({"batch", 784}));`
+  template <class... A> std::shared_ptr<const Graph> trace(const A&... arguments) const {
+    static_assert(sizeof...(A) == sizeof...(P), "burin::function: trace() takes an argument for each parameter");
+    return std::apply([this](auto... a) { return prepare(true, a...); },
+                      std::tuple<std::remove_cvref_t<P>...>(detail::argument<std::remove_cvref_t<P>>(arguments)...));
+  }
+  /// Writes the traces made so far, with the weights that they captured; `load` and `burinc` read it. A function with an input
+  /// signature that was not called yet is traced for it, where the signature says all there is to know of the parameters.
+  void save(const std::string& file) const {
+    if constexpr ((std::is_default_constructible_v<std::remove_cvref_t<P>> && ...)) {
+      if (detail::awaits_signature(*state_))
+        std::apply(
+            [this](auto... a) {
+              const std::array<detail::Leaves, sizeof...(P)> leaves{detail::leaves_of(a)...};
+              detail::stand_in(*state_, leaves);
+              prepare(false, a...);
+            },
+            std::tuple<std::remove_cvref_t<P>...>());
+    }
+    FunctionBase::save(file);
+  }
 
  private:
+  std::shared_ptr<const Graph> prepare(bool compile, auto&... a) const {
+    auto call = [this](auto&... b) -> R { return detail::call(*f_, b...); };
+    return detail::prepare<R, Pass<P>...>(state_, compile, call, a...);
+  }
   std::shared_ptr<F> f_;
 };
 
@@ -340,6 +404,16 @@ template <class F> class GenericFunction : public FunctionBase {
         f_(std::make_shared<F>(std::move(f))) {}
   template <class... A> auto operator()(A&&... arguments) const {
     return call<decltype(pass(arguments))...>(pass(arguments)...);
+  }
+  /// As TypedFunction::trace; a `Spec` is a `Tensor` parameter.
+  template <class... A> std::shared_ptr<const Graph> trace(const A&... arguments) const {
+    return std::apply(
+        [this](auto... a) {
+          using R = std::remove_cvref_t<decltype((*f_)(a...))>;
+          auto run = [this](auto&... b) -> R { return (*f_)(b...); };
+          return detail::prepare<R, decltype(a)&...>(state_, true, run, a...);
+        },
+        std::tuple<detail::Given<A>...>(detail::argument<detail::Given<A>>(arguments)...));
   }
 
  private:
