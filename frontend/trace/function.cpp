@@ -194,7 +194,8 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
       Dim bound[max_names];
       auto it = std::find_if(f.places.begin(), f.places.end(), [&](auto& p) {
         // A key with named sizes serves many types, which hash differently.
-        return (p->key.hash == key.hash || !p->key.names.empty()) && matches(p->key, call.leaves(), level, bound);
+        return (p->key.hash == key.hash || !p->key.names.empty()) && matches(p->key, call.leaves(), level, bound) &&
+               (!p->entry || !p->entry->by_guards || guards_allow(*p->entry, bound));
       });
       if (it == f.places.end()) break;
       if ((*it)->entry) {
@@ -243,7 +244,18 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
     Elapsed elapsed;
     {
       rt::ProfileScope span("trace", f.name);
-      entry = trace_entry(f, call, std::move(key), std::move(paths.list), trace, user);
+      if (f.options.reduce_retracing && f.options.signature.empty() && !context().trace)
+        if (auto named = name_sizes(key, before)) {
+          auto take_key = [&](const Key& k) {
+            std::lock_guard lock(f.mutex);
+            place->key = k;
+          };
+          take_key(*named);
+          entry = trace_named(f, call, *named, paths.list, trace, user);
+          if (!entry) take_key(key);
+        }
+      if (!entry) entry = trace_entry(f, call, std::move(key), std::move(paths.list), trace, user);
+      entry->by_guards = f.options.signature.empty() && !entry->key.names.empty();
     }
     {
       std::lock_guard lock(f.mutex);
@@ -344,7 +356,7 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
   Remembered& last = remembered(f);
   const Entry* e = nullptr;
   if (last.function == f.number && last.generation == f.generation.load(std::memory_order_acquire) &&
-      matches(last.entry->key, given, level, bound)) {
+      matches(last.entry->key, given, level, bound) && (!last.entry->by_guards || guards_allow(*last.entry, bound))) {
     ++last.hits;
     e = last.entry.get();
   } else {
@@ -364,6 +376,7 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
     matches(e->key, given, level, bound);
   }
   entry_ = e;
+  if (f.options.verify_trace && !r.trace) verify_entry(f, *this, *e, trace, user);
   const Graph& g = *e->graph;
   NodeRef* out = CallAccess::results(*this, g.outputs().size());
 

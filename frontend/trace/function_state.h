@@ -8,6 +8,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace burin::detail {
@@ -46,6 +47,7 @@ struct Entry {
   std::shared_ptr<const Graph> computed;  ///< `graph` with only the outputs that are computed: what executables run
   std::vector<NodeRef> captures;          ///< values of the hidden inputs, in the graph's order behind the arguments
   bool captures_traced = false;           ///< good for the trace that it was made in only
+  bool by_guards = false;                 ///< serves calls that its guards allow; another trace serves the others
   std::size_t num_results = 0;
   std::vector<std::size_t> state_outputs;                 ///< by state leaf: which output it is given
   std::shared_ptr<void> prototype;                        ///< the returned tree, its tensors emptied
@@ -86,10 +88,25 @@ struct FunctionState {
 Error signature_count(const FunctionState&, std::size_t tensors);
 /// The key of a call; with an input signature, the signature's types (a leaf that does not fit is an InvalidArgument).
 Key make_key(const FunctionState&, std::span<const Leaf>, std::uint8_t level, const std::vector<std::string>& paths);
+/// Fills in the names and the hash, which follow from the fields.
+void finish_key(Key&);
 /// Whether the call has that key; binds its named sizes (`bound` has room for max_names). Allocates nothing where names stand alone.
 bool matches(const Key&, std::span<const Leaf>, std::uint8_t level, Dim* bound);
 /// The nearest of the keys before, what changed, and the remedy; notes static values that alone cause traces.
 std::string explain_trace(FunctionState&, const Entry& made, std::span<const std::shared_ptr<const Entry>> before);
+
+// -- sizes.cpp
+/// The key with names for the sizes in which it differs from the nearest of the keys before; none where more differs.
+std::optional<Key> name_sizes(const Key&, std::span<const std::shared_ptr<const Entry>> before);
+/// Whether the entry's guards allow sizes that its key has bound.
+bool guards_allow(const Entry&, const Dim* bound);
+/// The entry for the key with named sizes; null where the callable refuses them, or their guards refuse this call.
+std::shared_ptr<Entry> trace_named(FunctionState&, Call&, const Key& named, const std::vector<std::string>& paths,
+                                   Call::TraceThunk, void* user);
+
+// -- verify.cpp
+/// Traces again and throws TraceError where the callable records something else than the entry.
+void verify_entry(FunctionState&, Call&, const Entry&, Call::TraceThunk, void* user);
 
 /// The level of a call, and `checked_bit` in check mode: what a key keeps of both.
 std::uint8_t current_level(const FunctionState&);

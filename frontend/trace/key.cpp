@@ -80,6 +80,22 @@ void index_names(Key& key, KeyField& f) {
   }
 }
 
+void hash_fields(Key& key) {
+  std::uint64_t h = mix(key.level, key.fields.size());
+  for (auto& k : key.fields) {
+    h = mix(h, static_cast<std::uint64_t>(k.kind) | static_cast<std::uint64_t>(k.host_kind) << 8 |
+                   std::uint64_t{k.weak} << 16);
+    h = mix(h, k.bits);
+    if (k.kind == Leaf::Kind::tensor) {
+      h = mix(h, static_cast<std::uint64_t>(k.tensor.dtype));
+      for (Dim d : k.tensor.shape) h = mix(h, static_cast<std::uint64_t>(d.word()));
+    } else {
+      h = mix(mix(h, std::string_view(k.text)), k.type);
+    }
+  }
+  key.hash = h;
+}
+
 }  // namespace
 
 std::string to_string(const KeyField& f) {
@@ -101,6 +117,13 @@ std::string to_string(const KeyField& f) {
     case HostValue::Kind::text: return "\"" + f.text + "\"";
   }
   return "?";
+}
+
+void finish_key(Key& key) {
+  key.names.clear();
+  for (auto& k : key.fields)
+    if (k.kind == Leaf::Kind::tensor) index_names(key, k);
+  hash_fields(key);
 }
 
 Error signature_count(const FunctionState& f, std::size_t tensors) {
@@ -158,19 +181,7 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
     }
     key.fields.push_back(std::move(k));
   }
-  std::uint64_t h = mix(level, key.fields.size());
-  for (auto& k : key.fields) {
-    h = mix(h, static_cast<std::uint64_t>(k.kind) | static_cast<std::uint64_t>(k.host_kind) << 8 |
-                   std::uint64_t{k.weak} << 16);
-    h = mix(h, k.bits);
-    if (k.kind == Leaf::Kind::tensor) {
-      h = mix(h, static_cast<std::uint64_t>(k.tensor.dtype));
-      for (Dim d : k.tensor.shape) h = mix(h, static_cast<std::uint64_t>(d.word()));
-    } else {
-      h = mix(mix(h, std::string_view(k.text)), k.type);
-    }
-  }
-  key.hash = h;
+  hash_fields(key);
   return key;
 }
 
@@ -251,7 +262,8 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
         hint = "cast the argument to one dtype";
       } else if (is.weak != was.weak && is.tensor == was.tensor) {
         hint = "a number is weakly typed, a result is not; begin with zeros(...), full(...) or cast(...) for one trace";
-      } else if (is.tensor.shape.rank() == was.tensor.shape.rank() && is.tensor.shape != was.tensor.shape) {
+      } else if (made.key.names.empty() && is.tensor.shape.rank() == was.tensor.shape.rank() &&
+                 is.tensor.shape != was.tensor.shape) {
         hint = "name the size in an input signature: spec<" + std::string(name(is.tensor.dtype)) + ">({";
         for (std::size_t d = 0; d < is.tensor.shape.size(); ++d)
           hint += (d ? ", " : "") + (is.tensor.shape[d] == was.tensor.shape[d] ? burin::to_string(is.tensor.shape[d])

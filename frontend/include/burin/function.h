@@ -63,6 +63,13 @@ struct FunctionOptions {
       signature{};               ///< one for each tensor of the arguments, in order; empty: any types, a trace for each
   std::size_t max_entries = 64;  ///< traces kept; the least recently used goes first
   int max_traces = 0;            ///< more than this many traces are a TraceError; 0: no limit
+  /// A call that differs from an earlier trace in sizes only is traced with names for these sizes, so that one trace serves
+  /// all further ones. Where that cannot be (the callable needs a number, or the sizes are related otherwise), it is traced as
+  /// it is, and `BURIN_LOG=trace` says why. Code for named sizes may be slower. Without effect under an input signature.
+  bool reduce_retracing = false;
+  /// For debugging: each call traces again, and a TraceError tells where the callable would now record something else than
+  /// the trace that runs: a host value or a captured tensor has changed since.
+  bool verify_trace = false;
 };
 
 /// Counts of one function, since it was made.
