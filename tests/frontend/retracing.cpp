@@ -86,10 +86,9 @@ TEST_CASE("verify_trace finds host values and captured tensors that changed") {
   CHECK(f.stats().traces == 1);
   factor = 3;
   std::string text = message([&] { f(row(3)); });
-  CHECK(text.find(
-            "\"f\" would be traced differently now (verify_trace): the trace has `%1 = constant(value=2) : f32[]") ==
-        0);
-  CHECK(text.find("the callable would record `%1 = constant(value=3) : f32[]") != std::string::npos);
+  CHECK(text.find("\"f\" would be traced differently now (verify_trace): the trace has `") == 0);
+  CHECK(text.find("= constant(value=2) : f32[]") < text.find("the callable would record `"));
+  CHECK(text.find("= constant(value=3) : f32[]") != std::string::npos);
   CHECK(text.find("[verify-trace]") != std::string::npos);
   factor = 2;
   offset = row(3);  // equal values in other memory
