@@ -261,7 +261,13 @@ TapeScope::TapeScope(Tape& t) : tape_(t) {
 }
 TapeScope::~TapeScope() {
   auto& c = context();
-  if (!c.layers.empty() && c.layers.back().tape == &tape_) c.layers.pop_back();
+  auto own = std::find_if(c.layers.rbegin(), c.layers.rend(), [&](const Layer& l) { return l.tape == &tape_; });
+  if (own != c.layers.rend()) {  // else an exception, or the end of its region, took it
+    const auto at = c.layers.size() - 1 - static_cast<std::size_t>(own - c.layers.rbegin());
+    c.layers.erase(c.layers.begin() + static_cast<std::ptrdiff_t>(at));
+    for (Frame& f : c.frames)
+      if (f.tapes > at) --f.tapes;
+  }
   --c.tapes;
 }
 

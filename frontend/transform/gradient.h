@@ -21,6 +21,13 @@ class GradientNotes final : public Tape {
  public:
   explicit GradientNotes(std::span<const Tensor> sources);
 
+  /// Makes a value a source; the caller keeps it alive.
+  void watch(const Content& c) { descendants_.insert(identity(c)); }
+  /// Forgets all.
+  void clear() {
+    steps_.clear();
+    descendants_.clear();
+  }
   void note(const NotedOp&) override;
   bool watches(std::span<const Tensor>) const override;
   bool takes(const RegionOp&) const override;

@@ -4,6 +4,8 @@
 #include <burin/control.h>
 #include <burin/function.h>
 #include <burin/grad.h>
+#include <burin/gradient_tape.h>
+#include <burin/jacobian.h>
 #include <burin/loops.h>
 #include <burin/ops.h>
 #include <burin/promotion.h>
