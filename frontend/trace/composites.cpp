@@ -50,7 +50,8 @@ Tensor count_along(const Arg& x, const std::vector<std::int64_t>& axes, Dtype dt
 Tensor full(const Shape& shape, const Arg& value) { return full(shape, value, value.dtype()); }
 Tensor full(const Shape& shape, const Arg& value, Dtype dtype) {
   return composite("full", value.where(), [&] {
-    Tensor v = value.tensor() ? *value.tensor() : detail::HandleAccess::make(detail::number_node(value, dtype));
+    Tensor v = detail::HandleAccess::make(value.tensor() ? detail::HandleAccess::read(*value.tensor())
+                                                         : detail::Content{detail::number_node(value, dtype), false});
     if (v.dtype() != dtype) v = cast(v, dtype);
     return shape.empty() && v.shape().empty() ? v : broadcast_to(v, shape);
   });

@@ -53,19 +53,6 @@ std::optional<Dtype> meeting_dtype(std::span<const Arg> operands, std::span<cons
   return promote_weak(*strong_type, *weak_type);
 }
 
-// A number takes the tensor's dtype, which must hold it: wrapping here would be a wrong result that nobody asked for.
-void check_fits(OpKind kind, const Literal& n, Dtype d, const std::source_location& where) {
-  if (is_floating(d) || is_floating(n.dtype) || d == boolean) return;
-  const std::int64_t low = d == i32 ? INT32_MIN : d == i64 ? INT64_MIN : 0;
-  const std::int64_t high = d == i32 ? INT32_MAX : d == i64 ? INT64_MAX : d == u32 ? UINT32_MAX : UINT8_MAX;
-  if (n.integer >= low && n.integer <= high) return;
-  fail({ErrorCode::invalid_argument,
-        std::string(op_info(kind).mnemonic) + ": the number " + std::to_string(n.integer) + " does not fit " +
-            std::string(name(d)) + ", the dtype of the tensor beside it",
-        "number-range", "", "cast the tensor to a wider dtype first"},
-       where);
-}
-
 ValueId literal_constant(Trace& t, const Literal& n, Dtype d, std::uint32_t line) {
   HostTensor value = literal_value(n, d);
   TensorType type = value.type;
@@ -90,6 +77,19 @@ NodeRef cast_node(const Content& c, Dtype to, const std::source_location& where)
 }
 
 }  // namespace
+
+// A number takes the tensor's dtype, which must hold it: wrapping here would be a wrong result that nobody asked for.
+void check_fits(std::string_view who, const Literal& n, Dtype d, const std::source_location& where) {
+  if (is_floating(d) || is_floating(n.dtype) || d == boolean) return;
+  const std::int64_t low = d == i32 ? INT32_MIN : d == i64 ? INT64_MIN : 0;
+  const std::int64_t high = d == i32 ? INT32_MAX : d == i64 ? INT64_MAX : d == u32 ? UINT32_MAX : UINT8_MAX;
+  if (n.integer >= low && n.integer <= high) return;
+  fail({ErrorCode::invalid_argument,
+        std::string(who) + ": the number " + std::to_string(n.integer) + " does not fit " + std::string(name(d)) +
+            ", the dtype of the tensor beside it",
+        "number-range", "", "cast the tensor to a wider dtype first"},
+       where);
+}
 
 HostTensor literal_value(const Literal& n, Dtype d) {
   HostTensor t{{d, {}}, Buffer::allocate(byte_size(d))};
@@ -178,7 +178,7 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes attribu
       for (std::size_t i = 0; i < n; ++i) {
         if (!(mask >> (i < 31 ? i : 31) & 1)) continue;
         if (!contents[i].defined()) {
-          check_fits(kind, operands[i].number(), *d, where);
+          check_fits(op_info(kind).mnemonic, operands[i].number(), *d, where);
           if (!r.trace || r.tapes) contents[i].node = make_eager(literal_value(operands[i].number(), *d), where);
           else
             contents[i].node =

@@ -129,7 +129,8 @@ FunctionState::~FunctionState() {
     auto& e = const_cast<Entry&>(*p->entry);
     e.ready.store(nullptr, std::memory_order_relaxed);
     e.executable.reset();
-    e.captures.clear();
+    e.variables.clear();
+    e.hidden.clear();
     e.prototype.reset();
     e.graph.reset();
     e.computed.reset();
@@ -291,8 +292,8 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
 }
 
 // Tells tapes of a call that ran eagerly: one op, whose graph they may evaluate.
-void note_call(const Entry& e, std::span<const Leaf> given, std::span<const NodeRef> results,
-               const std::source_location& where) {
+void note_call(const Entry& e, std::span<const Leaf> given, std::span<const RunInput> hidden,
+               std::span<const NodeRef> results, const std::source_location& where) {
   std::vector<Tensor> operands, made;
   Untracked untracked;
   for (std::size_t i = 0; i < given.size(); ++i) {
@@ -301,7 +302,7 @@ void note_call(const Entry& e, std::span<const Leaf> given, std::span<const Node
     Dtype wanted = e.key.fields[i].tensor.dtype;
     operands.push_back(HandleAccess::make(type_of(c.node).dtype == wanted ? c.node : adapt(c, wanted).node));
   }
-  for (auto& c : e.captures) operands.push_back(HandleAccess::make(c));
+  for (auto& h : hidden) operands.push_back(HandleAccess::make(*h.node));
   for (auto& n : results) made.push_back(HandleAccess::make(n));
   static const Attributes none;
   tell_tapes({OpKind{}, operands, none, made, e.graph, where});
@@ -389,24 +390,26 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
       if (type_of(c.node).dtype != k.tensor.dtype) c = adapt(c, k.tensor.dtype);
       inputs.push_back(strong(std::move(c)));
     }
-    for (auto& c : e->captures) inputs.push_back({c, false});
+    for (auto& h : e->hidden)
+      inputs.push_back(h.variable ? HandleAccess::read(h.variable->handle) : Content{h.value, false});
     if (tapes_listen()) {  // each op is noted
       auto results = evaluate_graph(g, inputs);
       for (std::size_t i = 0; i < results.size(); ++i) out[i] = std::move(results[i].node);
-      return;
+    } else {
+      std::vector<ValueId> ids;
+      for (auto& c : inputs) ids.push_back(lower(c, *r.trace));
+      auto values = inline_graph(r.trace->graph, r.trace->current, g, ids);
+      if (!values) fail(std::move(values.error()), f.where);
+      for (std::size_t i = 0; i < values->size(); ++i)
+        out[i] = make_traced(*r.trace, (*values)[i], r.trace->graph.type((*values)[i]), f.where);
     }
-    std::vector<ValueId> ids;
-    for (auto& c : inputs) ids.push_back(lower(c, *r.trace));
-    auto values = inline_graph(r.trace->graph, r.trace->current, g, ids);
-    if (!values) fail(std::move(values.error()), f.where);
-    for (std::size_t i = 0; i < values->size(); ++i) {
-      out[i] = make_traced(*r.trace, (*values)[i], r.trace->graph.type((*values)[i]), f.where);
-    }
+    for (auto& v : e->variables)
+      if (v.output >= 0) HandleAccess::write(v.cell->handle, {out[v.output], false});
     return;
   }
 
   constexpr std::size_t room = 32;
-  const std::size_t n = given.size() + e->captures.size();
+  const std::size_t n = given.size() + e->hidden.size();
   RunInput few[room];
   std::vector<RunInput> many(n > room ? n : 0);
   RunInput* inputs = n > room ? many.data() : few;
@@ -425,11 +428,20 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
       inputs[count++] = {&node, given[i].aliased};
     }
   }
-  for (auto& c : e->captures) inputs[count++] = {&c, false};
+  RunInput* hidden = inputs + count;
+  for (auto& h : e->hidden) inputs[count++] = {&h.value, false};
   // A tape keeps the old values, and so does a host loop or branch that may be undone.
-  const bool noted = r.tapes && tapes_listen();
-  run_entry(f, *e, {inputs, count}, {bound, e->key.names.size()}, !noted && !recorder, out);
-  if (noted) note_call(*e, given, {out, g.outputs().size()}, f.where);
+  const bool noted = r.tapes && tapes_listen(), in_place = !noted && !recorder;
+  auto run = [&] { run_entry(f, *e, {inputs, count}, {bound, e->key.names.size()}, in_place, out); };
+  if (e->variables.empty()) {
+    run();
+    if (noted) note_call(*e, given, {hidden, e->hidden.size()}, {out, g.outputs().size()}, f.where);
+    return;
+  }
+  HeldVariables held(*e, hidden, !in_place);
+  run();
+  held.update(out);
+  if (noted) note_call(*e, given, {hidden, e->hidden.size()}, {out, g.outputs().size()}, f.where);
 }
 
 std::shared_ptr<const Graph> Call::prepare(TraceThunk trace, WalkThunk walk_arguments, void* user, bool compile) {

@@ -4,6 +4,7 @@
 
 #include "frontend/trace/executable.h"
 #include "frontend/trace/recorder.h"
+#include "frontend/trace/variable.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -37,6 +38,18 @@ struct Key {
   std::uint64_t hash = 0;
 };
 
+/// A hidden input: a value bound while tracing, or a Variable, whose value at the call it is.
+struct HiddenInput {
+  NodeRef value;
+  std::shared_ptr<VariableCell> variable;
+};
+/// A Variable of an entry.
+struct BoundVariable {
+  VariableCell* cell;
+  std::uint32_t hidden;  ///< which hidden input it is
+  int output;            ///< which output it is given; -1: it is only read
+};
+
 struct Entry {
   Key key;
   std::vector<std::string> paths;  ///< of the key's fields: `arg0.w1`
@@ -45,7 +58,8 @@ struct Entry {
   /// unchanged parameter, exchanged ones, a result that is an argument.
   std::vector<int> sources;
   std::shared_ptr<const Graph> computed;  ///< `graph` with only the outputs that are computed: what executables run
-  std::vector<NodeRef> captures;          ///< values of the hidden inputs, in the graph's order behind the arguments
+  std::vector<HiddenInput> hidden;        ///< in the graph's order, behind the arguments
+  std::vector<BoundVariable> variables;   ///< in the order in which calls lock them
   bool captures_traced = false;           ///< good for the trace that it was made in only
   bool by_guards = false;                 ///< serves calls that its guards allow; another trace serves the others
   std::size_t num_results = 0;
@@ -119,10 +133,10 @@ inline bool is_checked(std::uint8_t mode) { return (mode & checked_bit) != 0; }
 void make_executable(FunctionState&, Entry&);
 /// Whether a call may overwrite the value: nobody else holds it, and its memory is ours.
 bool may_overwrite(const Node&);
-/// An input of a run: a value, and the handle that it is in (null for captures).
+/// An input of a run: a value, in the handle that holds it.
 struct RunInput {
-  const NodeRef* node;
-  bool aliased;  ///< given to another parameter too, by the same handle
+  const NodeRef* node = nullptr;
+  bool aliased = false;  ///< given to another parameter too, by the same handle
 };
 /// Runs an entry now. `inputs` stand in the graph's order and are not traced; `results` are given the outputs' values.
 /// State is overwritten in place where `in_place` allows it and nobody else sees it; then its result is its own node.

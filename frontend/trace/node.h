@@ -39,6 +39,9 @@ struct HandleAccess {
   static const NodeRef& node(const Tensor& t) { return t.node_; }
   static bool weak(const Tensor& t) { return t.weak_; }
   static Content raw(const Tensor& t) { return {t.node_, static_cast<bool>(t.weak_)}; }
+  /// Whether it is the handle of a Variable: a detail::VariableHandle.
+  static bool variable(const Tensor& t) { return t.variable_; }
+  static void set_variable(Tensor& t) { t.variable_ = 1; }
   static std::uint64_t born(const Tensor& t) { return t.born_; }
   static void set_born(const Tensor& t, std::uint64_t stamp) { const_cast<Tensor&>(t).born_ = stamp; }
   static void set_raw(const Tensor& t, Content c) {

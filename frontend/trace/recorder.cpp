@@ -1,6 +1,8 @@
 // Handles, frames and layers of a thread's recorder. See recorder.h for the rules' source.
 #include "frontend/trace/recorder.h"
 
+#include "frontend/trace/variable.h"
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -84,10 +86,33 @@ void Recorder::died(const Tensor* h, std::uint64_t stamp) noexcept {
   if (!names.empty() && (maybe_named & name_bit(h))) names.erase(h);
 }
 
+// A function's trace takes the variable as an input: of the function, so at its top, wherever it is first used.
+void Recorder::bind_variable(Frame& f, Tensor* h) {
+  VariableCell& cell = cell_of(*h);
+  Trace& t = *f.trace;
+  Slot s;
+  s.handle = h;
+  s.entry = HandleAccess::raw(*h);
+  const auto input = static_cast<std::uint32_t>(t.graph.inputs().size());
+  const std::string name = cell.name.empty() ? "variable" + std::to_string(t.states.size()) : cell.name;
+  const ValueId v = t.graph.add_input(InputKind::state, cell.type, name);
+  t.states.push_back({cell.shared_from_this(), v, input});
+  s.argument = make_traced(t, v, cell.type, cell.where);
+  s.argument.get()->block = BlockId::top;
+  HandleAccess::set_raw(*h, {s.argument, false});
+  f.slots.push_back(std::move(s));
+}
+
 void Recorder::note_read(const Tensor* h, std::size_t upto) {
+  const bool variable = HandleAccess::variable(*h);
   for (std::size_t i = 0; i < upto; ++i) {
     Frame& f = frames[i];
+    if (variable && f.kind == Frame::Kind::function) {
+      if (f.trace->binds_variables && !f.find(h)) bind_variable(f, const_cast<Tensor*>(h));
+      continue;
+    }
     if (!f.is_loop() || !outer(f, h) || f.find(h)) continue;
+    if (variable && f.kind == Frame::Kind::eager_loop) continue;  // around the trace: its handle is the shared one
     Slot s;
     s.handle = const_cast<Tensor*>(h);
     s.entry = HandleAccess::raw(*h);
@@ -112,9 +137,13 @@ void Recorder::note_read(const Tensor* h, std::size_t upto) {
 }
 
 void Recorder::note_write(Tensor* h) {
+  const bool variable = HandleAccess::variable(*h);
   for (std::size_t i = 0; i < frames.size(); ++i) {
     if (!outer(frames[i], h)) continue;
-    if (i + 1 < frames.size()) note_read(h, i + 1);  // deeper, the write may not happen: the old value counts
+    if (variable && (frames[i].kind == Frame::Kind::eager_branch || frames[i].kind == Frame::Kind::eager_loop))
+      continue;
+    const bool binds = variable && frames[i].kind == Frame::Kind::function;  // an output needs the input
+    if (binds || i + 1 < frames.size()) note_read(h, i + 1);  // deeper, the write may not happen: the old value counts
     Frame& f = frames[i];
     if (f.in_test && !poison)
       poison = Error{ErrorCode::trace, describe(h, HandleAccess::raw(*h)) + " is assigned inside a loop's test",
@@ -134,11 +163,38 @@ void Recorder::note_write(Tensor* h) {
   }
 }
 
+Tensor& Recorder::shadow(VariableCell& cell) {
+  auto& s = shadows[&cell];
+  if (!s) {
+    Untracked untracked;
+    s = std::make_unique<Shadow>(cell.shared_from_this());
+    std::lock_guard lock(cell.lock);
+    HandleAccess::set_raw(s->handle, HandleAccess::raw(cell.handle));
+  }
+  return s->handle;
+}
+
 Content HandleAccess::read(const Tensor& t) {
+  if (t.variable_ && !is_shadow(t)) {
+    VariableCell& cell = cell_of(t);
+    if (recorder && recorder->trace) return read(recorder->shadow(cell));
+    std::lock_guard lock(cell.lock);
+    return raw(t);
+  }
   if (recorder) recorder->note_read(&t, recorder->frames.size());
   return raw(t);
 }
 void HandleAccess::write(Tensor& t, Content c) {
+  if (t.variable_ && !is_shadow(t)) {
+    VariableCell& cell = cell_of(t);
+    if (recorder && recorder->trace) {
+      write(recorder->shadow(cell), std::move(c));
+      return;
+    }
+    std::lock_guard lock(cell.lock);
+    std::swap(c.node, t.node_);  // the old value goes when the lock has gone
+    return;
+  }
   if (recorder) recorder->note_write(&t);
   set_raw(t, std::move(c));
 }
@@ -166,6 +222,7 @@ void Recorder::pop_trace(Trace& t) noexcept {
   layers.pop_back();
   trace = nullptr;
   for (auto i = layers.rbegin(); i != layers.rend() && !trace; ++i) trace = i->trace;
+  if (!trace) shadows.clear();
   hook();
 }
 
@@ -244,6 +301,7 @@ void Recorder::abandon() noexcept {
 }
 
 std::string Recorder::describe(const Tensor* h, const Content& c) const {
+  if (HandleAccess::variable(*h)) return detail::describe(cell_of(*h));
   auto it = names.find(h);
   if (it != names.end()) return "'" + it->second + "'";
   if (!c.defined()) return "a tensor";

@@ -18,6 +18,15 @@ struct Capture {
   ValueId value;
 };
 
+struct VariableCell;
+struct Shadow;
+/// A hidden input that is a Variable's value at the time of the call; it may be a hidden output too.
+struct StateInput {
+  std::shared_ptr<VariableCell> cell;
+  ValueId value;
+  std::uint32_t input;  ///< its index among the graph's inputs
+};
+
 /// One graph being recorded.
 struct Trace {
   std::uint64_t number = 0;
@@ -27,6 +36,8 @@ struct Trace {
   std::vector<bool> open{true};  ///< by block: still being recorded, so its values may be used
   std::vector<Capture> captures;
   std::unordered_map<const Node*, std::uint32_t> capture_of;
+  bool binds_variables = false;  ///< a function's: Variables are state of it. Other traces capture the values seen
+  std::vector<StateInput> states;
   bool orphans = false;          ///< has blocks that no op holds: a tape carried their ops out in another form
   bool captures_traced = false;  ///< captured a value of a trace around it: good for that trace only
   // What the Graph cannot say while it is recorded; finish() rebuilds it where any of these is filled.
@@ -99,6 +110,7 @@ struct Recorder {
   std::optional<Error> poison;  ///< found in a destructor; thrown when the region closes
   const std::source_location* scope = nullptr;
   std::source_location scope_storage{};
+  std::unordered_map<const VariableCell*, std::unique_ptr<Shadow>> shadows;  ///< while a trace is open
   const SourceLine* replay_line = nullptr;               ///< of a finished graph's op that is evaluated now
   std::unordered_map<const Tensor*, std::string> names;  ///< paths of handles, for errors only
   std::uint64_t maybe_named = 0;  ///< a bit for each name's address: most handles that die need no look-up
@@ -118,7 +130,13 @@ struct Recorder {
   void died(const Tensor* h, std::uint64_t stamp) noexcept;
   void note_read(const Tensor* h, std::size_t upto);
   void note_write(Tensor* h);
+  /// The handle to use for a variable's while a trace is open.
+  Tensor& shadow(VariableCell&);
 
+ private:
+  void bind_variable(Frame&, Tensor* h);
+
+ public:
   // -- layers and frames
   void push_trace(Trace&);
   void pop_trace(Trace&) noexcept;
@@ -157,6 +175,8 @@ std::string place(const std::source_location&);
 [[noreturn]] void foreign_value(const Node&, const std::source_location&);
 void check_usable(const Content&, const Tensor* handle, const std::source_location&);
 HostTensor literal_value(const Literal&, Dtype);
+/// Throws InvalidArgument where an integer would not keep its value in that dtype. `who` is the op.
+void check_fits(std::string_view who, const Literal&, Dtype, const std::source_location&);
 /// A C++ number as a 0-d value of that dtype: a constant of the trace that is open, if there is one.
 NodeRef number_node(const Arg& number, Dtype);
 /// Tells the tapes above the innermost trace or region.

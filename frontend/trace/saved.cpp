@@ -42,7 +42,12 @@ void save(const FunctionState& c, const std::string& file) {
         leaf.path = out.name;
         trace.results.push_back(std::move(leaf));
       }
-      for (auto& n : e.captures) trace.captures.push_back(n.get()->value);
+      if (!e.variables.empty())
+        fail({ErrorCode::unsupported,
+              "save: \"" + f.name + "\" uses " + describe(*e.variables[0].cell) + "; a file holds no Variables yet",
+              "variable", "", "save a function that takes the value as an argument, by reference where it is updated"},
+             f.where);
+      for (auto& h : e.hidden) trace.captures.push_back(h.value.get()->value);
       saved.traces.push_back(std::move(trace));
     }
   }

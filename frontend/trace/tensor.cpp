@@ -2,6 +2,7 @@
 #include <burin/tensor.h>
 
 #include "frontend/trace/recorder.h"
+#include "frontend/trace/variable.h"
 
 #include <burin/promotion.h>
 
@@ -124,7 +125,9 @@ void Tensor::assign(const Tensor& o) {
   detail::Content c = HandleAccess::read(o);
   HandleAccess::write(*this, std::move(c));
 }
-void Tensor::detach() noexcept { detail::recorder->died(this, born_); }
+void Tensor::detach() noexcept {
+  if (!variable_) detail::recorder->died(this, born_);  // a Variable's may outlive any region, on any thread
+}
 
 Tensor::Tensor(const detail::Literal& n, std::source_location where)
     : node_(detail::host_value(detail::literal_value(n, n.dtype), where)),
@@ -227,11 +230,13 @@ const void* Tensor::data_as(Dtype wanted, const std::source_location& where) con
 // Arg's questions about its tensor.
 Dtype Arg::dtype() const {
   if (!tensor_) return number_.dtype;
+  if (HandleAccess::variable(*tensor_)) return detail::cell_of(*tensor_).type.dtype;
   detail::check_usable(HandleAccess::raw(*tensor_), tensor_, where_);
   return tensor_->dtype();
 }
 Shape Arg::shape() const {
   if (!tensor_) return {};
+  if (HandleAccess::variable(*tensor_)) return detail::cell_of(*tensor_).type.shape;
   detail::check_usable(HandleAccess::raw(*tensor_), tensor_, where_);
   return tensor_->shape();
 }

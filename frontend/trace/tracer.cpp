@@ -87,6 +87,31 @@ void Tracer::state(const Leaves& l) {
 
 namespace {
 
+// The variables that the callable assigned become outputs. Call while the function's frame is open: it says which.
+void add_variables(Entry& e, Trace& t, const Frame& function) {
+  const std::size_t arguments = t.graph.inputs().size() - t.captures.size() - t.states.size();
+  for (auto& s : t.states) e.variables.push_back({s.cell.get(), s.input - static_cast<std::uint32_t>(arguments), -1});
+  for (auto& slot : function.slots) {
+    if (!slot.written || !HandleAccess::variable(*slot.handle)) continue;
+    const Content now = HandleAccess::raw(*slot.handle);
+    if (now.node == slot.argument) continue;  // what it held
+    VariableCell& cell = cell_of(*slot.handle);
+    auto at = std::find_if(t.states.begin(), t.states.end(), [&](auto& s) { return s.cell.get() == &cell; });
+    e.variables[static_cast<std::size_t>(at - t.states.begin())].output = static_cast<int>(t.graph.outputs().size());
+    t.graph.add_output(OutputKind::state, lower(now, t), t.graph.inputs()[at->input].name, at->input);
+  }
+}
+
+// What the entry keeps of the trace's hidden inputs.
+void add_hidden(Entry& e, const Trace& t) {
+  e.hidden.resize(t.captures.size() + t.states.size());
+  for (auto& v : e.variables) e.hidden[v.hidden].variable = v.cell->shared_from_this();
+  auto next = t.captures.begin();
+  for (auto& h : e.hidden)
+    if (!h.variable) h.value = (next++)->node;
+  std::sort(e.variables.begin(), e.variables.end(), [](auto& a, auto& b) { return a.cell->number < b.cell->number; });
+}
+
 // What is legal but rarely meant.
 void warn_of_size(const FunctionState& f, const Trace& t) {
   constexpr std::int64_t large = std::int64_t{64} << 20;
@@ -137,19 +162,21 @@ std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::v
   s.trace.name = f.name;
   s.trace.graph.name = f.name;
   {
+    s.trace.binds_variables = true;
     Recording recording(r, s.trace, f.where);
     thunk(user, tracer);
+    add_variables(*entry, s.trace, r.frames.back());
     Frame frame = recording.close();
     for (auto& slot : frame.slots)
-      if (slot.written)
+      if (slot.written && !HandleAccess::variable(*slot.handle))
         fail({ErrorCode::trace,
               r.describe(slot.handle, slot.result) + " is assigned to a tensor outside \"" + f.name + "\"",
-              "assigned-outside", "", "return it, or make the outer tensor a by-reference parameter"},
+              "assigned-outside", "", "return it, or make the outer tensor a by-reference parameter or a Variable"},
              f.where);
   }
   warn_of_size(f, s.trace);
   Untracked untracked;
-  for (auto& c : s.trace.captures) entry->captures.push_back(c.node);
+  add_hidden(*entry, s.trace);
   entry->captures_traced = s.trace.captures_traced;
   entry->graph = std::make_shared<const Graph>(s.trace.finish());
   find_sources(*entry);

@@ -39,8 +39,15 @@ void verify_entry(FunctionState& f, Call& call, const Entry& e, Call::TraceThunk
   const std::string hint = "a trace does not see host values or captured tensors change; pass them as arguments";
   if (hash(*fresh->graph) != hash(*e.graph))
     fail({ErrorCode::trace, differs + first_difference(*e.graph, *fresh->graph), "verify-trace", "", hint}, f.where);
-  for (std::size_t i = 0; i < e.captures.size() && i < fresh->captures.size(); ++i) {
-    const Node &was = *e.captures[i].get(), &is = *fresh->captures[i].get();
+  for (std::size_t i = 0; i < e.hidden.size() && i < fresh->hidden.size(); ++i) {
+    if (auto& v = fresh->hidden[i].variable; v != e.hidden[i].variable)
+      fail({ErrorCode::trace,
+            differs + "it reaches " + (v ? describe(*v) : "a tensor") + ", the trace uses " +
+                (e.hidden[i].variable ? "another variable" : "a tensor"),
+            "verify-trace", "", "a trace keeps the variables that it was made with; assign to them"},
+           f.where);
+    if (fresh->hidden[i].variable) continue;
+    const Node &was = *e.hidden[i].value.get(), &is = *fresh->hidden[i].value.get();
     if (&was == &is || same_value(was.value, is.value)) continue;
     std::string made = is.where.line() ? " made at " + place(is.where) : "";
     fail({ErrorCode::trace,

@@ -12,6 +12,7 @@
 #include "frontend/rules/rules.h"
 #include "frontend/trace/evaluate.h"
 #include "frontend/trace/recording.h"
+#include "frontend/trace/variable.h"
 #include "frontend/transform/gradient.h"
 
 #include <set>
@@ -403,13 +404,16 @@ void Batching::finish(const Leaves& results) {
     HandleAccess::set_raw(*t, {});
   }
   const Frame frame = s.recording->close();
-  s.recording.reset();
-  for (auto& a : s.arguments) HandleAccess::set_raw(*a.leaf, {});
+  std::string assigned;
   for (auto& slot : frame.slots)
     if (slot.written)
-      fail({ErrorCode::trace, "vmap: a tensor outside is assigned within its function", "assigned-outside", "",
-            "return it: each lane has its own value"},
-           s.where);
+      assigned = HandleAccess::variable(*slot.handle) ? describe(cell_of(*slot.handle)) : "a tensor outside";
+  s.recording.reset();
+  for (auto& a : s.arguments) HandleAccess::set_raw(*a.leaf, {});
+  if (!assigned.empty())
+    fail({ErrorCode::trace, "vmap: " + assigned + " is assigned within its function", "assigned-outside", "",
+          "return it: each lane has its own value"},
+         s.where);
   std::vector<Lane> inputs;
   for (auto& a : s.arguments) inputs.push_back(a.value);
   for (auto& c : s.trace.captures) inputs.push_back({{c.node, false}, false});

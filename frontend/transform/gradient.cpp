@@ -169,6 +169,17 @@ void check_source(const Tensor& source, const std::string& name, const char* who
         where);
 }
 
+void check_loss(const Tensor& loss, const std::source_location& where) {
+  if (loss.defined() && loss.rank() == 0 && is_floating(loss.dtype())) return;
+  fail({ErrorCode::invalid_argument,
+        "grad: the function returned " + (loss.defined() ? to_string(loss.type()) : "nothing") +
+            "; a gradient needs a scalar of f32, f64 or bf16",
+        "scalar-loss",
+        {},
+        loss.defined() && loss.rank() != 0 ? "reduce it, for example with mean(...)" : ""},
+       where);
+}
+
 struct Pullback::State {
   std::vector<Content> sources, results;
   std::unique_ptr<GradientNotes> notes;
@@ -246,14 +257,7 @@ void GradientSession::finish(const Tensor& loss, const Leaves& sources, const st
   result.tensors.push_back(const_cast<Tensor*>(&loss));
   result.paths.push_back("loss");
   state_->run.finish(result);
-  if (!loss.defined() || loss.rank() != 0 || !is_floating(loss.dtype()))
-    fail({ErrorCode::invalid_argument,
-          "grad: the function returned " + (loss.defined() ? to_string(loss.type()) : "nothing") +
-              "; a gradient needs a scalar of f32, f64 or bf16",
-          "scalar-loss",
-          {},
-          loss.defined() && loss.rank() != 0 ? "reduce it, for example with mean(...)" : ""},
-         where);
+  check_loss(loss, where);
   Tensor one = cast(Tensor(1.0f), loss.dtype());
   result.tensors[0] = &one;
   state_->run.pull(result, sources, where);

@@ -120,6 +120,19 @@ TEST_CASE("a step in place allocates nothing at all") {
   for (int i = 0; i < 4; ++i) CHECK(at[i] == now[i]);
 }
 
+TEST_CASE("a step over variables in place allocates nothing at all") {
+  Variable w(ramp({300, 50}) + 0), b(ramp({5}) + 0), rate(0.5f);
+  auto step = function([&](const Tensor& x) {
+    w -= rate * x;
+    b = b * rate;
+  });
+  Tensor x = ramp({300, 50});
+  for (int i = 0; i < 3; ++i) step(x);
+  const long before = allocations;
+  for (int i = 0; i < 100; ++i) step(x);
+  CHECK(allocations - before == 0);
+}
+
 TEST_CASE("two functions with one body share its code") {
   auto make = [] { return function([](const Tensor& x) { return exp(x) * 3 + 7; }); };
   auto f = make(), g = make();

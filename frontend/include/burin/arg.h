@@ -19,6 +19,7 @@
 namespace burin {
 
 class Tensor;
+class Variable;
 class Arg;
 enum class OpKind : std::uint16_t;
 
@@ -60,6 +61,7 @@ class Arg {
   Arg(const Tensor& t, std::source_location where = std::source_location::current()) noexcept  // NOLINT
       : tensor_(&t),
         where_(where) {}
+  BURIN_API Arg(const Variable& v, std::source_location where = std::source_location::current()) noexcept;  // NOLINT
   template <detail::Number T>
   Arg(T number, std::source_location where = std::source_location::current()) noexcept  // NOLINT
       : number_(detail::Literal::of(number)),

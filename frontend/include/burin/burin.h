@@ -10,4 +10,5 @@
 #include <burin/ops.h>
 #include <burin/promotion.h>
 #include <burin/tensor.h>
+#include <burin/variable.h>
 #include <burin/vmap.h>

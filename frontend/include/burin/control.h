@@ -9,7 +9,9 @@
 namespace burin {
 
 /// Types that may decide: their truth may be unknown while tracing.
-template <class T> inline constexpr bool is_condition = std::is_base_of_v<Tensor, std::remove_cvref_t<T>>;
+template <class T>
+inline constexpr bool is_condition =
+    std::is_base_of_v<Tensor, std::remove_cvref_t<T>> || std::is_same_v<Variable, std::remove_cvref_t<T>>;
 
 /// Names for tensors that errors shall use: `while_loop(vars("x", x, "n", n), test, body)`.
 class vars {
@@ -185,7 +187,7 @@ template <class Init, class Test, class Body> requires(!std::is_same_v<Init, var
                                                        !std::is_same_v<std::remove_cvref_t<Body>, LoopOptions>)
 auto while_loop(const Init& init, Test&& test, Body&& body, LoopOptions options = {},
                 std::source_location where = std::source_location::current()) {
-  using S = std::conditional_t<std::is_arithmetic_v<Init>, Tensor, Init>;
+  using S = detail::Valued<Init>;
   S state = init;
   if constexpr (!is_condition<decltype(test(std::as_const(state)))>) {
     while (test(std::as_const(state))) state = body(std::as_const(state));

@@ -199,8 +199,7 @@ BURIN_API bool awaits_signature(const FunctionState&);
 /// Fills the tensors of parameters with the specs of the input signature. Throws where the signature does not tell all of them.
 BURIN_API void stand_in(const FunctionState&, std::span<const Leaves> parameters);
 
-template <class T>
-using Stored = std::conditional_t<std::is_arithmetic_v<std::remove_cvref_t<T>>, Tensor, std::remove_cvref_t<T>>;
+template <class T> using Stored = Valued<std::remove_cvref_t<T>>;
 
 /// What a parameter T is given for `trace`: a spec becomes a tensor without values.
 template <class T, class A> T argument(const A& a) {
@@ -425,7 +424,7 @@ template <class F> class GenericFunction : public FunctionBase {
 
  private:
   template <class T> static decltype(auto) pass(T& x) {
-    if constexpr (std::is_arithmetic_v<std::remove_cvref_t<T>>) return Tensor(x);
+    if constexpr (!std::is_same_v<detail::Stored<T>, std::remove_cvref_t<T>>) return Tensor(x);
     else return (x);
   }
   template <class... Q> auto call(auto&&... a) const {

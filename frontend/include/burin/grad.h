@@ -69,12 +69,13 @@ class BURIN_API GradientSession {
 /// Example: `auto [loss, g] = value_and_grad([&](const Params& q) { return mean(mlp(q, x)); })(p);`
 template <class F> auto value_and_grad(F f, std::source_location where = std::source_location::current()) {
   return [f = std::move(f), where]<class X, class... Rest>(const X& x, const Rest&... rest) mutable {
-    X sources = x;
+    using Sources = std::conditional_t<std::is_same_v<X, Variable>, Tensor, X>;
+    Sources sources = x;
     detail::Leaves leaves = detail::leaves_of(sources, "x");
     detail::GradientSession session(leaves, where);
     Tensor loss = f(std::as_const(sources), rest...);
     session.finish(loss, leaves, where);
-    return std::pair<Tensor, X>(std::move(loss), std::move(sources));
+    return std::pair<Tensor, Sources>(std::move(loss), std::move(sources));
   };
 }
 

@@ -74,7 +74,7 @@ void for_loop(const N& n, Body&& body, LoopOptions options = {},
 template <class F, class Carry, class Xs>
 auto scan(F&& f, const Carry& init, const Xs& xs, ScanOptions options = {},
           std::source_location where = std::source_location::current()) {
-  using Kept = std::conditional_t<std::is_arithmetic_v<Carry>, Tensor, Carry>;
+  using Kept = detail::Valued<Carry>;
   Kept carry = init;
   Xs sources = xs;
   auto inputs = detail::leaves_of(sources, "xs");

@@ -210,7 +210,8 @@ class BURIN_API Tensor {
 
   mutable detail::NodeRef node_;
   mutable std::uint64_t weak_ : 1 = 0;
-  std::uint64_t born_ : 63 = 0;  // stamp of the recorder's clock; 0: before any recording
+  std::uint64_t variable_ : 1 = 0;  // the handle of a Variable (frontend/trace/variable.h)
+  std::uint64_t born_ : 62 = 0;     // stamp of the recorder's clock; 0: before any recording
 };
 
 /// Flattens nested lists; bool is stored as bytes.

@@ -62,6 +62,9 @@ concept Optional = requires(T& x) {
 template <class T>
 concept Text = std::is_convertible_v<const T&, std::string_view>;
 
+/// What is kept of an argument: a Tensor for a number or a Variable, whose value is taken, else a copy of the tree.
+template <class T> using Valued = std::conditional_t<std::is_arithmetic_v<T> || std::is_same_v<T, Variable>, Tensor, T>;
+
 template <class T> void walk(TreeVisitor& v, T& x, const Path& path);
 
 template <class T, std::size_t... I> void walk_tuple(TreeVisitor& v, T& x, const Path& p, std::index_sequence<I...>) {
@@ -78,6 +81,10 @@ template <class T> void walk(TreeVisitor& v, T& x, const Path& path) {
     walk(v, const_cast<std::remove_const_t<T>&>(x), path);  // visitors of const trees only read
   } else if constexpr (std::is_base_of_v<Tensor, T>) {
     v.tensor(x, path);
+  } else if constexpr (std::is_same_v<T, Variable>) {
+    static_assert(sizeof(T) == 0,
+                  "a burin::Variable is neither an argument nor a result inside a struct or container: "
+                  "capture it (or what holds it) by reference, and return v.value()");
   } else if constexpr (std::is_same_v<T, bool>) {
     v.host({HostValue::Kind::boolean, x, {}, "bool"}, path);
   } else if constexpr (std::is_integral_v<T> || std::is_enum_v<T>) {

@@ -52,7 +52,7 @@ template <class F>
 auto vmap(F f, VmapOptions options = {}, std::source_location where = std::source_location::current()) {
   return [f = std::move(f), options = std::move(options), where]<class... A>(const A&... arguments) mutable {
     detail::Batching batching(options, where);
-    std::tuple<std::conditional_t<std::is_arithmetic_v<A>, Tensor, A>...> copies(arguments...);
+    std::tuple<detail::Valued<A>...> copies(arguments...);
     std::size_t position = 0;
     std::apply([&](auto&... copy) { (batching.argument(position++, detail::leaves_of(copy, "x")), ...); }, copies);
     batching.begin();
