@@ -77,6 +77,8 @@ class Graph {
 
   // -- building: ids must be ids of this Graph; what else must hold is checked by verify() ---------------------------
   ValueId add_input(InputKind, const TensorType&, std::string name);
+  /// For state that nothing overwrites any more: a capture.
+  void set_input_kind(std::size_t input, InputKind kind) { inputs_[input].kind = kind; }
   void add_output(OutputKind, ValueId, std::string name, std::uint32_t state = 0);
   BlockId add_block(BlockId parent);
   ValueId add_argument(BlockId, const TensorType&);

@@ -20,17 +20,33 @@ struct SavedLeaf {
   friend bool operator==(const SavedLeaf&, const SavedLeaf&) = default;
 };
 
+/// A value that calls of the function keep between them.
+struct SavedVariable {
+  std::string name;
+  HostTensor value;
+};
+/// A state input that is no argument but a variable.
+struct SavedBinding {
+  std::uint32_t input;     ///< into the graph's inputs
+  std::uint32_t variable;  ///< into SavedFunction::variables
+};
+
 struct SavedTrace {
   Graph graph;
-  std::vector<SavedLeaf> arguments;  ///< its tensors are the graph's inputs but captures, in order
-  std::vector<SavedLeaf> results;    ///< its tensors are the outputs of kind result, in order
-  std::vector<HostTensor> captures;  ///< values of the inputs of kind capture, in order
+  std::vector<SavedLeaf> arguments;       ///< its tensors are the graph's inputs but captures and variables, in order
+  std::vector<SavedLeaf> results;         ///< its tensors are the outputs of kind result, in order
+  std::vector<HostTensor> captures;       ///< values of the inputs of kind capture, in order
+  std::vector<SavedBinding> variables{};  ///< by input, ascending
+  /// By input of the graph: what it is given, `SavedTrace::variables` and `captures` being counted in order.
+  enum class Source : std::uint8_t { argument, capture, variable };
+  std::vector<Source> sources() const;
 };
 
 struct SavedFunction {
   std::string name;
   std::vector<SavedTrace> traces;
-  std::string producer;  ///< the version that wrote the file; filled when read
+  std::vector<SavedVariable> variables{};
+  std::string producer{};  ///< the version that wrote the file; filled when read
 };
 
 /// The file's bytes. Graphs and schemas are verified first: a file that is written can be read.
@@ -43,8 +59,9 @@ Result<void> write_saved(const SavedFunction&, const std::string& path);
 Result<SavedFunction> read_saved(const std::string& path);
 
 namespace detail {
-/// Arguments are the inputs but captures, results the outputs of kind result, captures the values of theirs.
-Result<void> check_schema(const SavedTrace&);
+/// Arguments are the inputs but captures and variables, results the outputs of kind result, captures and variables have the
+/// types of their inputs.
+Result<void> check_schema(const SavedTrace&, std::span<const SavedVariable>);
 /// The section `function` alone, for tests that get past the checksum.
 Result<SavedFunction> decode_function(std::span<const std::uint8_t> section, std::span<const std::uint8_t> weights,
                                       const Buffer& memory);

@@ -22,6 +22,33 @@ Error bad(std::string what) {
 
 using WeightTable = std::unordered_map<std::string, std::shared_ptr<const Constant>>;
 
+/// The value of a constant or variable: bytes of its own, or a weight.
+template <class Message>
+Result<std::shared_ptr<const Constant>> read_value(const Message& m, const TensorType& type,
+                                                   const WeightTable& weights) {
+  if (!type.shape.is_static()) return bad("a constant has no type of known sizes");
+  if (m.where_case() == Message::kWeight) {
+    auto it = weights.find(m.weight());
+    if (it == weights.end()) return bad("the weight '" + m.weight().substr(0, 100) + "' is missing");
+    if (it->second->value.type != type)
+      return bad("the weight '" + m.weight().substr(0, 100) + "' is not " + to_string(type));
+    return it->second;
+  }
+  std::int64_t bytes = byte_size(type.dtype);
+  for (Dim d : type.shape)
+    if (__builtin_mul_overflow(bytes, d.value(), &bytes)) return bad("a constant is larger than any memory");
+  const std::string& data = m.data();
+  if (m.where_case() != Message::kData && bytes != 0) return bad("a constant has no data");
+  if (data.size() != static_cast<std::size_t>(bytes)) return bad("a constant's data does not fit its type");
+  if (type.dtype == Dtype::boolean && std::any_of(data.begin(), data.end(), [](char b) { return b != 0 && b != 1; }))
+    return bad("a bool is neither 0 nor 1");
+  HostTensor value{type, Buffer::allocate(bytes)};
+  if (!value.buffer)
+    return Error{ErrorCode::device, "saved function: no memory for a constant", "out-of-memory", "", ""};
+  if (bytes > 0) std::memcpy(value.buffer.mutable_data(), data.data(), data.size());
+  return make_constant(std::move(value));
+}
+
 /// Reads one graph; `run` false: `error` says why.
 class GraphReader {
  public:
@@ -75,31 +102,10 @@ class GraphReader {
   }
   bool constants() {
     for (const auto& c : in_.constants()) {
-      if (c.type() >= types_.size() || !types_[c.type()].shape.is_static())
-        return fail("a constant has no type of known sizes");
-      const TensorType& type = types_[c.type()];
-      if (c.where_case() == saved::Constant::kWeight) {
-        auto it = weights_.find(c.weight());
-        if (it == weights_.end()) return fail("the weight '" + c.weight().substr(0, 100) + "' is missing");
-        if (it->second->value.type != type)
-          return fail("the weight '" + c.weight().substr(0, 100) + "' is not " + to_string(type));
-        constants_.push_back(it->second);
-        continue;
-      }
-      std::int64_t bytes = byte_size(type.dtype);
-      for (Dim d : type.shape)
-        if (__builtin_mul_overflow(bytes, d.value(), &bytes)) return fail("a constant is larger than any memory");
-      const std::string& data = c.data();
-      if (c.where_case() != saved::Constant::kData && bytes != 0) return fail("a constant has no data");
-      if (data.size() != static_cast<std::size_t>(bytes)) return fail("a constant's data does not fit its type");
-      if (type.dtype == Dtype::boolean &&
-          std::any_of(data.begin(), data.end(), [](char b) { return b != 0 && b != 1; }))
-        return fail("a bool is neither 0 nor 1");
-      HostTensor value{type, Buffer::allocate(bytes)};
-      if (!value.buffer)
-        return fail({ErrorCode::device, "saved function: no memory for a constant", "out-of-memory", "", ""});
-      if (bytes > 0) std::memcpy(value.buffer.mutable_data(), data.data(), data.size());
-      constants_.push_back(make_constant(std::move(value)));
+      if (c.type() >= types_.size()) return fail("a constant has no type of known sizes");
+      auto value = read_value(c, types_[c.type()], weights_);
+      if (!value) return fail(value.error());
+      constants_.push_back(std::move(*value));
     }
     return true;
   }
@@ -240,7 +246,16 @@ Result<std::vector<SavedLeaf>> read_leaves(const google::protobuf::RepeatedPtrFi
   return leaves;
 }
 
-Result<SavedTrace> read_trace(const saved::Trace& in, const WeightTable& weights) {
+Result<SavedVariable> read_variable(const saved::Variable& in, const WeightTable& weights) {
+  auto type = parse_tensor_type(in.type());
+  if (!type) return bad("a type cannot be read");
+  auto value = read_value(in, *type, weights);
+  if (!value) return value.error();
+  return SavedVariable{in.name(), (*value)->value};
+}
+
+Result<SavedTrace> read_trace(const saved::Trace& in, const WeightTable& weights,
+                              std::span<const SavedVariable> variables) {
   SavedTrace t;
   GraphReader reader(in.graph(), weights, t.graph);
   if (auto ok = reader.run(); !ok) return ok.error();
@@ -254,28 +269,44 @@ Result<SavedTrace> read_trace(const saved::Trace& in, const WeightTable& weights
     if (!c) return bad("a captured value is missing");
     t.captures.push_back(c->value);
   }
-  if (auto ok = detail::check_schema(t); !ok) return ok.error();
+  for (const auto& b : in.variables()) t.variables.push_back({b.input(), b.variable()});
+  if (auto ok = detail::check_schema(t, variables); !ok) return ok.error();
   return t;
 }
 
 }  // namespace
 
+std::vector<SavedTrace::Source> SavedTrace::sources() const {
+  std::vector<Source> list;
+  for (auto& in : graph.inputs()) list.push_back(in.kind == InputKind::capture ? Source::capture : Source::argument);
+  for (auto& b : variables)
+    if (b.input < list.size()) list[b.input] = Source::variable;
+  return list;
+}
+
 namespace detail {
 
-Result<void> check_schema(const SavedTrace& t) {
+Result<void> check_schema(const SavedTrace& t, std::span<const SavedVariable> variables) {
   auto tensors = [](const std::vector<SavedLeaf>& leaves) {
     return std::count_if(leaves.begin(), leaves.end(),
                          [](const SavedLeaf& l) { return l.kind == SavedLeaf::Kind::tensor; });
   };
   std::ptrdiff_t arguments = 0, results = 0;
-  std::size_t captures = 0;
-  for (const Input& in : t.graph.inputs()) {
-    if (in.kind != InputKind::capture) ++arguments;
+  std::size_t captures = 0, bound = 0;
+  for (std::size_t i = 0; i < t.graph.inputs().size(); ++i) {
+    const Input& in = t.graph.inputs()[i];
+    if (bound < t.variables.size() && t.variables[bound].input == i) {
+      const SavedBinding& b = t.variables[bound++];
+      if (in.kind != InputKind::state || b.variable >= variables.size() ||
+          variables[b.variable].value.type != t.graph.type(in.value))
+        return bad("a variable does not fit its input");
+    } else if (in.kind != InputKind::capture) ++arguments;
     else if (captures == t.captures.size() || t.captures[captures++].type != t.graph.type(in.value))
       return bad("a captured value does not fit its input");
   }
   for (const Output& out : t.graph.outputs()) results += out.kind == OutputKind::result ? 1 : 0;
-  if (captures != t.captures.size() || tensors(t.arguments) != arguments || tensors(t.results) != results)
+  if (captures != t.captures.size() || bound != t.variables.size() || tensors(t.arguments) != arguments ||
+      tensors(t.results) != results)
     return bad("the call schema does not fit the graph");
   return {};
 }
@@ -292,9 +323,14 @@ Result<SavedFunction> decode_function(std::span<const std::uint8_t> section, std
   stream.SetRecursionLimit(2 * max_nesting + 16);  // a region is two messages deep
   if (!message.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage())
     return bad("the section 'function' cannot be read");
-  SavedFunction function{message.name(), {}, message.producer()};
+  SavedFunction function{message.name(), {}, {}, message.producer()};
+  for (const auto& v : message.variables()) {
+    auto variable = read_variable(v, table);
+    if (!variable) return variable.error();
+    function.variables.push_back(std::move(*variable));
+  }
   for (const auto& t : message.traces()) {
-    auto trace = read_trace(t, table);
+    auto trace = read_trace(t, table, function.variables);
     if (!trace) return trace.error();
     function.traces.push_back(std::move(*trace));
   }

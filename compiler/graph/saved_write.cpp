@@ -177,9 +177,20 @@ Result<std::vector<std::uint8_t>> serialise(const SavedFunction& function) {
   message.set_name(function.name);
   message.set_producer("burin " BURIN_VERSION);
   Weights weights;
+  for (const SavedVariable& v : function.variables) {
+    auto* out = message.add_variables();
+    out->set_name(v.name);
+    out->set_type(to_string(v.value.type));
+    if (v.value.num_elements() > inline_elements) {
+      const auto value = make_constant(v.value);
+      out->set_weight(weights.add(value->value, value->digest, v.name));
+    } else {
+      out->set_data(v.value.buffer.data(), static_cast<std::size_t>(v.value.num_bytes()));
+    }
+  }
   for (const SavedTrace& trace : function.traces) {
     if (auto ok = verify(trace.graph); !ok) return ok.error();
-    if (auto ok = detail::check_schema(trace); !ok) {
+    if (auto ok = detail::check_schema(trace, function.variables); !ok) {
       ok.error().code = ErrorCode::internal;  // whoever recorded it is to blame, not a file
       return ok.error();
     }
@@ -193,6 +204,11 @@ Result<std::vector<std::uint8_t>> serialise(const SavedFunction& function) {
       if (in.kind != InputKind::capture) continue;
       const auto value = make_constant(trace.captures[next++]);
       out->add_captures(writer.constant(value->value, value->digest, in.name));
+    }
+    for (const SavedBinding& b : trace.variables) {
+      auto* binding = out->add_variables();
+      binding->set_input(b.input);
+      binding->set_variable(b.variable);
     }
   }
   std::string bytes;

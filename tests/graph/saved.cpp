@@ -190,6 +190,40 @@ TEST_CASE("What would not be a valid graph is refused after reading") {
   CHECK(r.error().code == ErrorCode::internal);
 }
 
+TEST_CASE("Variables are kept with their names and values, and a binding that does not fit is refused") {
+  auto with_variables = [] {
+    SavedFunction f = rich();
+    for (SavedTrace& t : f.traces) {
+      t.variables = {{2, 1}};
+      t.arguments.erase(t.arguments.begin() + 1);
+    }
+    f.variables = {{"unused", ramp({100})}, {"count", scalar(3.0f)}};
+    return f;
+  };
+  const SavedFunction f = with_variables();
+  auto in = deserialise(in_memory(saved(f)));
+  REQUIRE(in);
+  REQUIRE(in->variables.size() == 2);
+  CHECK(in->variables[0].name == "unused");
+  CHECK(same_bytes(in->variables[0].value, f.variables[0].value));
+  CHECK(same_bytes(in->variables[1].value, f.variables[1].value));
+  REQUIRE(in->traces[1].variables.size() == 1);
+  CHECK(in->traces[1].variables[0].input == 2);
+  CHECK(in->traces[1].variables[0].variable == 1);
+
+  auto refused = [&](SavedBinding b) {
+    SavedFunction g = with_variables();
+    g.traces[0].variables = {b};
+    auto r = serialise(g);
+    return r ? "" : r.error().message;
+  };
+  const std::string unfit = "saved function: a variable does not fit its input";
+  CHECK(refused({2, 0}) == unfit);  // another type
+  CHECK(refused({2, 2}) == unfit);  // no such variable
+  CHECK(refused({0, 1}) == unfit);  // an argument
+  CHECK(refused({9, 1}) == "saved function: the call schema does not fit the graph");
+}
+
 TEST_CASE("A file cut off anywhere is refused") {
   const Bytes file = saved(rich());
   for (std::size_t n = 0; n < file.size(); ++n) {

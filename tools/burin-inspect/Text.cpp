@@ -35,8 +35,9 @@ std::string leafText(const SavedLeaf &leaf) {
 std::string signatureText(const SavedTrace &t) {
   std::string s = "arguments\n";
   std::vector<const Input *> tensors;
-  for (const Input &in : t.graph.inputs())
-    if (in.kind != InputKind::capture) tensors.push_back(&in);
+  const std::vector<SavedTrace::Source> sources = t.sources();
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (sources[i] == SavedTrace::Source::argument) tensors.push_back(&t.graph.inputs()[i]);
   std::size_t next = 0;
   for (const SavedLeaf &leaf : t.arguments) {
     s += "  " + leafText(leaf);
@@ -54,6 +55,11 @@ std::string signatureText(const SavedTrace &t) {
       s += (captures ? "" : "captures\n") + ("  " + in.name) + ": " + to_string(t.graph.type(in.value)) + "\n";
       captures = true;
     }
+  for (const SavedBinding &b : t.variables) {
+    const Input &in = t.graph.inputs()[b.input];
+    s += (&b == t.variables.data() ? "variables\n" : "") + ("  " + in.name) + ": " + to_string(t.graph.type(in.value)) +
+         "\n";
+  }
   s += "results\n";
   for (const Output &out : t.graph.outputs()) {
     s += "  " + (out.kind == OutputKind::state ? t.graph.inputs()[out.state].name + " (updated)"

@@ -206,6 +206,10 @@ int main(int argc, char **argv) {
                                 std::to_string(saved->traces.size() - 1));
 
   const SavedTrace &chosen = saved->traces[trace];
+  if (!chosen.variables.empty())
+    return fail(user_error, options.input + ": the function assigns the variable '" +
+                                saved->variables[chosen.variables[0].variable].name +
+                                "', which compiled code has no place for; save a function that takes it by reference");
   compiler::Request request;
   request.graph = &chosen.graph;
   request.options = options.compile;

@@ -346,7 +346,8 @@ class FunctionBase {
   /// The graphs traced so far.
   std::vector<std::shared_ptr<const Graph>> graphs() const { return detail::graphs(*state_); }
   friend std::string to_string(const FunctionBase& f) { return detail::view(*f.state_); }
-  /// Writes the traces made so far, with the weights that they captured; `load` and `burinc` read it.
+  /// Writes the traces made so far, with the values that they captured and those that their Variables have now; `load` and
+  /// `burinc` read it. Variables that some trace assigns are kept as such: each loaded function has its own.
   void save(const std::string& file) const { detail::save(*state_, file); }
 
  protected:
@@ -435,8 +436,9 @@ template <class F> class GenericFunction : public FunctionBase {
   std::shared_ptr<F> f_;
 };
 
-/// A function read from a file: its traces and the tensors that they captured; the callable is not needed.
-/// Thread safety: may be called from several threads.
+/// A function read from a file: its traces, the tensors that they captured, and Variables of its own, which begin with the
+/// values saved. The callable is not needed. Copies share the Variables.
+/// Thread safety: may be called from several threads; calls that update Variables run one after the other.
 class BURIN_API LoadedFunction {
  public:
   /// The tensors of the arguments, as the saved function took them, in any trees; gives the results' tensors in order, then
