@@ -1,6 +1,7 @@
 // cond: two branches and their merge. See control.h and recorder.h.
 #include <burin/control.h>
 
+#include "frontend/control/exits.h"
 #include "frontend/control/regions.h"
 
 #include <burin/promotion.h>
@@ -33,9 +34,14 @@ struct Branches::State {
   Content condition;
   Trace* trace = nullptr;
   int opened = 0;
-  bool is_open = false;
+  bool is_open = false, is_rest = false;
+  Plain plain = Plain::none;
+  std::size_t depth = 0;  // frames, that of the open branch included
   Frame frames[2];
+  bool left[2] = {};         // by break_if or continue_if, certainly
+  std::vector<Tensor> held;  // what the open branch returns, where part of it may be left out
   std::vector<Content> yields[2];
+  std::vector<std::string> paths;  // of what is returned, while tracing
   std::vector<std::uint64_t> statics[2];
   Recorder& r = context();
 };
@@ -45,9 +51,37 @@ namespace {
 // One merged value of the two sides, already of the same type, or a reason why not.
 struct Merge {
   Content sides[2];
-  Content merged;
+  Content merged{};
   bool needs_result = false;
 };
+
+bool can_splice(const Trace& t, BlockId b) {
+  for (OpId o : t.graph.block(b).ops)
+    if (effects(t.graph, t.graph.op(o)) != 0 || !t.graph.op(o).regions.empty()) return false;
+  return true;
+}
+
+/// Repeats the ops of a block that yields one value where the trace stands now; gives that value.
+ValueId splice(Trace& t, BlockId b) {
+  t.orphans = true;
+  std::unordered_map<std::uint32_t, ValueId> map;
+  auto mapped = [&](ValueId v) {
+    auto it = map.find(index(v));
+    return it == map.end() ? v : it->second;
+  };
+  const std::vector<OpId> ops = t.graph.block(b).ops;
+  for (OpId o : ops) {
+    const Op op = t.graph.op(o);
+    std::vector<ValueId> operands;
+    for (ValueId v : t.graph.operands(op)) operands.push_back(mapped(v));
+    std::vector<TensorType> types;
+    for (std::uint32_t i = 0; i < op.num_results; ++i) types.push_back(t.type(t.graph.result(op, i)));
+    const OpId copy = t.graph.append(t.current, op.kind, operands, op.attributes, types, op.line);
+    for (std::uint32_t i = 0; i < op.num_results; ++i)
+      map[index(t.graph.result(op, i))] = t.graph.result(t.graph.op(copy), i);
+  }
+  return mapped(t.graph.block(b).yields[0]);
+}
 
 const char* side_name(int i) { return i == 0 ? "then" : "else"; }
 
@@ -66,23 +100,54 @@ Branches::Branches(const Arg& condition) : state_(std::make_unique<State>()) {
 }
 
 Branches::~Branches() {
-  if (state_ && state_->is_open) state_->r.abandon();
+  if (!state_->is_open) return;
+  state_->held.clear();
+  while (state_->r.frames.size() >= state_->depth) state_->r.abandon();
 }
 
 void Branches::open() {
   State& s = *state_;
   s.r.open(traced_ ? Frame::Kind::branch : Frame::Kind::eager_branch, s.where);
+  s.depth = s.r.frames.size();
   s.is_open = true;
 }
 
 void Branches::yield(const Leaves& l) {
   State& s = *state_;
-  for (auto* t : l.tensors) s.yields[s.opened].push_back(HandleAccess::read(*t));
   s.statics[s.opened] = l.statics;
+  if (s.paths.empty()) s.paths = l.paths;
+  if (s.r.frames.size() == s.depth) {
+    for (auto* t : l.tensors) s.yields[s.opened].push_back(HandleAccess::read(*t));
+    return;
+  }
+  {  // what follows an early exit: through handles of the branch, which are undefined on the other way
+    Untracked untracked;
+    s.held.resize(l.tensors.size());
+  }
+  for (std::size_t i = 0; i < s.held.size(); ++i) {
+    s.r.born_before(s.r.frames[s.depth], s.held[i]);
+    HandleAccess::write(s.held[i], HandleAccess::read(*l.tensors[i]));
+  }
+}
+
+void Branches::allow(Plain plain) { state_->plain = plain; }
+
+void Branches::left() { state_->left[state_->opened] = true; }
+
+void Branches::keep_open() {
+  state_->is_open = false;
+  state_->is_rest = true;
 }
 
 void Branches::close() {
   State& s = *state_;
+  s.r.close_rests(s.depth);
+  for (Tensor& t : s.held) {
+    Content c = HandleAccess::read(t);
+    c.node.get()->maybe_undefined = false;  // where it is, nobody goes on to read it
+    s.yields[s.opened].push_back(std::move(c));
+  }
+  s.held.clear();
   s.is_open = false;
   s.frames[s.opened] = s.r.close(side_name(s.opened) == std::string("then") ? "then branch" : "else branch");
   ++s.opened;
@@ -102,6 +167,11 @@ void Branches::finish(const Leaves& results) {
     return;
   }
   Trace& t = *s.trace;
+  for (int i = 0; i < 2; ++i)
+    if (s.left[i]) {  // returned nothing
+      s.yields[i].assign(s.yields[1 - i].size(), {});
+      s.statics[i] = s.statics[1 - i];
+    }
   if (s.yields[0].size() != s.yields[1].size() || s.statics[0] != s.statics[1])
     fail({ErrorCode::invalid_argument,
           "cond: the branches return trees of different structure or with different host values", "tree", "",
@@ -127,11 +197,14 @@ void Branches::finish(const Leaves& results) {
 
   std::vector<ValueId> yields[2];
   std::vector<TensorType> types;
+  std::vector<TypeChange> differ;
   for (std::size_t k = 0; k < merges.size(); ++k) {
     Merge& m = merges[k];
     auto name = [&] {
-      if (k >= handles.size()) return "result " + std::to_string(k - handles.size());
-      return s.r.describe(handles[k], m.sides[0]);
+      if (k < handles.size()) return s.r.describe(handles[k], m.sides[0]);
+      const std::size_t i = k - handles.size();
+      if (i >= s.paths.size()) return "result " + std::to_string(i);
+      return s.paths[i] == "result" ? "the result" : s.paths[i];
     };
     if (m.sides[0].node && m.sides[0].node == m.sides[1].node) {
       m.merged = strong(m.sides[0]);
@@ -150,24 +223,44 @@ void Branches::finish(const Leaves& results) {
         m.sides[i] = adapt(m.sides[i], target);
       }
       type = type_of(m.sides[0].node);
-      if (type != type_of(m.sides[1].node))
-        fail({ErrorCode::invalid_argument,
-              "cond: " + name() + " is " + to_string(type) + " after the then branch" + made_at(m.sides[0]) + " and " +
-                  to_string(type_of(m.sides[1].node)) + " after the else branch" + made_at(m.sides[1]) +
-                  "; both must have one type",
-              "branch-types", "", "cast or reshape in one branch"},
-             s.where);
+      if (type != type_of(m.sides[1].node)) {
+        differ.emplace_back(name(), m.sides[0], m.sides[1]);
+        continue;
+      }
     }
     for (int i = 0; i < 2; ++i) yields[i].push_back(value_in(m.sides[i], type, t, s.frames[i].block));
     types.push_back(type);
     m.needs_result = true;
   }
 
+  if (!differ.empty() && s.is_rest) carried_types_changed(differ, s.r.loops.back()->where);
+  if (!differ.empty())
+    fail({ErrorCode::invalid_argument,
+          "cond: " + listed(differ, " after the then branch", " after the else branch") + "; both must have one type",
+          "branch-types", "", "cast or reshape in one branch"},
+         s.where);
+
   const BlockId blocks[2] = {s.frames[0].block, s.frames[1].block};
   for (int i = 0; i < 2; ++i) t.graph.set_yields(blocks[i], yields[i]);
+  // One value, with no state beside it, may be computed whichever way the condition goes.
+  auto as_plain_op = [&]() -> std::optional<Content> {
+    const bool needs_both = s.plain == Plain::where;
+    const bool lazy_then = needs_both || s.plain == Plain::logical_and;
+    if (s.plain == Plain::none || !handles.empty() || types.size() != 1) return std::nullopt;
+    if ((lazy_then && !can_splice(t, blocks[0])) || ((needs_both || !lazy_then) && !can_splice(t, blocks[1])))
+      return std::nullopt;
+    std::vector<ValueId> operands{lower(s.condition, t)};
+    if (lazy_then) operands.push_back(splice(t, blocks[0]));
+    if (needs_both || !lazy_then) operands.push_back(splice(t, blocks[1]));
+    const OpKind kind = needs_both ? OpKind::where : lazy_then ? OpKind::logical_and : OpKind::logical_or;
+    const OpId op = t.graph.append(t.current, kind, operands, {}, types, s.r.line_in(t, s.where));
+    return Content{make_traced(t, t.graph.result(t.graph.op(op)), types[0], s.where), false};
+  };
   Contents made;
   if (auto carried = carried_out_by_tape(OpKind::if_, t, blocks, {s.condition}, {}, s.where)) {
     made = std::move(*carried);
+  } else if (auto value = as_plain_op()) {
+    made.push_back(std::move(*value));
   } else {
     ValueId condition = lower(s.condition, t);
     OpId op = t.graph.append(t.current, OpKind::if_, std::span(&condition, 1), {}, types, s.r.line_in(t, s.where),
@@ -179,7 +272,7 @@ void Branches::finish(const Leaves& results) {
   for (auto& m : merges) {
     if (!m.needs_result) continue;
     m.merged = made[next++];
-    if (maybe_undefined(m.sides[0]) || maybe_undefined(m.sides[1])) {
+    if ((!s.left[0] && maybe_undefined(m.sides[0])) || (!s.left[1] && maybe_undefined(m.sides[1]))) {
       m.merged.node.get()->maybe_undefined = true;
       m.merged.node.get()->branch_line = s.where.line();
     }
@@ -187,6 +280,17 @@ void Branches::finish(const Leaves& results) {
   for (std::size_t k = 0; k < handles.size(); ++k) HandleAccess::write(*handles[k], merges[k].merged);
   for (std::size_t i = 0; i < results.tensors.size(); ++i)
     HandleAccess::set_raw(*results.tensors[i], merges[handles.size() + i].merged);
+}
+
+void Branches::resume() {
+  State& s = *state_;
+  if (s.left[0] && (s.left[1] || !traced_)) throw Left{};
+  if (!traced_ || s.r.loops.empty()) return;
+  Exits::State& loop = *s.r.loops.back();
+  if (!loop.away) return;
+  for (const Frame& f : s.frames)
+    for (const Slot& slot : f.slots)
+      if (slot.handle == &*loop.away && slot.written) return open_rest(*loop.away, s.where, [] {});
 }
 
 }  // namespace burin::detail

@@ -1,6 +1,7 @@
 // while_loop: one frame for test and body, carried state found by reads and writes. See control.h and recorder.h.
 #include <burin/control.h>
 
+#include "frontend/control/exits.h"
 #include "frontend/control/regions.h"
 
 namespace burin::detail {
@@ -9,41 +10,36 @@ struct Loop::State {
   std::source_location where;
   Trace* trace = nullptr;
   bool is_open = false, recorded = false;
+  bool once = false;      // the body runs at least once
+  std::size_t depth = 0;  // frames, its own included
   ValueId again = ValueId::none;
   LoopBound bound;
   std::int64_t trips = 0;  // of an eager loop
   Recorder& r = context();
 };
 
-namespace {
-
-[[noreturn]] void carried_type_changed(const std::string& name, const Content& before, const Content& after,
-                                       const std::source_location& where) {
-  fail({ErrorCode::invalid_argument,
-        "while_loop: " + name + " is " + to_string(type_of(before.node)) + " before the loop" + made_at(before) +
-            " and " + to_string(type_of(after.node)) + " after a trip" + made_at(after) +
-            "; a carried tensor keeps its type",
-        "carried-type", "", "cast or reshape before the loop or at the end of the body"},
-       where);
-}
-
-}  // namespace
-
-Loop::Loop(const std::source_location& where, LoopBound bound) : state_(std::make_unique<State>()) {
+Loop::Loop(const std::source_location& where, LoopBound bound)
+    : exits_(where, false),
+      state_(std::make_unique<State>()) {
   State& s = *state_;
   s.where = where;
   s.bound = bound;
   s.trace = s.r.trace;
   s.r.open(s.trace ? Frame::Kind::loop : Frame::Kind::eager_loop, where);
+  s.depth = s.r.frames.size();
   s.is_open = true;
 }
 Loop::~Loop() {
-  if (state_->is_open) state_->r.abandon();
+  if (!state_->is_open) return;
+  while (state_->r.frames.size() >= state_->depth) state_->r.abandon();
 }
+
+std::optional<Tensor> Loop::may_have_left() const { return exits_.state_->left; }
+void Loop::runs_once() { state_->once = true; }
 
 bool Loop::begin_test() {
   State& s = *state_;
-  if (s.recorded) {
+  if (s.recorded || exits_.broken()) {
     finish();
     return false;
   }
@@ -76,15 +72,17 @@ bool Loop::end_test(const Arg& again) {
 void Loop::end_trip() {
   State& s = *state_;
   if (s.trace) return;
+  std::vector<TypeChange> changes;
   for (auto& slot : s.r.frames.back().slots) {
     Content now = HandleAccess::raw(*slot.handle);
     if (!slot.written || !now.defined()) continue;
     if (!slot.entry.defined()) slot.entry = strong(now);
     Content next = strong(adapt(now, type_of(slot.entry.node).dtype));
     if (type_of(next.node) != type_of(slot.entry.node))
-      carried_type_changed(s.r.describe(slot.handle, slot.entry), slot.entry, next, s.where);
+      changes.emplace_back(s.r.describe(slot.handle, slot.entry), slot.entry, next);
     HandleAccess::set_raw(*slot.handle, next);
   }
+  if (!changes.empty()) carried_types_changed(changes, s.where);
 }
 
 void Loop::finish() {
@@ -93,12 +91,21 @@ void Loop::finish() {
   Frame f = s.r.close("loop body");
   if (!s.trace) return;  // handles hold the last trip's values already, and outer frames know of the writes
   Trace& t = *s.trace;
+  if (const Exits::State& exits = *exits_.state_; exits.left)
+    if (Slot* left = f.find(&*exits.left); left && left->written) {
+      if (!left->test_argument) {
+        left->test_argument = make_traced(t, t.graph.add_argument(f.test_block, {boolean, {}}), {boolean, {}}, s.where);
+        left->test_argument.get()->block = f.test_block;
+      }
+      guard_test(f, *left, s.again, t, s.where);
+    }
 
   struct Carried {
     Slot* slot;
     TensorType type;
   };
   std::vector<Carried> carried;
+  std::vector<TypeChange> changes;
   std::vector<ValueId> inits, nexts, arguments, test_arguments;
   for (auto& slot : f.slots) {
     if (!slot.written) {  // invariant: the arguments stand for the outer value
@@ -114,8 +121,10 @@ void Loop::finish() {
       if (!no_result) {
         InBlock in(t, f.block);
         slot.result = adapt(slot.result, type.dtype);
-        if (type_of(slot.result.node) != type)
-          carried_type_changed(s.r.describe(slot.handle, slot.entry), slot.entry, slot.result, s.where);
+        if (type_of(slot.result.node) != type) {
+          changes.emplace_back(s.r.describe(slot.handle, slot.entry), slot.entry, slot.result);
+          continue;
+        }
       }
     } else if (!no_result) {
       type = type_of(slot.result.node);
@@ -130,6 +139,7 @@ void Loop::finish() {
                                                 : t.graph.add_argument(f.test_block, type));
     arguments.push_back(slot.argument ? slot.argument.get()->id : t.graph.add_argument(f.block, type));
   }
+  if (!changes.empty()) carried_types_changed(changes, s.where);
   t.arguments[index(f.test_block)] = test_arguments;
   t.arguments[index(f.block)] = arguments;
   std::vector<ValueId> handed_on{s.again};
@@ -155,7 +165,8 @@ void Loop::finish() {
       results.push_back({make_traced(t, t.graph.result(t.graph.op(op), i), types[i], s.where), false});
   }
   for (std::size_t i = 0; i < carried.size(); ++i) {
-    if (!maybe_undefined(carried[i].slot->entry) && !maybe_undefined(carried[i].slot->result)) continue;
+    const Slot& slot = *carried[i].slot;
+    if ((s.once || !maybe_undefined(slot.entry)) && !maybe_undefined(slot.result)) continue;
     results[i].node.get()->maybe_undefined = true;
     results[i].node.get()->branch_line = s.where.line();
   }

@@ -81,6 +81,21 @@ std::optional<Contents> carried_out_by_tape(OpKind kind, Trace& t, std::span<con
   return tape->carry_out(op);
 }
 
+std::string listed(std::span<const TypeChange> changes, const char* where_before, const char* where_after) {
+  std::string text;
+  for (const TypeChange& c : changes)
+    text += (text.empty() ? "" : "; ") + c.name + " is " + to_string(type_of(c.before.node)) + where_before +
+            made_at(c.before) + " and " + to_string(type_of(c.after.node)) + where_after + made_at(c.after);
+  return text;
+}
+
+void carried_types_changed(std::span<const TypeChange> changes, const std::source_location& where) {
+  fail({ErrorCode::invalid_argument,
+        "while_loop: " + listed(changes, " before the loop", " after a trip") + "; a carried tensor keeps its type",
+        "carried-type", "", "cast or reshape before the loop or at the end of the body"},
+       where);
+}
+
 void check_condition(const Content& c, const char* what, const std::source_location& where) {
   const TensorType& type = type_of(c.node);
   if (type.dtype != boolean || type.shape.rank() != 0)

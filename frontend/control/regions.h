@@ -42,6 +42,14 @@ std::string made_at(const Content&);
 std::optional<std::vector<Content>> carried_out_by_tape(OpKind, Trace&, std::span<const BlockId> blocks,
                                                         std::vector<Content> operands, LoopBound,
                                                         const std::source_location&);
+/// A merge of two types.
+struct TypeChange {
+  std::string name;
+  Content before, after;
+};
+/// `'y' is f32[2] before the loop (made at ..) and f32[4] after a trip (made at ..); 'n' is ..`.
+std::string listed(std::span<const TypeChange>, const char* where_before, const char* where_after);
+[[noreturn]] void carried_types_changed(std::span<const TypeChange>, const std::source_location& where);
 void check_condition(const Content&, const char* what, const std::source_location&);
 bool condition_value(const Content&);
 

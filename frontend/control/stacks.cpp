@@ -9,10 +9,24 @@ namespace burin::detail {
 struct Stacks::State {
   Dim trips;
   std::source_location where;
-  bool started = false;
+  bool started = false, put = false;
   std::vector<Tensor> recorded;                  // while tracing: one a tensor of y
-  std::vector<std::vector<Content>> trips_made;  // eagerly: by trip
+  std::vector<std::vector<Content>> trips_made;  // eagerly: by trip; empty where it left early
+  std::size_t ended = 0;
 };
+
+namespace {
+// A body that is recorded although no trip is made: ops refuse to read or write along an empty axis.
+bool never(Dim trips) { return trips.is_known() && trips.value() < 1; }
+}  // namespace
+
+Tensor slice_at(const Tensor& x, const Tensor& at, const std::source_location& where) {
+  const Shape& from = x.shape();
+  if (!never(from[0])) return gather(Arg(x, where), at, 0);
+  Shape one;
+  for (std::size_t i = 1; i < from.size(); ++i) one.push_back(from[i]);
+  return zeros(one, x.dtype(), where);
+}
 
 Stacks::Stacks(Dim trips, const std::source_location& where) : state_(std::make_unique<State>()) {
   state_->trips = trips;
@@ -24,6 +38,7 @@ void Stacks::put(const Leaves& slices, const Tensor& at) {
   State& s = *state_;
   Recorder& r = context();
   SourceScope lines(s.where);
+  s.put = true;
   if (!r.trace) {
     auto& made = s.trips_made.emplace_back();
     for (Tensor* t : slices.tensors) made.push_back(strong(HandleAccess::read(*t)));
@@ -31,7 +46,9 @@ void Stacks::put(const Leaves& slices, const Tensor& at) {
   }
   if (!s.started) {
     s.started = true;
-    Frame& loop = r.frames.back();
+    std::size_t depth = r.frames.size();
+    while (r.frames[depth - 1].rest) --depth;
+    Frame& loop = r.frames[depth - 1];
     {
       Untracked untracked;
       s.recorded.resize(slices.tensors.size());
@@ -48,15 +65,20 @@ void Stacks::put(const Leaves& slices, const Tensor& at) {
       r.born_before(loop, s.recorded[i]);
     }
   }
+  if (never(s.trips)) return;
   for (std::size_t i = 0; i < slices.tensors.size(); ++i)
     s.recorded[i] = scatter(Arg(s.recorded[i], s.where), at, *slices.tensors[i], 0);
 }
 
+void Stacks::end_trip() { state_->trips_made.resize(++state_->ended); }
+
 void Stacks::take(const Leaves& into, bool reversed) {
   State& s = *state_;
   SourceScope lines(s.where);
-  if (!s.started && s.trips_made.empty())
-    fail({ErrorCode::invalid_argument, "scan: there is nothing to scan over, so the results have no type",
+  if (!s.put)
+    fail({ErrorCode::invalid_argument,
+          s.ended ? "scan: no trip reached its end, so the results have no type"
+                  : "scan: there is nothing to scan over, so the results have no type",
           "scan-length", "", "handle the empty case before, or call it within burin::function"},
          s.where);
   for (std::size_t i = 0; i < into.tensors.size(); ++i) {
@@ -64,8 +86,12 @@ void Stacks::take(const Leaves& into, bool reversed) {
       HandleAccess::set_raw(*into.tensors[i], HandleAccess::read(s.recorded[i]));
       continue;
     }
+    s.trips_made.resize(static_cast<std::size_t>(s.trips.value()));
+    const TensorType one = type_of(
+        std::find_if(s.trips_made.begin(), s.trips_made.end(), [](auto& trip) { return !trip.empty(); })->at(i).node);
     std::vector<Tensor> rows;
-    for (auto& trip : s.trips_made) rows.push_back(expand_dims(HandleAccess::make(trip[i]), 0));
+    for (auto& trip : s.trips_made)
+      rows.push_back(expand_dims(trip.empty() ? zeros(one.shape, one.dtype) : HandleAccess::make(trip[i]), 0));
     if (reversed) std::reverse(rows.begin(), rows.end());
     HandleAccess::set_raw(*into.tensors[i], HandleAccess::raw(concatenate(rows, 0)));
   }

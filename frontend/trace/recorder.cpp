@@ -77,7 +77,8 @@ void Recorder::died(const Tensor* h, std::uint64_t stamp) noexcept {
       --f.live;
       break;
     }
-    inside |= f.kind == Frame::Kind::branch || f.kind == Frame::Kind::loop;
+    // What follows an early exit ends with the region around it, and so may what lives there.
+    inside |= (f.kind == Frame::Kind::branch && !f.rest) || f.kind == Frame::Kind::loop;
     std::erase_if(f.slots, [&](const Slot& s) { return s.handle == h; });
   }
   if (inside && !poison && std::uncaught_exceptions() == 0)
@@ -227,6 +228,13 @@ void Recorder::pop_trace(Trace& t) noexcept {
 }
 
 void Recorder::open(Frame::Kind kind, const std::source_location& where) {
+  constexpr std::size_t deepest = 300;
+  if (trace && frames.size() > deepest)
+    fail(
+        {ErrorCode::trace,
+         "branches and loops are recorded inside each other more than " + std::to_string(deepest) + " deep",
+         "recursion", "", "a recursion must end on a host value: both branches of a cond are recorded; use while_loop"},
+        where);
   if (frames.empty()) clock = next_stamps();
   Frame f{kind};
   f.stamp = ++clock;
@@ -282,6 +290,14 @@ Frame Recorder::close(const char* what) {
     fail(std::move(e), f.where);
   }
   return f;
+}
+
+void Recorder::close_rests(std::size_t height) {
+  while (frames.size() > height && frames.back().rest) {
+    const auto rest = frames.back().rest;
+    rest->close();
+    rest->finish({});
+  }
 }
 
 void Recorder::abandon() noexcept {

@@ -73,6 +73,7 @@ struct Frame {
   long live = 0;          ///< handles born inside that still live
   std::size_t tapes = 0;  ///< height of the layer stack when it opened
   std::source_location where{};
+  std::shared_ptr<Branches> rest{};  ///< what follows a break_if or continue_if, up to the end of the region around
   Slot* find(const Tensor* h) {
     for (auto& s : slots)
       if (s.handle == h) return &s;
@@ -112,6 +113,7 @@ struct Recorder {
   std::source_location scope_storage{};
   std::unordered_map<const VariableCell*, std::unique_ptr<Shadow>> shadows;  ///< while a trace is open
   const SourceLine* replay_line = nullptr;               ///< of a finished graph's op that is evaluated now
+  std::vector<Exits::State*> loops;                      ///< whose bodies or tests run, the innermost last
   std::unordered_map<const Tensor*, std::string> names;  ///< paths of handles, for errors only
   std::uint64_t maybe_named = 0;  ///< a bit for each name's address: most handles that die need no look-up
   static std::uint64_t name_bit(const Tensor* h) {
@@ -144,6 +146,8 @@ struct Recorder {
   void begin_body();  ///< from a loop's test to its body
   /// Pops the innermost frame, giving each slot its result and each handle what it held before.
   Frame close(const char* what);
+  /// Closes what follows early exits: the rests on top, down to `height` frames.
+  void close_rests(std::size_t height = 0);
   void abandon() noexcept;  ///< the same while an exception passes: handles get back what they held
   void hook();              ///< sets or clears `recorder` for this thread
 

@@ -1,5 +1,6 @@
 // The public API of Burin: tensors, ops, functions that are traced and compiled, control flow.
 #pragma once
+#include <burin/autograph.h>
 #include <burin/composites.h>
 #include <burin/control.h>
 #include <burin/function.h>

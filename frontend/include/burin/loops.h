@@ -26,8 +26,9 @@ class BURIN_API Stacks {
   ~Stacks();
   Stacks(const Stacks&) = delete;
   Stacks& operator=(const Stacks&) = delete;
-  /// Within the body: this trip's tensors, for position `at` (i64[]).
+  /// Within the body: this trip's tensors, for position `at` (i64[]). A trip without has zeros.
   void put(const Leaves& slices, const Tensor& at);
+  void end_trip();
   /// After the loop: the stacks, into handles made untracked.
   void take(const Leaves& into, bool reversed);
 
@@ -35,6 +36,9 @@ class BURIN_API Stacks {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// x at one position of its first axis.
+BURIN_API Tensor slice_at(const Tensor& x, const Tensor& at, const std::source_location&);
 
 /// The size that the leaves' first axes share, or the length given.
 BURIN_API Dim scan_length(const Leaves& xs, std::optional<Dim> length, const std::source_location&);
@@ -48,6 +52,23 @@ template <class N> Tensor trip_limit(const N& n, const std::source_location& whe
   else return size_of(Dim(n), where);
 }
 
+/// A counted loop, for as long as `go` allows: it gives a Known (autograph.h), or is not there.
+template <class Body, class... Go>
+void count(const Tensor& limit, const LoopBound& bound, Body& body, const std::source_location& where, Go&... go) {
+  Tensor i = std::int64_t{0};
+  Loop loop(where, bound);
+  auto more = [&] { return less(Arg(i, where), limit); };
+  auto test = [&] {
+    if constexpr (sizeof...(go) == 0) return more();
+    else return and_or((go, ...)(), true, more, where);
+  };
+  while (loop.begin_test() && loop.end_test(Arg(test(), where))) {
+    loop.run([&] { body(std::as_const(i)); });
+    i = add(Arg(i, where), 1);
+    loop.end_trip();
+  }
+}
+
 }  // namespace detail
 
 /// Runs `body(i)` for i = 0, 1, …, n - 1, i an i64[] tensor. `n` is a number, a Dim or a 0-d integer tensor; what the body
@@ -56,14 +77,7 @@ template <class N> Tensor trip_limit(const N& n, const std::source_location& whe
 template <class N, class Body>
 void for_loop(const N& n, Body&& body, LoopOptions options = {},
               std::source_location where = std::source_location::current()) {
-  const Tensor limit = detail::trip_limit(n, where);
-  Tensor i = std::int64_t{0};
-  detail::Loop loop(where, detail::bound_of(n, options));
-  while (loop.begin_test() && loop.end_test(Arg(less(Arg(i, where), limit), where))) {
-    body(std::as_const(i));
-    i = add(Arg(i, where), 1);
-    loop.end_trip();
-  }
+  detail::count(detail::trip_limit(n, where), detail::bound_of(n, options), body, where);
 }
 
 /// Goes along the first axis of the tensors in the tree `xs`: `f(carry, x)` takes the carried tree and the slices at one
@@ -89,17 +103,18 @@ auto scan(F&& f, const Carry& init, const Xs& xs, ScanOptions options = {},
     detail::Stacks stacks(n, where);
     detail::Loop loop(where, {n, true});
     while (loop.begin_test() && loop.end_test(Arg(less(Arg(i, where), limit), where))) {
-      {
+      loop.run([&] {
         const Tensor at = options.reverse ? sub(sub(Arg(limit, where), 1), i) : i;
         Xs x = sources;
-        for (Tensor* t : detail::leaves_of(x).tensors) *t = gather(Arg(*t, where), at, 0);
+        for (Tensor* t : detail::leaves_of(x).tensors) *t = detail::slice_at(*t, at, where);
         auto step = f(std::as_const(carry), std::as_const(x));
         auto next = detail::leaves_of(step.first);
         detail::check_same_structure(state, next, "scan");
         for (std::size_t k = 0; k < state.tensors.size(); ++k) *state.tensors[k] = *next.tensors[k];
         stacks.put(detail::leaves_of(step.second), at);
         if (!result.value) result.set(step.second);
-      }
+      });
+      stacks.end_trip();
       i = add(Arg(i, where), 1);
       loop.end_trip();
     }

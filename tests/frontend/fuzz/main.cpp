@@ -1,5 +1,6 @@
-// Runs the generated programs as doubles, as eager tensors and traced at a level, and compares all three exactly.
-// usage: fuzz_control [graph|no_fuse|full] [FUNCTION]
+// Runs the generated programs as doubles, as eager tensors, traced at a level, and over lanes, and compares all exactly; their
+// derivatives eagerly and traced.
+// usage: fuzz_control [graph|no_fuse|full] [PROGRAM]     PROGRAM: f3, e4
 #include <burin/burin.h>
 
 #include "compiler/graph/graph.h"
@@ -11,47 +12,100 @@
 #include <vector>
 
 namespace plain {
-std::vector<double (*)(double, double)> functions();
-}
+using Program = double (*)(double, double);
+std::vector<Program> functions();
+std::vector<Program> exits();
+std::vector<Program> entries();
+}  // namespace plain
 namespace traced {
-std::vector<burin::Tensor (*)(burin::Tensor, burin::Tensor)> functions();
-}
+using Program = burin::Tensor (*)(burin::Tensor, burin::Tensor);
+std::vector<Program> functions();
+std::vector<Program> exits();
+std::vector<Program> entries();
+}  // namespace traced
 
 using burin::Tensor;
 
-int main(int argc, char** argv) {
-  auto native = plain::functions();
-  auto programs = traced::functions();
-  int wrong = 0, refused = 0, runs = 0, only = -1;
-  auto level = burin::Level::graph;
-  for (int i = 1; i < argc; ++i) {
-    if (std::string(argv[i]) == "no_fuse") level = burin::Level::no_fuse;
-    else if (std::string(argv[i]) == "full") level = burin::Level::full;
-    else if (std::string(argv[i]) != "graph") only = std::atoi(argv[i]);
-  }
+namespace {
+
+struct Totals {
+  burin::Level level = burin::Level::graph;
+  std::string only;
+  std::size_t programs = 0;
+  int runs = 0, wrong = 0, refused = 0;
+};
+
+const std::vector<double> xs = {-2.0, 0.0, 1.0, 2.0, 5.0}, ys = {-1.0, 0.0, 3.0};
+
+bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+struct Names {
+  std::string prefix;
+  std::size_t first = 0, step = 1;
+};
+
+void run(Totals& t, const Names& names, std::vector<plain::Program> native, std::vector<traced::Program> programs,
+         bool derivatives) {
   for (std::size_t k = 0; k < programs.size(); ++k) {
-    if (only >= 0 && only != static_cast<int>(k)) continue;
-    auto compiled = burin::function(programs[k], {.name = "f" + std::to_string(k), .level = level});
-    for (double x : {-2.0, 0.0, 1.0, 2.0, 5.0})
-      for (double y : {-1.0, 0.0, 3.0}) {
-        double want = native[k](x, y), eager = 0, got = 0;
+    const std::string name = names.prefix + std::to_string(names.first + k * names.step);
+    if (!t.only.empty() && t.only != name) continue;
+    ++t.programs;
+    auto check = [&](const char* how, double x, double y, double got, double want) {
+      ++t.runs;
+      if (!same(got, want) && t.wrong++ < 10)
+        std::printf("%s(%g, %g): want %g, %s %g\n", name.c_str(), x, y, want, how, got);
+    };
+    auto refused = [&](const std::exception& e) {
+      if (t.refused++ < 10) std::printf("%s refused: %s\n", name.c_str(), e.what());
+    };
+    auto compiled = burin::function(programs[k], {.name = name, .level = t.level});
+    auto slope = [&](const Tensor& p) {
+      return burin::grad([&](const Tensor& q) {
+        return programs[k](burin::gather(q, Tensor(0), 0), burin::gather(q, Tensor(1), 0));
+      })(p);
+    };
+    auto compiled_slope = burin::function(slope, {.name = name + "_slope", .level = t.level});
+    std::vector<double> lanes_x, lanes_y, want;
+    for (double x : xs)
+      for (double y : ys) {
+        lanes_x.push_back(x);
+        lanes_y.push_back(y);
+        want.push_back(native[k](x, y));
         try {
-          eager = programs[k](Tensor(x), Tensor(y)).item<double>();
-          got = compiled(Tensor(x), Tensor(y)).item<double>();
-        } catch (const std::exception& e) {
-          if (refused++ < 10) std::printf("f%zu(%g, %g) refused: %s\n", k, x, y, e.what());
-          continue;
-        }
-        ++runs;
-        auto same = [](double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); };
-        if ((!same(eager, want) || !same(got, want)) && wrong++ < 10)
-          std::printf("f%zu(%g, %g): want %g, eager %g, traced %g\n", k, x, y, want, eager, got);
+          check("eager", x, y, programs[k](Tensor(x), Tensor(y)).item<double>(), want.back());
+          check("traced", x, y, compiled(Tensor(x), Tensor(y)).item<double>(), want.back());
+          if (!derivatives) continue;
+          const Tensor p({x, y});
+          const auto eager = slope(p).to_vector<double>(), recorded = compiled_slope(p).to_vector<double>();
+          for (int i = 0; i < 2; ++i) check("slope traced", x, y, recorded[i], eager[i]);
+        } catch (const std::exception& e) { refused(e); }
       }
+    try {
+      auto all = [&](const Tensor& a, const Tensor& b) { return burin::vmap(programs[k])(a, b); };
+      const auto got = burin::function(all, {.name = name, .level = t.level})(Tensor(lanes_x), Tensor(lanes_y));
+      const auto values = got.to_vector<double>();
+      for (std::size_t i = 0; i < want.size(); ++i) check("lane", lanes_x[i], lanes_y[i], values[i], want[i]);
+    } catch (const std::exception& e) { refused(e); }
     for (auto& g : compiled.graphs())
-      if (auto ok = verify(*g); !ok && refused++ < 10)
-        std::printf("f%zu: the graph does not verify: %s\n", k, ok.error().text().c_str());
-    if (only >= 0) std::printf("%s\n", to_string(compiled).c_str());
+      if (auto ok = verify(*g); !ok && t.refused++ < 10)
+        std::printf("%s: the graph does not verify: %s\n", name.c_str(), ok.error().text().c_str());
+    if (!t.only.empty()) std::printf("%s\n", to_string(compiled).c_str());
   }
-  std::printf("%zu functions, %d runs, %d wrong, %d refused\n", programs.size(), runs, wrong, refused);
-  return wrong + refused != 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Totals t;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word == "no_fuse") t.level = burin::Level::no_fuse;
+    else if (word == "full") t.level = burin::Level::full;
+    else if (word != "graph") t.only = word;
+  }
+  run(t, {"f"}, plain::functions(), traced::functions(), false);
+  run(t, {"e", 1, 2}, plain::exits(), traced::exits(), true);
+  run(t, {"e", 0, 2}, plain::entries(), traced::entries(), false);
+  std::printf("%zu programs, %d runs, %d wrong, %d refused\n", t.programs, t.runs, t.wrong, t.refused);
+  return t.programs == 0 || t.wrong + t.refused != 0;
 }
