@@ -57,6 +57,7 @@ struct LinearLoop {
   std::size_t carried = 0;
   std::vector<bool> active;  // by carried value, then by capture
   std::shared_ptr<const Linearized> body;
+  std::optional<Dim> max_trips;
   std::vector<Stack> stacks;
   Contents captures, saved;  // `saved`: the number of trips, then the stacks
 };
@@ -98,8 +99,7 @@ std::vector<Tensor> pull_back(const LinearLoop& loop, std::span<const Tensor> co
     }
     return next;
   };
-  LoopBound bound;
-  if (!loop.stacks.empty()) bound = {type_of(loop.saved[1].node).shape[0], true};  // it counts down what was counted
+  const LoopBound bound{loop.max_trips, loop.max_trips.has_value()};  // it counts down what was counted
   const Contents last = run_loop(std::move(init), bound, where, test, body);
   std::vector<Tensor> out(n + loop.captures.size());
   for (std::size_t k = 0; k < carried.size(); ++k) out[carried[k]] = HandleAccess::make(last[k + 1]);
@@ -132,6 +132,7 @@ Contents GradientNotes::loop(const RegionOp& op) {
   LinearLoop linear;
   linear.carried = n;
   linear.captures = op.captures;
+  linear.max_trips = op.bound.trips;
   for (auto* list : {&op.operands, &op.captures})
     for (const Content& c : *list) linear.active.push_back(is_float(c) && descends(c));
   for (bool changed = true; changed;) {  // what one trip makes active, the next trip carries
@@ -155,7 +156,10 @@ Contents GradientNotes::loop(const RegionOp& op) {
   // State: what the user's loop carries, the number of trips, the stacks.
   Contents init = op.operands;
   init.push_back(HandleAccess::raw(Tensor(std::int64_t{0})));
-  for (const Stack& s : linear.stacks) init.push_back(s.empty(*op.bound.trips));
+  for (const Stack& s : linear.stacks) {  // one row where no trip is made: nothing is written to an empty axis
+    const Dim trips = *op.bound.trips;
+    init.push_back(s.empty(trips.is_known() && trips.value() < 1 ? Dim(1) : trips));
+  }
   auto given = [&](const Contents& state) { return joined({std::span(state).first(n), op.captures}); };
   auto again = [&](const Contents& state) { return HandleAccess::make(evaluate_region(test, given(state))[0]); };
   auto trip = [&](const Contents& state) {
