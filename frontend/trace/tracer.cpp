@@ -125,7 +125,7 @@ void warn_of_size(const FunctionState& f, const Trace& t) {
   }
   if (t.graph.num_ops() > many)
     rt::warn(f.name + ": the trace has " + std::to_string(t.graph.num_ops()) +
-             " ops; a host loop over tensors is unrolled, while_loop is not");
+             " ops; a host loop over tensors is unrolled: use for_loop, scan or while_loop");
 }
 
 // Which outputs are computed, and which are inputs that the call hands on.

@@ -140,6 +140,24 @@ def readme_program(contents):
             yield f"README.md: `{line.strip()}` does not stand in examples/quickstart.cpp"
 
 
+def table_of_checks(contents, count=50):
+    """Each row of docs/tracing-checks.md is there, and has tests that exist, or a rule or an issue instead."""
+    document = "docs/tracing-checks.md"
+    rows = re.findall(r"^\| (\d+) \|[^\n|]*\|([^\n]*)\|$", contents.get(document, ""), re.M)
+    if [int(number) for number, _ in rows] != list(range(1, count + 1)):
+        yield f"{document}: its rows are not those from 1 to {count}, in order"
+    for number, where in rows:
+        tests = re.findall(r'\]\(\.\./(tests/[^)]+)\)(?: "([^"]+)")?', where)
+        if not tests and not re.search(r"DESIGN §\d|issue \d", where):
+            yield f"{document}: row {number} has no test, no rule and no issue"
+        for file, name in tests:
+            cases = [re.sub(r'"\s*"', "", m) for m in re.findall(r'TEST_CASE\(\s*"((?:[^"\\]|\\.|"\s*")*)"', contents.get(file, ""))]
+            if file not in contents:
+                yield f"{document}: row {number} names {file}, which is not there"
+            elif name and name not in cases:
+                yield f'{document}: row {number} names the test "{name}", which {file} does not have'
+
+
 def generated(path):
     if path.endswith((".inc", ".pb.h", ".pb.cc", ".o", ".so", ".a")) or path.startswith("build"):
         yield f"{path}: generated files are not committed"
@@ -153,7 +171,7 @@ def main():
         if path and os.path.isfile(path):
             with open(path, encoding="utf-8", errors="replace") as f:
                 contents[path] = f.read()
-    findings = list(passes(contents)) + list(readme_program(contents))
+    findings = list(passes(contents)) + list(readme_program(contents)) + list(table_of_checks(contents))
     for path, text in sorted(contents.items()):
         for check in (includes, exceptions, environment, length, opening_comment):
             findings += check(path, text)

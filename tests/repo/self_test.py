@@ -54,6 +54,16 @@ class Checks(unittest.TestCase):
         self.assertEqual(self.found(check.passes(td)), 1)
         self.assertEqual(self.found(check.passes({"passes/Passes.td": 'def Prune : Pass<"prune-nodes">'})), 3)
 
+    def test_the_table_of_checks_names_tests_that_exist(self):
+        rows = '| 1 | a | [t](../tests/a/t.cpp) "one", [t](../tests/a/t.cpp) "two" |\n| 2 | b | DESIGN §4 |\n'
+        contents = {"docs/tracing-checks.md": rows, "tests/a/t.cpp": 'TEST_CASE("one") {}\nTEST_CASE(\n  "t"\n  "wo", "[.]") {}'}
+        self.assertEqual(self.found(check.table_of_checks(contents, 2)), 0)
+        self.assertEqual(self.found(check.table_of_checks(contents, 3)), 1)
+        contents["tests/a/t.cpp"] = 'TEST_CASE("one") {}'
+        self.assertEqual(self.found(check.table_of_checks(contents, 2)), 1)
+        contents["docs/tracing-checks.md"] = rows + "| 3 | c | somewhere |\n| 4 | d | [u](../tests/a/u.cpp) |\n"
+        self.assertEqual(self.found(check.table_of_checks(contents, 4)), 3)
+
     def test_the_readme_shows_the_compiled_example(self):
         contents = {"README.md": "```cpp\nint a;\nint b;\n```", "examples/quickstart.cpp": "int a;\n"}
         self.assertEqual(self.found(check.readme_program(contents)), 1)
