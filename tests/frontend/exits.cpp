@@ -182,6 +182,28 @@ TEST_CASE("a loop that the host decides is unrolled, and a tensor may leave it")
   CHECK(count_ops(*known.graphs()[0], OpKind::if_) == 0);
 }
 
+TEST_CASE("a Variable is assigned only as far as a trip goes") {
+  for (Level level : {Level::eager, Level::graph, Level::full}) {
+    Variable seen(Tensor({0.0}), "seen"), stop(Tensor(false), "stop");
+    auto f = function(
+        [&](const Tensor& x) {
+          Tensor y = x;
+          for_loop(6, [&](const Tensor& i) {
+            seen += 1.0;
+            continue_if(i == 1);
+            stop = sum(y) > 5.0;
+            break_if(stop);
+            seen += 10.0;
+            y = y * 2.0;
+          });
+          return y;
+        },
+        {.level = level});
+    CHECK(f(Tensor({1.0})).item<double>() == 8);
+    CHECK(seen.item<double>() == 35);
+  }
+}
+
 TEST_CASE("gradients pass through loops that are left") {
   const std::vector<Program> losses = {
       [](const Tensor& x) {
