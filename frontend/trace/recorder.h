@@ -5,6 +5,7 @@
 #include "frontend/trace/node.h"
 #include "frontend/trace/tape.h"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -27,6 +28,16 @@ struct StateInput {
   std::uint32_t input;  ///< its index among the graph's inputs
 };
 
+/// Draws from generators in a function of one lane: its owner carries them out for all lanes when it has been recorded.
+class LaneDraws {
+ public:
+  /// What `later` will make for that shape, or one with lanes.
+  virtual Tensor draw(const Shape&, std::function<Tensor(const Shape&)> later, const std::source_location&) = 0;
+
+ protected:
+  ~LaneDraws() = default;
+};
+
 /// One graph being recorded.
 struct Trace {
   std::uint64_t number = 0;
@@ -38,6 +49,7 @@ struct Trace {
   std::unordered_map<const Node*, std::uint32_t> capture_of;
   bool binds_variables = false;  ///< a function's: Variables are state of it. Other traces capture the values seen
   std::vector<StateInput> states;
+  LaneDraws* lanes = nullptr;    ///< vmap's: draws from generators are its
   bool orphans = false;          ///< has blocks that no op holds: a tape carried their ops out in another form
   bool captures_traced = false;  ///< captured a value of a trace around it: good for that trace only
   // What the Graph cannot say while it is recorded; finish() rebuilds it where any of these is filled.

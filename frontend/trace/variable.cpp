@@ -194,28 +194,30 @@ Variable& Variable::assign(const Arg& value) {
   return *this;
 }
 
-Variable& Variable::update(OpKind kind, const Arg& x) {
+Tensor Variable::update(OpKind kind, const Arg& x) {
   auto next = [&](const Tensor& now, const Arg& by) {
     const Tensor made = detail::dispatch(kind, {Arg(now, x.where()), by});
     return detail::stored(*cell_, Arg(made, x.where()));
   };
   if (detail::context().trace) {
-    HandleAccess::write(cell_->handle, {next(value(), x), false});
-    return *this;
+    Tensor now = value();
+    HandleAccess::write(cell_->handle, {next(now, x), false});
+    return now;
   }
   // Read first: it may be another variable, and whoever waits for a lock holds none.
   Tensor operand;
   if (x.tensor()) operand = HandleAccess::make(HandleAccess::read(*x.tensor()));
   const Arg by = x.tensor() ? Arg(operand, x.where()) : x;
   std::lock_guard lock(cell_->lock);
-  const Tensor now = HandleAccess::make(HandleAccess::raw(cell_->handle));
+  Tensor now = HandleAccess::make(HandleAccess::raw(cell_->handle));
   HandleAccess::set_raw(cell_->handle, {next(now, by), false});
-  return *this;
+  return now;
 }
-Variable& Variable::assign_add(const Arg& x) { return update(OpKind::add, x); }
-Variable& Variable::assign_sub(const Arg& x) { return update(OpKind::sub, x); }
-Variable& Variable::operator*=(const Arg& x) { return update(OpKind::mul, x); }
-Variable& Variable::operator/=(const Arg& x) { return update(OpKind::div, x); }
+Variable& Variable::assign_add(const Arg& x) { return update(OpKind::add, x), *this; }
+Variable& Variable::assign_sub(const Arg& x) { return update(OpKind::sub, x), *this; }
+Variable& Variable::operator*=(const Arg& x) { return update(OpKind::mul, x), *this; }
+Variable& Variable::operator/=(const Arg& x) { return update(OpKind::div, x), *this; }
+Tensor Variable::fetch_add(const Arg& x) { return update(OpKind::add, x); }
 
 Dtype Variable::dtype() const { return cell_->type.dtype; }
 const Shape& Variable::shape() const { return cell_->type.shape; }

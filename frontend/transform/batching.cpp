@@ -5,6 +5,7 @@
 #include <burin/composites.h>
 #include <burin/loops.h>
 #include <burin/ops.h>
+#include <burin/random.h>
 
 #include "compiler/graph/copy.h"
 #include "compiler/graph/evaluate.h"
@@ -319,9 +320,16 @@ std::string spelled(const TensorType& t) { return to_string(t); }
 
 // -- the session ---------------------------------------------------------------------------------------------------------
 
-struct Batching::State {
+struct Batching::State final : LaneDraws {
   VmapOptions options;
   std::source_location where;
+  struct Draw {
+    Shape shape;
+    std::function<Tensor(const Shape&)> make;
+  };
+  std::vector<Draw> draws;
+  Tensor draw(const Shape&, std::function<Tensor(const Shape&)> later, const std::source_location&) override;
+  Lane carried_out(const Draw&) const;
   struct Argument {
     Tensor* leaf;
     Lane value;      // with its lanes first
@@ -332,6 +340,34 @@ struct Batching::State {
   Trace trace;
   std::optional<Recording> recording;
 };
+
+// An input of the lane's graph; so the numbers are made once, before any lane runs.
+Tensor Batching::State::draw(const Shape& shape, std::function<Tensor(const Shape&)> later,
+                             const std::source_location& at) {
+  if (options.randomness == Randomness::error)
+    fail({ErrorCode::invalid_argument, "vmap: its function draws from a Generator; do lanes get the same numbers?",
+          "randomness", "", "give VmapOptions{.randomness = Randomness::different}, or Randomness::same"},
+         at);
+  if (trace.current != BlockId::top)
+    fail({ErrorCode::unsupported, "vmap: its function draws from a Generator in a branch or loop", "randomness", "",
+          "draw before it, or give each lane a key (random::split)"},
+         at);
+  if (shape.rank() == max_rank)
+    fail({ErrorCode::invalid_argument, "vmap: random numbers of rank 8 leave no axis for the lanes", "rank", "", ""},
+         at);
+  const TensorType type{u32, shape};
+  const ValueId v = trace.graph.add_input(InputKind::argument, type, "random");
+  draws.push_back({shape, std::move(later)});
+  return HandleAccess::make(make_traced(trace, v, type, at));
+}
+
+Lane Batching::State::carried_out(const Draw& d) const {
+  const bool batched = options.randomness == Randomness::different;
+  Shape shape;
+  if (batched) shape.push_back(*lanes);
+  for (Dim n : d.shape) shape.push_back(n);
+  return {HandleAccess::raw(d.make(shape)), batched};
+}
 
 Batching::Batching(const VmapOptions& options, const std::source_location& where) : state_(std::make_unique<State>()) {
   state_->options = options;
@@ -388,6 +424,7 @@ void Batching::begin() {
           "give at least one argument an axis in in_axes"},
          s.where);
   s.trace.name = s.trace.graph.name = "vmap";
+  s.trace.lanes = &s;
   s.recording.emplace(context(), s.trace, s.where);
   for (auto& a : s.arguments) {
     const ValueId v = s.trace.graph.add_input(InputKind::argument, a.one, "x");
@@ -416,7 +453,10 @@ void Batching::finish(const Leaves& results) {
          s.where);
   std::vector<Lane> inputs;
   for (auto& a : s.arguments) inputs.push_back(a.value);
-  for (auto& c : s.trace.captures) inputs.push_back({{c.node, false}, false});
+  auto capture = s.trace.captures.begin();
+  auto drawn = s.draws.begin();
+  for (auto& in : s.trace.graph.inputs().subspan(inputs.size()))
+    inputs.push_back(in.kind == InputKind::capture ? Lane{{(capture++)->node, false}, false} : s.carried_out(*drawn++));
   const Graph graph = s.trace.finish();
   ToLanes handler(*s.lanes);
   auto made = evaluate<Lane>(graph, std::span<const Lane>(inputs), handler);

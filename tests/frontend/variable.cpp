@@ -60,6 +60,22 @@ TEST_CASE("a variable is a place: copies name it, reads take its value") {
   CHECK_FALSE(other.same_as(v));
 }
 
+TEST_CASE("fetch_add gives the value before") {
+  for (Level level : all_levels) {
+    Variable count(std::int64_t{5});
+    auto f = function(
+        [&] {
+          Tensor before = count.fetch_add(2);
+          return before * 10 + count;
+        },
+        {.level = level});
+    CHECK(f().item<std::int64_t>() == 57);
+    CHECK(f().item<std::int64_t>() == 79);
+    CHECK(count.fetch_add(1).item<std::int64_t>() == 9);
+    CHECK(count.item<std::int64_t>() == 10);
+  }
+}
+
 TEST_CASE("a variable is strong: a number takes its dtype") {
   Variable v(1.0f), n(std::int64_t{3});
   v = 2;

@@ -119,6 +119,25 @@ TEST_CASE("variables that began with one tensor have derivatives of their own") 
   }
 }
 
+TEST_CASE("a GradientTape watches the value of a variable") {
+  Variable v(3.0), w(2.0);
+  auto f = [&] {
+    GradientTape tape({.persistent = true});
+    tape.watch(v);
+    tape.watch(w);
+    Tensor y = v * v * w;
+    std::vector<Tensor> both = tape.gradient(y, {v, w});
+    both.push_back(tape.gradient(y, v));
+    return both;
+  };
+  for (Level level : {Level::eager, Level::graph, Level::full}) {
+    auto g = function(f, {.level = level})();
+    CHECK(g[0].item<double>() == 12);
+    CHECK(g[1].item<double>() == 9);
+    CHECK(g[2].item<double>() == 12);
+  }
+}
+
 TEST_CASE("second derivatives by variables") {
   Variable v(2.0);
   auto cube = [&] { return v * v * v; };

@@ -10,6 +10,7 @@
 #include <burin/loops.h>
 #include <burin/ops.h>
 #include <burin/promotion.h>
+#include <burin/random.h>
 #include <burin/tensor.h>
 #include <burin/variable.h>
 #include <burin/vmap.h>

@@ -31,7 +31,7 @@ inline constexpr bool holds_references<std::pair<A, B>> = std::is_reference_v<A>
 /// Records the ops that descend from watched tensors, from its construction until it is closed: by `close`, by `gradient`
 /// unless it is persistent, or by its destructor. Works eagerly, with any host control flow, and inside `function`; a tape
 /// inside another one's life gives higher orders. It watches values, not variables: every handle of a watched value counts,
-/// and a tensor that is assigned later holds another value.
+/// and a tensor that is assigned later holds another value. Of a Variable it watches the value that it has then.
 /// Keeps alive the values that a derivative may read, until it is asked (where persistent: until it is destroyed).
 /// Belongs to the thread, and to the trace, branch or loop body, that it was made in.
 /// Example:
@@ -49,7 +49,12 @@ class BURIN_API GradientTape {
   /// Makes the tensors of a tree sources: f32, f64 or bf16 of any shape. Watching one twice does nothing.
   /// Throws InvalidArgument [dtype, undefined, no-tensors, tape-closed].
   template <class X> void watch(const X& tree, std::source_location where = std::source_location::current()) {
-    watch_leaves(detail::leaves_of(const_cast<X&>(tree), "x"), where);
+    if constexpr (std::is_same_v<X, Variable>) {
+      Tensor now = tree;  // what the variable holds: reads give it until it is assigned
+      watch_leaves(detail::leaves_of(now, "x"), where);
+    } else {
+      watch_leaves(detail::leaves_of(const_cast<X&>(tree), "x"), where);
+    }
   }
 
   /// The derivative of `target` (a scalar of f32, f64 or bf16, or a tree of such: then of their sum) by each tensor of
@@ -59,11 +64,11 @@ class BURIN_API GradientTape {
   /// UnsupportedError [no-derivative] naming the op and its line.
   /// Example: `auto [gw, gb] = tape.gradient(loss, std::tuple(w, b));`
   template <class Y, class X>
-  X gradient(const Y& target, const X& sources, Unconnected unconnected = Unconnected::zeros,
-             std::source_location where = std::source_location::current()) {
+  auto gradient(const Y& target, const X& sources, Unconnected unconnected = Unconnected::zeros,
+                std::source_location where = std::source_location::current()) {
     static_assert(!detail::holds_references<X>,
                   "GradientTape::gradient: sources in std::tie would be overwritten; write std::tuple(a, b)");
-    X out = sources;
+    std::conditional_t<std::is_same_v<X, Variable>, Tensor, X> out = sources;
     pull(detail::leaves_of(const_cast<Y&>(target), "target"), detail::leaves_of(out, "sources"), unconnected, where);
     return out;
   }

@@ -48,6 +48,9 @@ class BURIN_API Variable {
   /// Adds to the value, or subtracts from it, in one step. `x` broadcasts to the shape; the dtype stays. Throws as assign.
   Variable& assign_add(const Arg& x);
   Variable& assign_sub(const Arg& x);
+  /// assign_add that gives the value before, in one step with it: of two threads no two get the same.
+  /// Example: `Tensor ticket = count.fetch_add(1);`
+  Tensor fetch_add(const Arg& x);
   Variable& operator+=(const Arg& x) { return assign_add(x); }
   Variable& operator-=(const Arg& x) { return assign_sub(x); }
   Variable& operator*=(const Arg& x);
@@ -72,7 +75,7 @@ class BURIN_API Variable {
  private:
   friend class Arg;
   friend struct detail::VariableCell;
-  Variable& update(OpKind, const Arg& x);
+  Tensor update(OpKind, const Arg& x);  // the value before
   std::shared_ptr<detail::VariableCell> cell_;
 };
 

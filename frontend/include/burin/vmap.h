@@ -10,12 +10,20 @@
 
 namespace burin {
 
+/// What lanes of `vmap` get from a Generator.
+enum class Randomness : std::uint8_t {
+  error,      ///< nothing: a draw is an InvalidArgument [randomness]
+  same,       ///< each lane the same numbers, those that the function itself would draw
+  different,  ///< each its own: one draw with the lanes as its first axis
+};
+
 /// Options of `vmap`.
 struct VmapOptions {
   /// By argument: the axis of its tensors that the lanes go along, or nothing: the same value in every lane. Arguments beyond
   /// the list have axis 0.
   std::vector<std::optional<Axis>> in_axes{};
   Axis out_axis = 0;  ///< where the lanes stand in the results
+  Randomness randomness = Randomness::error;
 };
 
 namespace detail {
