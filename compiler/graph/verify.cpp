@@ -233,16 +233,22 @@ class Verifier {
       const Output& out = graph_.outputs()[i];
       const std::string whose = "output " + std::to_string(i);
       if (!usable(out.value)) return fail(whose + " is not a value of the top block", "output");
-      if (out.kind != OutputKind::state) continue;
-      if (out.state >= graph_.inputs().size() || graph_.inputs()[out.state].kind != InputKind::state)
-        return fail(whose + " overwrites what is not a state input", "output");
-      if (graph_.type(out.value) != graph_.type(graph_.inputs()[out.state].value))
-        return fail(whose + " is " + to_string(graph_.type(out.value)) + "; the state that it overwrites is " +
-                        to_string(graph_.type(graph_.inputs()[out.state].value)),
+      const bool state = out.kind == OutputKind::state;
+      if (!state && out.state == 0) continue;
+      const std::size_t at = out.state - (state ? 0u : 1u);
+      if (at >= graph_.inputs().size() || graph_.inputs()[at].kind != (state ? InputKind::state : InputKind::donated))
+        return fail(whose + " overwrites what is not a " + (state ? "state" : "donated") + " input", "output");
+      const Input& in = graph_.inputs()[at];
+      if (graph_.type(out.value) != graph_.type(in.value))
+        return fail(whose + " is " + to_string(graph_.type(out.value)) + "; the " +
+                        (state ? "state" : "donated input") + " that it overwrites is " +
+                        to_string(graph_.type(in.value)),
                     "type");
       for (std::size_t k = 0; k < i; ++k)
-        if (graph_.outputs()[k].kind == OutputKind::state && graph_.outputs()[k].state == out.state)
-          return fail(whose + " overwrites a state that another output overwrites", "output");
+        if (overwritten_input(graph_.outputs()[k]) == overwritten_input(out))
+          return fail(
+              whose + " overwrites a " + (state ? "state" : "donated input") + " that another output overwrites",
+              "output");
     }
     return {};
   }

@@ -61,9 +61,8 @@ public:
     SmallVector<Value> results;
     for (auto [i, output] : llvm::enumerate(Source.outputs())) {
       results.push_back(value(output.value));
-      if (output.kind == OutputKind::state)
-        main.setResultAttr(static_cast<unsigned>(i), stateOutputAttrName,
-                           B.getI32IntegerAttr(static_cast<int>(output.state)));
+      if (int input = overwritten_input(output); input >= 0)
+        main.setResultAttr(static_cast<unsigned>(i), stateOutputAttrName, B.getI32IntegerAttr(input));
     }
     func::ReturnOp::create(B, loc, results);
     return module;

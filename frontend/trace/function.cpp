@@ -162,11 +162,15 @@ std::shared_ptr<FunctionState> make_function(FunctionOptions options, const void
 
 // -- a call ------------------------------------------------------------------------------------------------------
 
-void Call::tensor(Tensor& t, const Path&) { push({Leaf::Kind::tensor, {}, in_state_, false, &t, 0, {}, {}}); }
-void Call::host(const HostValue& h, const Path&) {
-  push({Leaf::Kind::host, h.kind, false, false, nullptr, h.bits, h.text, h.type});
+void Call::tensor(Tensor& t, const Path&) {
+  push({Leaf::Kind::tensor, {}, in_state_, false, in_donated_, &t, 0, {}, {}});
 }
-void Call::length(std::size_t n, const Path&) { push({Leaf::Kind::length, {}, false, false, nullptr, n, {}, {}}); }
+void Call::host(const HostValue& h, const Path&) {
+  push({Leaf::Kind::host, h.kind, false, false, false, nullptr, h.bits, h.text, h.type});
+}
+void Call::length(std::size_t n, const Path&) {
+  push({Leaf::Kind::length, {}, false, false, false, nullptr, n, {}, {}});
+}
 void Call::spill(const Leaf& l) {
   if (more_.empty()) more_.assign(inline_.begin(), inline_.begin() + static_cast<std::ptrdiff_t>(count_));
   more_.push_back(l);

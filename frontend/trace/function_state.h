@@ -18,7 +18,7 @@ namespace burin::detail {
 struct KeyField {
   Leaf::Kind kind;
   HostValue::Kind host_kind{};
-  bool weak = false, state = false, from_signature = false;
+  bool weak = false, state = false, donated = false, from_signature = false;
   std::array<std::int8_t, max_rank> size_name{
       -1, -1, -1, -1, -1, -1, -1, -1};  ///< by axis: the name in Key::names, -1: a number, -2: an expression
   TensorType tensor{};

@@ -147,6 +147,7 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
     const Leaf& l = leaves[i];
     KeyField k{l.kind};
     k.state = l.state;
+    k.donated = l.donated;
     if (l.kind == Leaf::Kind::tensor) {
       Content c = HandleAccess::raw(*l.tensor);
       if (!c.defined())

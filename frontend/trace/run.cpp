@@ -107,14 +107,15 @@ void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> input
   Room<HostTensor*, 16> made(m);
   std::size_t count = 0;
   auto overwritten = [&](std::size_t i) -> const Node* {
-    const Output& out = g.outputs()[i];
-    return out.kind == OutputKind::state && e.sources[i] < 0 ? inputs[out.state].node->get() : nullptr;
+    const int input = overwritten_input(g.outputs()[i]);
+    return input >= 0 && e.sources[i] < 0 ? inputs[static_cast<std::size_t>(input)].node->get() : nullptr;
   };
   for (std::size_t i = 0; i < m; ++i) {
     if (e.sources[i] >= 0) continue;
     const Node* old = overwritten(i);
-    if (in_place && old && !inputs[g.outputs()[i].state].aliased && may_overwrite(*old)) {
-      results[i] = *inputs[g.outputs()[i].state].node;
+    const RunInput* given_up = old ? &inputs[static_cast<std::size_t>(overwritten_input(g.outputs()[i]))] : nullptr;
+    if (in_place && old && !given_up->aliased && may_overwrite(*old)) {
+      results[i] = *given_up->node;
     } else {
       const TensorType& type = g.type(g.outputs()[i].value);
       HostTensor fresh{bindings.empty() ? type : known_type(type, bindings), {}};

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace burin::detail {
 
@@ -128,6 +130,43 @@ void warn_of_size(const FunctionState& f, const Trace& t) {
              " ops; a host loop over tensors is unrolled: use for_loop, scan or while_loop");
 }
 
+// Results that may have the memory of an argument by value: each element is made of the same element of the argument alone,
+// through ops that nothing else uses, so that no plan reads the argument after it wrote the result.
+void find_donors(Graph& g, const std::vector<KeyField>& fields) {
+  if (std::none_of(fields.begin(), fields.end(), [](auto& k) { return k.donated; })) return;
+  std::unordered_map<std::uint32_t, std::vector<OpId>> users;
+  std::unordered_set<std::uint32_t> yielded;
+  for (std::uint32_t i = 0; i < g.num_ops(); ++i) {
+    for (ValueId v : g.operands(g.op(OpId{i}))) {
+      auto& list = users[index(v)];
+      if (list.empty() || list.back() != OpId{i}) list.push_back(OpId{i});
+    }
+    for (BlockId b : g.op(OpId{i}).regions)
+      for (ValueId v : g.block(b).yields) yielded.insert(index(v));
+  }
+  std::unordered_map<std::uint32_t, std::vector<std::size_t>> outputs;
+  for (std::size_t i = 0; i < g.outputs().size(); ++i) outputs[index(g.outputs()[i].value)].push_back(i);
+
+  std::size_t input = 0;
+  for (auto& k : fields) {
+    if (k.kind != Leaf::Kind::tensor) continue;
+    const std::size_t at = input++;
+    ValueId v = g.inputs()[at].value;
+    if (!k.donated || outputs.contains(index(v))) continue;
+    while (!yielded.contains(index(v)) && !outputs.contains(index(v))) {
+      auto it = users.find(index(v));
+      if (it == users.end() || it->second.size() != 1) break;
+      const Op& op = g.op(it->second[0]);
+      if (!op_info(op.kind).elementwise || op.block != BlockId::top || g.type(g.result(op, 0)) != k.tensor) break;
+      v = g.result(op, 0);
+    }
+    auto out = outputs.find(index(v));
+    if (out == outputs.end() || out->second.size() != 1 || users.contains(index(v)) || yielded.contains(index(v)))
+      continue;
+    if (overwritten_input(g.outputs()[out->second[0]]) < 0 && v != g.inputs()[at].value) g.donate(at, out->second[0]);
+  }
+}
+
 // Which outputs are computed, and which are inputs that the call hands on.
 void find_sources(Entry& e) {
   const Graph& g = *e.graph;
@@ -178,7 +217,9 @@ std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::v
   Untracked untracked;
   add_hidden(*entry, s.trace);
   entry->captures_traced = s.trace.captures_traced;
-  entry->graph = std::make_shared<const Graph>(s.trace.finish());
+  Graph graph = s.trace.finish();
+  find_donors(graph, entry->key.fields);
+  entry->graph = std::make_shared<const Graph>(std::move(graph));
   find_sources(*entry);
   return entry;
 }

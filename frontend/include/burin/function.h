@@ -94,6 +94,7 @@ struct Leaf {
   HostValue::Kind host_kind{};
   bool state = false;    ///< belongs to a by-reference parameter
   bool aliased = false;  ///< by reference, and the same handle is another argument too
+  bool donated = false;  ///< belongs to a parameter by value: the call's own, which nobody sees afterwards
   Tensor* tensor = nullptr;
   std::uint64_t bits = 0;  ///< host value or length
   std::string_view text{}, type{};
@@ -106,13 +107,15 @@ class BURIN_API Call final : public TreeVisitor {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  template <class P> void add(P& argument, std::int64_t position, bool state) {
+  template <class P> void add(P& argument, std::int64_t position, bool state, bool donated) {
     in_state_ = state;
+    in_donated_ = donated;
     if constexpr (std::is_base_of_v<Tensor, std::remove_cvref_t<P>>) {
       push({Leaf::Kind::tensor,
             {},
             state,
             false,
+            donated,
             const_cast<Tensor*>(static_cast<const Tensor*>(&argument)),
             0,
             {},
@@ -156,7 +159,7 @@ class BURIN_API Call final : public TreeVisitor {
   std::array<Leaf, 12> inline_;
   std::vector<Leaf> more_;
   std::size_t count_ = 0, num_state_ = 0, num_results_ = 0;
-  bool in_state_ = false;
+  bool in_state_ = false, in_donated_ = false;
   std::array<NodeRef, 4> few_results_;
   std::vector<NodeRef> more_results_;
   const Entry* entry_ = nullptr;
@@ -223,6 +226,10 @@ template <class F> decltype(auto) call(F& f) { return f(); }
 template <class Q>
 inline constexpr bool by_reference = std::is_lvalue_reference_v<Q> && !std::is_const_v<std::remove_reference_t<Q>>;
 
+/// A parameter by value, whose argument may be moved in. Not Scalar, which is made of a number at each call.
+template <class Q>
+inline constexpr bool by_value = !std::is_reference_v<Q> && !requires(Q& q) { []<class T>(Scalar<T>&) {}(q); };
+
 /// A copy of a tree without its tensors, which belongs to no region.
 template <class R> std::shared_ptr<void> keep_structure(const R& r) {
   if constexpr (std::is_same_v<R, Tensor>) {
@@ -241,6 +248,7 @@ template <class R> std::shared_ptr<void> keep_structure(const R& r) {
 
 /// What a call hands to the library: the callable and its arguments, whose declared parameters are P.
 template <class R, class F, class Arguments, class... P> struct Thunks {
+  template <class Q> using As = std::conditional_t<std::is_lvalue_reference_v<Q>, Q, const Q&>;
   F& f;
   Arguments arguments;  // a tuple of references
 
@@ -257,11 +265,11 @@ template <class R, class F, class Arguments, class... P> struct Thunks {
                 tracer.end_arguments();
                 auto outputs = [&] { ((by_reference<P> ? tracer.state(leaves_of(copy)) : void()), ...); };
                 if constexpr (std::is_void_v<R>) {
-                  user.f(static_cast<P>(copy)...);
+                  user.f(static_cast<As<P>>(copy)...);
                   tracer.results({}, nullptr);
                   outputs();
                 } else {
-                  R r = user.f(static_cast<P>(copy)...);
+                  R r = user.f(static_cast<As<P>>(copy)...);
                   tracer.results(leaves_of(r), keep_structure(r));
                   outputs();
                 }
@@ -282,7 +290,7 @@ template <class R, class... P, class F, class... A>
 std::shared_ptr<const Graph> prepare(const std::shared_ptr<FunctionState>& state, bool compile, F& f, A&... arguments) {
   Call call(state);
   std::int64_t position = 0;
-  (call.add(arguments, position++, by_reference<P>), ...);
+  (call.add(arguments, position++, by_reference<P>, by_value<P>), ...);
   using User = Thunks<R, F, std::tuple<A&...>, P...>;
   User user{f, {arguments...}};
   return call.prepare(&User::trace, &User::walk_all, &user, compile);
@@ -294,7 +302,7 @@ R invoke(const std::shared_ptr<FunctionState>& state, F& f, A&... arguments) {
   Call call(state);
   if (call.eager()) return f(arguments...);
   std::int64_t position = 0;
-  (call.add(arguments, position++, by_reference<P>), ...);
+  (call.add(arguments, position++, by_reference<P>, by_value<P>), ...);
   using User = Thunks<R, F, std::tuple<A&...>, P...>;
   User user{f, {arguments...}};
   call.run(&User::trace, &User::walk_all, &user);
@@ -357,7 +365,7 @@ class FunctionBase {
 
 /// A function whose callable declares its parameters.
 template <class F, class R, class... P> class TypedFunction : public FunctionBase {
-  template <class Q> using Pass = std::conditional_t<std::is_lvalue_reference_v<Q>, Q, const std::remove_cvref_t<Q>&>;
+  template <class Q> using Pass = std::conditional_t<std::is_lvalue_reference_v<Q>, Q, std::remove_cv_t<Q>>;
 
  public:
   TypedFunction(F f, std::shared_ptr<detail::FunctionState> s)
@@ -471,6 +479,8 @@ BURIN_API LoadedFunction load(const std::string& file, Level level = Level::full
 /// returned. Numbers, bools, enums and strings among the parameters are static: each value is a trace of its own; a number for
 /// a `Tensor`, `auto` or `Scalar<T>` parameter is not. A parameter `T&` that is not const is updated by the call: in
 /// its own memory where nobody else holds it, else in fresh memory (docs/state.md); not at all where the call throws.
+/// A parameter by value is the call's own: one that was moved in, and that nobody else holds, may give its memory to a result
+/// of its type that is made of it element by element.
 /// Tensors that the callable captures are bound to the values seen while tracing.
 /// Example: `auto fast = burin::function([](const Tensor& x) { return exp(x) * 2; });  Tensor y = fast(x);`
 template <class F>
