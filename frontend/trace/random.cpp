@@ -32,7 +32,7 @@ void check_key(const char* who, const Arg& key, const std::source_location& wher
   const TensorType wanted{u32, {2}}, type{key.dtype(), key.shape()};
   if (type == wanted) return;
   detail::fail({ErrorCode::invalid_argument, std::string(who) + ": the key is " + to_string(type) + "; expected u32[2]",
-                "key", "", "random::key(seed) makes one"},
+                "key", "", "rng::key(seed) makes one"},
                where);
 }
 
@@ -57,7 +57,7 @@ void check_dtype(const char* who, Dtype d, const std::source_location& where) {
   detail::fail(
       {ErrorCode::invalid_argument,
        std::string(who) + ": numbers of " + std::string(name(d)) + " were asked for; expected f32, f64 or bf16",
-       "dtype", "", "cast the result, or take random::bits"},
+       "dtype", "", "cast the result, or take rng::bits"},
       where);
 }
 
@@ -167,12 +167,12 @@ Tensor RandomSource::bits(const Shape& shape, Dim used, std::uint32_t tag) const
 }
 
 Generator::Generator(std::uint64_t seed, const std::string& name, std::source_location where)
-    : Generator(random::key(seed), name, where) {}
+    : Generator(rng::key(seed), name, where) {}
 Generator::Generator(const Tensor& key, const std::string& name, std::source_location where)
     : key_((check_key("Generator", Arg(key, where), where), key), name + ".key", where),
       counter_(std::int64_t{0}, name + ".counter", where) {}
 void Generator::seed(std::uint64_t seed) {
-  key_ = random::key(seed);
+  key_ = rng::key(seed);
   counter_ = std::int64_t{0};
 }
 Tensor Generator::key(std::source_location where) { return RandomSource(*this, where).bits({2}, 0, keys); }
@@ -181,54 +181,54 @@ Generator Generator::split(std::source_location where) {
   return Generator(key(where), name.substr(0, name.rfind('.')) + ".split", where);
 }
 
-namespace random {
+namespace rng {
 
 Tensor key(std::uint64_t seed) { return Tensor(two_words(seed)); }
 Tensor split(const Arg& key, Dim n) {
   SourceScope scope(key.where());
-  check_key("random::split", key, key.where());
+  check_key("rng::split", key, key.where());
   return random_bits(key, Tensor(std::vector<std::uint32_t>{0, 0, 0, splits}), Shape{n, 2});
 }
 Tensor fold_in(const Arg& key, const Arg& data) {
   SourceScope scope(key.where());
-  check_key("random::fold_in", key, key.where());
+  check_key("rng::fold_in", key, key.where());
   if (is_floating(data.dtype()) || data.rank() != 0)
-    detail::fail({ErrorCode::invalid_argument,
-                  "random::fold_in: the data is " + to_string(TensorType{data.dtype(), data.shape()}) +
-                      "; expected an integer []",
-                  "data", "", ""},
-                 key.where());
+    detail::fail(
+        {ErrorCode::invalid_argument,
+         "rng::fold_in: the data is " + to_string(TensorType{data.dtype(), data.shape()}) + "; expected an integer []",
+         "data", "", ""},
+        key.where());
   return random_bits(key, counter_of(cast(data, i64), folds), Shape{2});
 }
 
 Tensor bits(const RandomSource& s, const Shape& shape) { return Words(s).next(shape); }
 Tensor uniform(const RandomSource& s, const Shape& shape, Dtype dtype) {
-  check_dtype("random::uniform", dtype, s.where());
+  check_dtype("rng::uniform", dtype, s.where());
   Words words(s);
   return unit(words, shape, dtype);
 }
 Tensor uniform(const RandomSource& s, const Shape& shape, const Arg& low, const Arg& high, Dtype dtype) {
-  check_dtype("random::uniform", dtype, s.where());
+  check_dtype("rng::uniform", dtype, s.where());
   Words words(s);
   const Tensor from = cast(low, dtype), to = cast(high, dtype);
   return from + (to - from) * unit(words, shape, dtype);
 }
 Tensor normal(const RandomSource& s, const Shape& shape, Dtype dtype) {
-  check_dtype("random::normal", dtype, s.where());
+  check_dtype("rng::normal", dtype, s.where());
   Words words(s);
   return cast(standard_normal(words, shape, dtype), dtype);
 }
 Tensor normal(const RandomSource& s, const Shape& shape, const Arg& mean, const Arg& stddev, Dtype dtype) {
-  check_dtype("random::normal", dtype, s.where());
+  check_dtype("rng::normal", dtype, s.where());
   Words words(s);
   return cast(mean, dtype) + cast(stddev, dtype) * cast(standard_normal(words, shape, dtype), dtype);
 }
 Tensor truncated_normal(const RandomSource& s, const Shape& shape, double lower, double upper, Dtype dtype) {
-  check_dtype("random::truncated_normal", dtype, s.where());
+  check_dtype("rng::truncated_normal", dtype, s.where());
   if (!(lower >= -5 && upper <= 5 && upper - lower >= 0.001))
     detail::fail({ErrorCode::invalid_argument,
-                  "random::truncated_normal: the bounds are " + std::to_string(lower) + " and " +
-                      std::to_string(upper) + "; expected -5 or more, 5 or less, and 0.001 or more between them",
+                  "rng::truncated_normal: the bounds are " + std::to_string(lower) + " and " + std::to_string(upper) +
+                      "; expected -5 or more, 5 or less, and 0.001 or more between them",
                   "bounds", "", ""},
                  s.where());
   Words words(s);
@@ -238,16 +238,16 @@ Tensor truncated_normal(const RandomSource& s, const Shape& shape, double lower,
 }
 Tensor bernoulli(const RandomSource& s, const Arg& p) { return bernoulli(s, p, p.shape()); }
 Tensor bernoulli(const RandomSource& s, const Arg& p, const Shape& shape) {
-  check_dtype("random::bernoulli", p.dtype(), s.where());
+  check_dtype("rng::bernoulli", p.dtype(), s.where());
   Words words(s);
   const Dtype dtype = p.dtype() == f64 && p.tensor() ? f64 : f32;
   return less(unit(words, shape, dtype), cast(p, dtype));
 }
 Tensor categorical(const RandomSource& s, const Arg& logits, const Shape& samples) {
-  check_dtype("random::categorical", logits.dtype(), s.where());
+  check_dtype("rng::categorical", logits.dtype(), s.where());
   if (logits.rank() == 0)
     detail::fail({ErrorCode::invalid_argument,
-                  "random::categorical: the logits are " + to_string(TensorType{logits.dtype(), {}}) +
+                  "rng::categorical: the logits are " + to_string(TensorType{logits.dtype(), {}}) +
                       "; expected an axis of classes",
                   "rank", "", ""},
                  s.where());
@@ -265,16 +265,16 @@ Tensor permutation(const RandomSource& s, Dim n) {
   return sorted_by(words.next({n}), once);
 }
 Tensor dropout(const RandomSource& s, const Arg& x, double rate) {
-  check_dtype("random::dropout", x.dtype(), s.where());
+  check_dtype("rng::dropout", x.dtype(), s.where());
   if (!(rate >= 0 && rate < 1))
     detail::fail({ErrorCode::invalid_argument,
-                  "random::dropout: the rate is " + std::to_string(rate) + "; expected 0 or more, less than 1", "rate",
-                  "", "it is the share of elements that become 0"},
+                  "rng::dropout: the rate is " + std::to_string(rate) + "; expected 0 or more, less than 1", "rate", "",
+                  "it is the share of elements that become 0"},
                  s.where());
   Words words(s);
   const Tensor kept = greater_equal(unit(words, x.shape(), f32), static_cast<float>(rate));
   return burin::where(kept, x / (1 - rate), 0);
 }
 
-}  // namespace random
+}  // namespace rng
 }  // namespace burin

@@ -350,7 +350,7 @@ Tensor Batching::State::draw(const Shape& shape, std::function<Tensor(const Shap
          at);
   if (trace.current != BlockId::top)
     fail({ErrorCode::unsupported, "vmap: its function draws from a Generator in a branch or loop", "randomness", "",
-          "draw before it, or give each lane a key (random::split)"},
+          "draw before it, or give each lane a key (rng::split)"},
          at);
   if (shape.rank() == max_rank)
     fail({ErrorCode::invalid_argument, "vmap: random numbers of rank 8 leave no axis for the lanes", "rank", "", ""},

@@ -10,12 +10,12 @@ namespace burin {
 /// hidden state: each call draws new numbers, and a call that throws draws none. Copies are the same stream.
 /// Thread safety: as for Variable; no two draws get the same numbers.
 /// Under `vmap` a draw asks for VmapOptions::randomness, and is an UnsupportedError in a loop or branch there.
-/// Example: `Generator g(42);  Tensor noise = random::normal(g, {128, 10});`
+/// Example: `Generator g(42);  Tensor noise = rng::normal(g, {128, 10});`
 class BURIN_API Generator {
  public:
   explicit Generator(std::uint64_t seed = 0, const std::string& name = "generator",
                      std::source_location where = std::source_location::current());
-  /// Begins with a key, u32[2], as random::split makes them.
+  /// Begins with a key, u32[2], as rng::split makes them.
   explicit Generator(const Tensor& key, const std::string& name = "generator",
                      std::source_location where = std::source_location::current());
   /// Begins anew: the stream of a Generator made with that seed.
@@ -51,12 +51,12 @@ class RandomSource {
 
 /// The first argument of each is a Generator or a key. `dtype`: f32, f64 or bf16, else InvalidArgument [dtype]. A key that is not
 /// u32[2] is an InvalidArgument [key].
-namespace random {
+namespace rng {  // not `random`: stdlib.h has a function of that name
 
-/// A key for a number. Example: `Tensor k = random::key(42);`
+/// A key for a number. Example: `Tensor k = rng::key(42);`
 BURIN_API Tensor key(std::uint64_t seed);
 /// n keys, u32[n,2], whose streams have nothing to do with each other's or with the key's own. Use each key once.
-/// Example: `Tensor keys = random::split(k, 2), first = gather(keys, 0);`
+/// Example: `Tensor keys = rng::split(k, 2), first = gather(keys, 0);`
 BURIN_API Tensor split(const Arg& key, Dim n = 2);
 /// A key for each integer: of a step, a layer, a worker. `data`: an integer [].
 BURIN_API Tensor fold_in(const Arg& key, const Arg& data);
@@ -66,7 +66,7 @@ BURIN_API Tensor bits(const RandomSource&, const Shape& shape);
 /// From 0 to 1, 1 excluded: multiples of 2^-24 (f32), 2^-53 (f64), 2^-8 (bf16).
 BURIN_API Tensor uniform(const RandomSource&, const Shape& shape, Dtype dtype = f32);
 /// From low to high: low + (high - low) u, which rounding may bring up to high. Both broadcast to the shape. Differentiable in them.
-/// Example: `random::uniform(g, {3}, -1, 1)`.
+/// Example: `rng::uniform(g, {3}, -1, 1)`.
 BURIN_API Tensor uniform(const RandomSource&, const Shape& shape, const Arg& low, const Arg& high, Dtype dtype = f32);
 /// Mean 0, standard deviation 1: Φ⁻¹(u), which reaches ±5.3 in f32 and bf16, ±8.2 in f64. (Giles: Approximating the erfinv
 /// function, GPU Computing Gems 2, 2011.)
@@ -77,7 +77,7 @@ BURIN_API Tensor normal(const RandomSource&, const Shape& shape, const Arg& mean
 BURIN_API Tensor truncated_normal(const RandomSource&, const Shape& shape, double lower = -2, double upper = 2,
                                   Dtype dtype = f32);
 /// True with probability p, bool. `p`: float [...], within 0 and 1; the result has its shape, or `shape`, to which it broadcasts.
-/// Example: `random::bernoulli(g, 0.3f, {5})`.
+/// Example: `rng::bernoulli(g, 0.3f, {5})`.
 BURIN_API Tensor bernoulli(const RandomSource&, const Arg& p);
 BURIN_API Tensor bernoulli(const RandomSource&, const Arg& p, const Shape& shape);
 /// A class with probability softmax(logits) along the last axis, i64. `logits`: float [..., n]; the result is
@@ -88,8 +88,8 @@ BURIN_API Tensor categorical(const RandomSource&, const Arg& logits, const Shape
 BURIN_API Tensor permutation(const RandomSource&, Dim n);
 /// Each element is 0 with probability `rate`, else x / (1 - rate). `x`: float [...]. Differentiable in x.
 /// Throws InvalidArgument [rate] unless 0 ≤ rate < 1.
-/// Example: `Tensor h = random::dropout(g, relu(x), 0.1);`
+/// Example: `Tensor h = rng::dropout(g, relu(x), 0.1);`
 BURIN_API Tensor dropout(const RandomSource&, const Arg& x, double rate);
 
-}  // namespace random
+}  // namespace rng
 }  // namespace burin
