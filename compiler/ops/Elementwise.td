@@ -138,6 +138,33 @@ def Burin_SqrtOp : Burin_Unary<"sqrt"> {
   let precision = "full";
 }
 
+def Burin_RsqrtOp : Burin_Unary<"rsqrt"> {
+  let summary = "Takes the reciprocal of each element's square root.";
+  let description = [{0 gives inf (-0: -inf), a negative number NaN.}];
+  let math = "y = 1 / √x";
+  let example = "Tensor y = rsqrt(Tensor({4.0f, 2.0f}));  // [0.5, 0.707107]";
+  let dtypes = "float";
+  let reference = "1 / std::sqrt(x)";
+  let lowering = "float: arith::DivFOp(scalar::number(s, x, 1.0), math::SqrtOp(x))";
+  let derivative = "x: g * -0.5f * y / x";
+  let precision = "full";
+}
+
+def Burin_PowOp : Burin_Binary<"pow"> {
+  let summary = "Raises each element of a to the power of b's, with broadcasting.";
+  let description = [{
+    Edges are those of IEEE 754's pow: a negative number to a power that is not whole gives NaN, anything to the power 0
+    and 1 to any power give 1. The derivative by b takes 0 for ln 0, so that it is 0 where a is 0 and b is positive.
+  }];
+  let math = "y = a^b";
+  let example = "Tensor y = pow(Tensor({2.0f, 9.0f}), Tensor({3.0f, 0.5f}));  // [8, 3]";
+  let dtypes = "float";
+  let reference = "std::pow(a, b)";
+  let lowering = "float: scalar::power(s, a, b)";
+  let derivative = "a: g * b * pow(a, where(equal(b, 0), 1, b) - 1.0f); b: g * y * log(where(equal(a, 0), 1, a))";
+  let precision = "full";
+}
+
 def Burin_TanhOp : Burin_Unary<"tanh"> {
   let summary = "Takes the hyperbolic tangent of each element.";
   let math = "y = tanh x";
@@ -146,6 +173,17 @@ def Burin_TanhOp : Burin_Unary<"tanh"> {
   let reference = "std::tanh(x)";
   let lowering = "float: math::TanhOp(x)";
   let derivative = "x: g * (1.0f - y * y)";
+  let precision = "full";
+}
+
+def Burin_SigmoidOp : Burin_Unary<"sigmoid"> {
+  let summary = "Takes the logistic function of each element, accurate where e^-x would overflow.";
+  let math = "y = 1 / (1 + e^-x)";
+  let example = "Tensor y = sigmoid(Tensor({0.0f, 2.0f}));  // [0.5, 0.880797]";
+  let dtypes = "float";
+  let reference = "x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x))";
+  let lowering = "float: scalar::sigmoid(s, x)";
+  let derivative = "x: g * y * (1.0f - y)";
   let precision = "full";
 }
 

@@ -10,6 +10,7 @@
 #include "mlir/IR/TypeUtilities.h"
 
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 
@@ -62,6 +63,54 @@ Value log1p(const ScalarContext &s, Value x) {
       arith::SelectOp::create(s.builder, s.loc, huge, one, arith::DivFOp::create(s.builder, s.loc, x, d));
   Value product = arith::MulFOp::create(s.builder, s.loc, math::LogOp::create(s.builder, s.loc, w), correction);
   return arith::SelectOp::create(s.builder, s.loc, tiny, x, product);
+}
+
+Value sigmoid(const ScalarContext &s, Value x) {
+  // With e = e^-|x| it is 1 / (1 + e) for x >= 0 and e / (1 + e) below: nothing overflows, nothing cancels.
+  OpBuilder &b = s.builder;
+  Value one = number(s, x, 1);
+  Value e = math::ExpOp::create(b, s.loc, arith::NegFOp::create(b, s.loc, math::AbsFOp::create(b, s.loc, x)));
+  Value below = arith::CmpFOp::create(b, s.loc, arith::CmpFPredicate::OLT, x, zero(s, x));
+  Value top = arith::SelectOp::create(b, s.loc, below, e, one);
+  return arith::DivFOp::create(b, s.loc, top, arith::AddFOp::create(b, s.loc, one, e));
+}
+
+Value power(const ScalarContext &s, Value a, Value b) {
+  OpBuilder &builder = s.builder;
+  Location loc = s.loc;
+  // |a|^b = e^(b ln |a|) multiplies the logarithm's error by the exponent: f32 is computed in f64, where that is harmless.
+  Type type = a.getType();
+  bool widen = getElementTypeOrSelf(type).isF32();
+  if (widen) {
+    Type wide = withElement(type, builder.getF64Type());
+    a = arith::ExtFOp::create(builder, loc, wide, a);
+    b = arith::ExtFOp::create(builder, loc, wide, b);
+  }
+  auto compare = [&](arith::CmpFPredicate p, Value x, Value y) -> Value {
+    return arith::CmpFOp::create(builder, loc, p, x, y);
+  };
+  auto select = [&](Value c, Value x, Value y) -> Value { return arith::SelectOp::create(builder, loc, c, x, y); };
+  auto both = [&](Value x, Value y) -> Value { return arith::AndIOp::create(builder, loc, x, y); };
+  auto either = [&](Value x, Value y) -> Value { return arith::OrIOp::create(builder, loc, x, y); };
+  auto whole = [&](Value x) { return compare(arith::CmpFPredicate::OEQ, math::FloorOp::create(builder, loc, x), x); };
+  using P = arith::CmpFPredicate;
+  Value none = zero(s, b), one = number(s, a, 1), infinity = number(s, a, std::numeric_limits<double>::infinity());
+  Value size = math::AbsFOp::create(builder, loc, a);
+  Value y = math::ExpOp::create(builder, loc,
+                                arith::MulFOp::create(builder, loc, b, math::LogOp::create(builder, loc, size)));
+  // A negative base: NaN but for whole exponents (0 and inf aside, which have no fraction to lose), the sign of odd ones.
+  Value isWhole = whole(b);
+  Value halfWhole = whole(arith::MulFOp::create(builder, loc, b, number(s, b, 0.5)));
+  Value odd = arith::XOrIOp::create(builder, loc, isWhole, both(isWhole, halfWhole));
+  y = select(odd, math::CopySignOp::create(builder, loc, y, a), y);
+  Value finiteBelow = both(compare(P::OLT, a, none), compare(P::OLT, size, infinity));
+  Value broken = arith::XOrIOp::create(builder, loc, isWhole, allOnes(s, isWhole));
+  Value bIsNumber = compare(P::ORD, b, b); // NaN has its own way through the product
+  y = select(both(both(finiteBelow, broken), bIsNumber), number(s, a, std::numeric_limits<double>::quiet_NaN()), y);
+  Value infinitePower = compare(P::OEQ, math::AbsFOp::create(builder, loc, b), infinity);
+  Value isOne = either(compare(P::OEQ, a, one), both(compare(P::OEQ, size, one), infinitePower));
+  y = select(either(isOne, compare(P::OEQ, b, none)), one, y);
+  return widen ? arith::TruncFOp::create(builder, loc, type, y).getResult() : y;
 }
 
 Value divideSigned(const ScalarContext &s, Value a, Value b) {

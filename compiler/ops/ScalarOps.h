@@ -35,6 +35,10 @@ mlir::Value allOnes(const ScalarContext &s, mlir::Value like);
 mlir::Value number(const ScalarContext &s, mlir::Value like, double value);
 /// log(1 + x), accurate where x is small.
 mlir::Value log1p(const ScalarContext &s, mlir::Value x);
+/// 1 / (1 + e^-x), relatively accurate where it is small too.
+mlir::Value sigmoid(const ScalarContext &s, mlir::Value x);
+/// a^b with the edges of IEEE 754's pow.
+mlir::Value power(const ScalarContext &s, mlir::Value a, mlir::Value b);
 mlir::Value divideSigned(const ScalarContext &s, mlir::Value a, mlir::Value b);
 mlir::Value divideUnsigned(const ScalarContext &s, mlir::Value a, mlir::Value b);
 } // namespace scalar
