@@ -93,6 +93,13 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     for (Operation *op : group.ops) withCopies(op, plan, ops);
     SmallVector<Value> inputs, results;
     SmallVector<Location> locations;
+    // A product's emitter takes its operands in order, transposed or not.
+    if (isa<MatmulOp>(ops.back()))
+      for (Value operand : ops.back()->getOperands()) {
+        Operation *def = operand.getDefiningOp();
+        Value source = def && ops.contains(def) ? def->getOperand(0) : operand;
+        if (ops.size() > 1 && !llvm::is_contained(inputs, source)) inputs.push_back(source);
+      }
     for (Operation *op : ops) {
       locations.push_back(op->getLoc());
       // A kernel of one op has the op's operands, all of them in order; emitters for single ops count on that.

@@ -42,6 +42,20 @@ bool mayFault(Operation *op) {
           [](Operation *inner) { return inner->hasAttr(opAttrName) ? WalkResult::interrupt() : WalkResult::advance(); })
       .wasInterrupted();
 }
+/// Whether `op` exchanges the last two axes for matrix products alone: their kernels read either way.
+bool isTransposeForProducts(Operation *op, mlir::Block &block) {
+  if (!isa<TransposeOp>(op) || op->hasAttr(opAttrName)) return false;
+  ArrayRef<int64_t> permutation = op->getAttrOfType<DenseI64ArrayAttr>("permutation").asArrayRef();
+  auto rank = static_cast<int64_t>(permutation.size());
+  if (rank < 2) return false;
+  for (auto [i, axis] : llvm::enumerate(permutation)) {
+    auto at = static_cast<int64_t>(i);
+    if (axis != (at < rank - 2 ? at : 2 * rank - 3 - at)) return false;
+  }
+  return !op->use_empty() && llvm::all_of(op->getUsers(), [&](Operation *user) {
+    return isa<MatmulOp>(user) && user->getBlock() == &block;
+  });
+}
 bool holdsLoop(Operation *op) {
   return op->walk([](WhileOp) { return WalkResult::interrupt(); }).wasInterrupted();
 }
@@ -74,7 +88,7 @@ FusionPlan::FusionPlan(mlir::Block &block, bool single, Refusal refused) : Block
   for (Operation &op : block.without_terminator()) Position[&op] = position++;
   // Users come after what they use, so a copied op's users are judged before itself when going backwards.
   for (Operation &op : llvm::reverse(block.without_terminator()))
-    if (isCopied(&op)) Copied.insert(&op);
+    if (isCopied(&op) || (!single && isTransposeForProducts(&op, block))) Copied.insert(&op);
   for (Operation &op : block.without_terminator())
     if (!Copied.contains(&op)) place(&op, single, refused);
 }
@@ -89,6 +103,7 @@ bool FusionPlan::isCopied(Operation *op) const {
   return free && llvm::all_of(op->getUsers(), [&](Operation *user) {
            // A reshape reads what is in memory under another shape: iota and broadcasts have to be there.
            if (!isConstant(op) && catalogueInfo(user) && infoOf(user).mnemonic == "reshape") return false;
+           if (isa<TransposeOp>(user) && Copied.contains(user)) return false; // a product reads memory
            return user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
          });
 }

@@ -23,8 +23,8 @@ struct FusionGroup {
   unsigned last = 0;                        ///< position of its last op, for a stable order
 };
 
-/// Groups of a block. Ops that cost nothing where they are read (constants, iota, broadcasts) are in no group: every
-/// kernel that reads one has its own copy.
+/// Groups of a block. Ops that cost nothing where they are read (constants, iota, broadcasts, transposes that only matrix
+/// products read) are in no group: every kernel that reads one has its own copy.
 class FusionPlan {
 public:
   using Refusal = llvm::function_ref<void(mlir::Operation *, const llvm::Twine &)>;

@@ -135,6 +135,7 @@ Value candidate(Operation *op) {
     if (isNumber(operand(0), 1.0)) return operand(1);
     if (isNumber(operand(0), 0.0)) return operand(2);
   }
+  if (isa<StopGradientOp>(op)) return operand(0);                   // derivatives were taken before
   if (isa<CastOp, ReshapeOp, BroadcastToOp>(op)) return operand(0); // where the type does not change
   if (isa<ConcatenateOp>(op) && op->getNumOperands() == 1) return operand(0);
   if (isa<TransposeOp>(op) && isIota(ints(op, "permutation"))) return operand(0);

@@ -56,6 +56,47 @@ func.func @softmax(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
 
 // -----
 
+// A product reads transposed operands where they are: no kernel of its own for the transpose, operands in the op's order.
+// CHECK-LABEL: @gradients(
+// CHECK-SAME:    %[[X:.+]]: tensor<8x4xf32>, %[[G:.+]]: tensor<8x6xf32>, %[[W:.+]]: tensor<4x6xf32>)
+// CHECK:         %[[DW:.+]] = burin.fusion "matmul"(%[[XI:.+]] = %[[X]] : {{.+}}, %[[GI:.+]] = %[[G]] :
+// CHECK:           %[[XT:.+]] = burin.transpose %[[XI]]
+// CHECK:           burin.matmul %[[XT]], %[[GI]]
+// CHECK:         %[[DX:.+]] = burin.fusion "matmul"(%[[GJ:.+]] = %[[G]] : {{.+}}, %[[WI:.+]] = %[[W]] :
+// CHECK:           %[[WT:.+]] = burin.transpose %[[WI]]
+// CHECK:           burin.matmul %[[GJ]], %[[WT]]
+// CHECK:         return %[[DW]], %[[DX]]
+// SINGLE-LABEL: @gradients(
+// SINGLE-COUNT-2: burin.fusion "transpose"
+func.func @gradients(%x: tensor<8x4xf32>, %g: tensor<8x6xf32>, %w: tensor<4x6xf32>)
+    -> (tensor<4x6xf32>, tensor<8x4xf32>) {
+  %xt = burin.transpose %x {permutation = array<i64: 1, 0>} : (tensor<8x4xf32>) -> tensor<4x8xf32>
+  %dw = burin.matmul %xt, %g : (tensor<4x8xf32>, tensor<8x6xf32>) -> tensor<4x6xf32>
+  %wt = burin.transpose %w {permutation = array<i64: 1, 0>} : (tensor<4x6xf32>) -> tensor<6x4xf32>
+  %dx = burin.matmul %g, %wt : (tensor<8x6xf32>, tensor<6x4xf32>) -> tensor<8x4xf32>
+  return %dw, %dx : tensor<4x6xf32>, tensor<8x4xf32>
+}
+
+// -----
+
+// A transpose that something else reads too, or of other axes, is a kernel as before.
+// CHECK-LABEL: @transposed_for_others(
+// CHECK:         burin.fusion "transpose"
+// CHECK:         burin.fusion "matmul"
+// CHECK:         burin.fusion "transpose"
+// CHECK:         burin.fusion "matmul"
+func.func @transposed_for_others(%x: tensor<4x4xf32>, %y: tensor<2x4x4xf32>)
+    -> (tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x2x2xf32>) {
+  %xt = burin.transpose %x {permutation = array<i64: 1, 0>} : (tensor<4x4xf32>) -> tensor<4x4xf32>
+  %0 = burin.matmul %xt, %x : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %yt = burin.transpose %y {permutation = array<i64: 1, 0, 2>} : (tensor<2x4x4xf32>) -> tensor<4x2x4xf32>
+  %ys = burin.transpose %y {permutation = array<i64: 1, 2, 0>} : (tensor<2x4x4xf32>) -> tensor<4x4x2xf32>
+  %1 = burin.matmul %yt, %ys : (tensor<4x2x4xf32>, tensor<4x4x2xf32>) -> tensor<4x2x2xf32>
+  return %xt, %0, %1 : tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x2x2xf32>
+}
+
+// -----
+
 // Sizes with names fuse as numbers do.
 // CHECK-LABEL: @named(
 // CHECK:         burin.fusion "exp_exp"

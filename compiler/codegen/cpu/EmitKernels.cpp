@@ -21,6 +21,31 @@ void loadKernelDialects(MLIRContext &Context) {
                       tensor::TensorDialect>();
 }
 
+/// Which operands of a product come as another op's transposed result.
+struct Transposed {
+  bool Lhs = false, Rhs = false;
+};
+
+/// Takes the transposes out of a kernel that holds a matrix product and those of its operands (fuse-kernels makes no others):
+/// the emitter reads what they read.
+static Transposed absorbTransposes(func::FuncOp Kernel) {
+  Transposed Found;
+  Block &Body = Kernel.getBody().front();
+  Operation *Last = Body.getTerminator()->getPrevNode();
+  const OpInfo *Info = Last ? ir::catalogueInfo(Last) : nullptr;
+  if (!Info || Info->kind != OpKind::matmul) return Found;
+  SmallVector<Operation *> Absorbed;
+  for (OpOperand &Operand : Last->getOpOperands()) {
+    Operation *Source = Operand.get().getDefiningOp();
+    if (!Source) continue;
+    (Operand.getOperandNumber() == 0 ? Found.Lhs : Found.Rhs) = true;
+    Operand.set(Source->getOperand(0));
+    if (!llvm::is_contained(Absorbed, Source)) Absorbed.push_back(Source);
+  }
+  for (Operation *Op : Absorbed) Op->erase();
+  return Found;
+}
+
 /// The kernel's op, if it is one alone and emits its buffers in the op's order: not linalg.
 static Operation *structuredOp(func::FuncOp Kernel) {
   Block &Body = Kernel.getBody().front();
@@ -29,7 +54,7 @@ static Operation *structuredOp(func::FuncOp Kernel) {
   return Info && (Info->kind == OpKind::matmul || isLoopKernel(Kernel)) ? &Body.front() : nullptr;
 }
 
-static LogicalResult emitMatmul(func::FuncOp Kernel, Operation *Op, const CpuTarget &Target) {
+static LogicalResult emitMatmul(func::FuncOp Kernel, Operation *Op, Transposed Operands, const CpuTarget &Target) {
   MatmulConfig Config;
   auto shapeOf = [&](unsigned Arg) {
     ArrayRef<int64_t> Words = Kernel.getArgAttrOfType<DenseI64ArrayAttr>(Arg, "burin.shape").asArrayRef();
@@ -38,6 +63,8 @@ static LogicalResult emitMatmul(func::FuncOp Kernel, Operation *Op, const CpuTar
   Config.Element = *ir::toDtype(cast<RankedTensorType>(Op->getOperand(0).getType()).getElementType());
   Config.LhsShape = shapeOf(0);
   Config.RhsShape = shapeOf(1);
+  Config.LhsTransposed = Operands.Lhs;
+  Config.RhsTransposed = Operands.Rhs;
   for (Type T : Kernel.getArgumentTypes()) Config.NumSizes += T.isIndex();
   std::string Name = Kernel.getName().str();
   Kernel.setName(Name + ".burin"); // the launch function takes the name
@@ -94,6 +121,7 @@ static void emitReordered(ModuleOp Module, StringRef Name, StringRef Inner, Arra
 }
 
 LogicalResult emitKernel(func::FuncOp Kernel, const CpuTarget &Target) {
+  Transposed Operands = absorbTransposes(Kernel);
   if (Operation *Op = structuredOp(Kernel)) {
     auto Module = Kernel->getParentOfType<ModuleOp>();
     std::string Name = Kernel.getName().str();
@@ -107,7 +135,7 @@ LogicalResult emitKernel(func::FuncOp Kernel, const CpuTarget &Target) {
       Order = spreadOperands(Kernel, Op);
       Kernel.setName(Name + ".ordered");
     }
-    if (failed(isLoopKernel(Kernel) ? emitLoopKernel(Kernel, Target) : emitMatmul(Kernel, Op, Target)))
+    if (failed(isLoopKernel(Kernel) ? emitLoopKernel(Kernel, Target) : emitMatmul(Kernel, Op, Operands, Target)))
       return failure();
     if (!InOrder) emitReordered(Module, Name, Name + ".ordered", Order, NumSizes, Target);
     return success();
