@@ -45,6 +45,19 @@ Tensor count_along(const Arg& x, const std::vector<std::int64_t>& axes, Dtype dt
   return reduce_sum(Arg(full(reduced, Arg(1, x.where()), dtype), x.where()));
 }
 
+std::string type_text(const Arg& x) { return to_string(TensorType{x.dtype(), x.shape()}); }
+[[noreturn]] void refuse(const char* name, const std::string& what, const char* tag,
+                         const std::source_location& where) {
+  detail::fail({ErrorCode::invalid_argument, std::string(name) + ": " + what, tag, "", ""}, where);
+}
+/// Whether the shapes are one, as far as is known here; ops compare named sizes, which broadcast as little.
+bool fits(const Shape& a, const Shape& b) {
+  if (a.rank() != b.rank()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (a[i] != b[i] && ((a[i].is_known() && b[i].is_known()) || a[i] == Dim(1) || b[i] == Dim(1))) return false;
+  return true;
+}
+
 }  // namespace
 
 Tensor full(const Shape& shape, const Arg& value) { return full(shape, value, value.dtype()); }
@@ -61,6 +74,12 @@ Tensor zeros(const Shape& shape, Dtype dtype, std::source_location where) {
 }
 Tensor ones(const Shape& shape, Dtype dtype, std::source_location where) {
   return composite("ones", where, [&] { return full(shape, Arg(1, where), dtype); });
+}
+Tensor zeros_like(const Arg& x) {
+  return composite("zeros_like", x.where(), [&] { return full(x.shape(), Arg(0, x.where()), x.dtype()); });
+}
+Tensor ones_like(const Arg& x) {
+  return composite("ones_like", x.where(), [&] { return full(x.shape(), Arg(1, x.where()), x.dtype()); });
 }
 Tensor arange(Dim n, Dtype dtype, std::source_location where) {
   return composite("arange", where, [&] { return iota(Shape{n}, 0, dtype, where); });
@@ -96,16 +115,67 @@ Tensor mean(const Arg& x, const Axes& axes, bool keepdims) {
     return total / count_along(x, detail::axes_of(x, axes), dtype);
   });
 }
+// The greatest element is taken away so that e^x cannot overflow; the result does not depend on it, nor does its derivative.
 Tensor softmax(const Arg& x, Axis axis) {
   return composite("softmax", x.where(), [&] {
-    Tensor e = exp(x - reduce_max(x, axis, true));
+    Tensor e = exp(x - stop_gradient(reduce_max(x, axis, true)));
     return e / reduce_sum(e, axis, true);
   });
 }
 Tensor log_softmax(const Arg& x, Axis axis) {
   return composite("log_softmax", x.where(), [&] {
-    Tensor centred = x - reduce_max(x, axis, true);
+    Tensor centred = x - stop_gradient(reduce_max(x, axis, true));
     return centred - log(reduce_sum(exp(centred), axis, true));
+  });
+}
+Tensor one_hot(const Arg& labels, Dim classes, Dtype dtype) {
+  return composite("one_hot", labels.where(), [&] {
+    if (!is_integer(labels.dtype()))
+      refuse("one_hot", "labels is " + type_text(labels) + "; expected integers", "dtype", labels.where());
+    return cast(equal(expand_dims(labels, -1), iota(Shape{classes}, 0, i32)), dtype);
+  });
+}
+Tensor argmax(const Arg& x, Axis axis) {
+  return composite("argmax", x.where(), [&] {
+    // The least of what counts the other way round; -x - 1 does so for every integer, the least and unsigned ones too.
+    return argmin(is_integer(x.dtype()) ? -x - 1 : -x, axis);
+  });
+}
+Tensor softmax_cross_entropy(const Arg& logits, const Arg& targets) {
+  const char* name = "softmax_cross_entropy";
+  return composite(name, logits.where(), [&] {
+    const Shape shape = logits.shape();
+    if (!is_floating(logits.dtype()))
+      refuse(name, "logits is " + type_text(logits) + "; expected dtype f32|f64|bf16", "dtype", logits.where());
+    if (shape.empty())
+      refuse(name, "logits is " + type_text(logits) + "; expected an axis of classes", "rank", logits.where());
+    const bool classes = is_integer(targets.dtype());
+    const Shape rows(std::span<const Dim>(shape.begin(), shape.end() - 1));
+    if ((!classes && !is_floating(targets.dtype())) || !fits(targets.shape(), classes ? rows : shape))
+      refuse(name,
+             "logits is " + type_text(logits) + ", targets is " + type_text(targets) + "; expected classes, i32" +
+                 to_string(rows) + ", or probabilities, " + type_text(logits),
+             "shape-mismatch", logits.where());
+    const Tensor centred = logits - stop_gradient(reduce_max(logits, -1, true));
+    const Tensor total = log(reduce_sum(exp(centred), -1));
+    if (!classes) return mean(reduce_sum(targets, -1) * total - reduce_sum(targets * centred, -1));
+    // A label out of range would be a row without a right class; looking each up makes it the fault that it is.
+    const Tensor positions = iota(Shape{shape[shape.size() - 1]}, 0, i32);
+    const Tensor right = equal(expand_dims(gather(positions, targets, 0), -1), positions);
+    return mean(total - reduce_sum(where(right, centred, 0), -1));
+  });
+}
+Tensor sigmoid_cross_entropy(const Arg& logits, const Arg& targets) {
+  const char* name = "sigmoid_cross_entropy";
+  return composite(name, logits.where(), [&] {
+    if (!is_floating(logits.dtype()))
+      refuse(name, "logits is " + type_text(logits) + "; expected dtype f32|f64|bf16", "dtype", logits.where());
+    if (is_integer(targets.dtype()) || !fits(targets.shape(), logits.shape()))
+      refuse(name,
+             "logits is " + type_text(logits) + ", targets is " + type_text(targets) + "; expected bools or " +
+                 type_text(logits),
+             "shape-mismatch", logits.where());
+    return mean(softplus(logits) - logits * cast(targets, logits.dtype()));
   });
 }
 Tensor expand_dims(const Arg& x, Axis axis) {

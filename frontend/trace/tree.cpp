@@ -3,6 +3,9 @@
 
 #include "frontend/trace/recorder.h"
 
+#include <bit>
+#include <charconv>
+
 namespace burin::detail {
 
 std::string to_string(const Path& p) {
@@ -12,7 +15,62 @@ std::string to_string(const Path& p) {
   return p.name.empty() ? s + "[" + std::to_string(p.index) + "]" : s + "." + std::string(p.name);
 }
 
+namespace {
+
+/// The path below the root: `layers[0].w`; empty for the root itself.
+std::string below_root(const Path& p) {
+  if (!p.parent) return "";
+  std::string s = below_root(*p.parent);
+  if (p.name.empty()) return s + "[" + std::to_string(p.index) + "]";
+  return s.empty() ? std::string(p.name) : s + "." + std::string(p.name);
+}
+
+std::string number(double x) {
+  char buffer[32];
+  std::string s(buffer, std::to_chars(buffer, buffer + sizeof buffer, x).ptr);
+  return s.find_first_not_of("-0123456789") == std::string::npos ? s + ".0" : s;
+}
+
+std::string words(const HostValue& h) {
+  switch (h.kind) {
+    case HostValue::Kind::boolean: return h.bits ? "true" : "false";
+    case HostValue::Kind::integer: return std::to_string(static_cast<std::int64_t>(h.bits));
+    case HostValue::Kind::real: return number(std::bit_cast<double>(h.bits));
+    case HostValue::Kind::text: return "'" + std::string(h.text) + "'";
+  }
+  return "";
+}
+
+}  // namespace
+
+void Outline::tensor(Tensor& t, const Path& p) { parts.push_back({below_root(p), "a tensor", &t}); }
+void Outline::host(const HostValue& h, const Path& p) { parts.push_back({below_root(p), words(h)}); }
+void Outline::length(std::size_t n, const Path& p) {
+  parts.push_back({below_root(p), std::to_string(n) + (n == 1 ? " element" : " elements")});
+}
+
+void trees_differ(const Outline& a, const Outline& b, int number, const char* who) {
+  std::size_t i = 0;
+  while (i < a.parts.size() && i < b.parts.size() && a.parts[i].what == b.parts[i].what) ++i;
+  const auto has = [&](const Outline& o) { return i < o.parts.size() ? o.parts[i].what : "nothing"; };
+  const std::string& path = i < a.parts.size() ? a.parts[i].path : i < b.parts.size() ? b.parts[i].path : "";
+  fail({ErrorCode::invalid_argument,
+        std::string(who) + ": the trees differ" + (path.empty() ? "" : " at " + path) + ": tree 1 has " + has(a) +
+            ", tree " + std::to_string(number) + " has " + has(b),
+        "tree", "", "use the same containers with the same lengths and host values"},
+       {});
+}
+
+void leaves_do_not_fit(const Leaves& tree, std::size_t given) {
+  fail({ErrorCode::invalid_argument,
+        "tree_unflatten: " + std::to_string(given) + " tensors for a tree that has " +
+            std::to_string(tree.tensors.size()),
+        "tree", "", "give as many as tree_leaves of the tree has, in its order"},
+       {});
+}
+
 void Leaves::tensor(Tensor& t, const Path& p) {
+  statics.push_back(0x7465'6e73'6f72u);  // where tensors stand is part of the structure
   tensors.push_back(&t);
   if (want_paths) paths.push_back(to_string(p));
 }

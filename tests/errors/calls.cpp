@@ -112,7 +112,7 @@ TEST_CASE("more ops with operands that do not fit say so in every mode, and the 
     return tree_map([](const Tensor& a, const Tensor& b) { return a + b; }, two, one)[0];
   };
   CHECK(error_in_both<InvalidArgument>(trees, vec) ==
-        "tree_map: the trees differ in structure: one has 2 tensors, the other 1 [tree]");
+        "tree_map: the trees differ: tree 1 has 2 elements, tree 2 has 1 element [tree]");
 }
 
 TEST_CASE("a branch or loop that does not fit says so in every mode, and the next good call works") {

@@ -228,7 +228,7 @@ TEST_CASE("trees that differ in structure are an error") {
   P a{x, {x}}, b{x, {x, x}};
   CHECK(error_of<InvalidArgument>([&] {
           tree_map([](const Tensor& s, const Tensor& t) { return s + t; }, a, b);
-        }).find("tree_map: the trees differ in structure") == 0);
+        }).find("tree_map: the trees differ at v: tree 1 has 1 element, tree 2 has 2 elements") == 0);
 }
 
 TEST_CASE("a retrace that is not wanted is an error with its reason") {

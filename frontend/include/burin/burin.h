@@ -9,6 +9,7 @@
 #include <burin/jacobian.h>
 #include <burin/loops.h>
 #include <burin/ops.h>
+#include <burin/optimizers.h>
 #include <burin/promotion.h>
 #include <burin/random.h>
 #include <burin/tensor.h>

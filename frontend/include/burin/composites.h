@@ -11,6 +11,9 @@ BURIN_API Tensor zeros(const Shape& shape, Dtype dtype = f32,
                        std::source_location where = std::source_location::current());
 BURIN_API Tensor ones(const Shape& shape, Dtype dtype = f32,
                       std::source_location where = std::source_location::current());
+/// Zeros, or ones, of x's dtype and shape. Example: `Tensor moments = zeros_like(w);`
+BURIN_API Tensor zeros_like(const Arg& x);
+BURIN_API Tensor ones_like(const Arg& x);
 /// 0, 1, …, n - 1. Example: `arange(4)` is i64[4].
 BURIN_API Tensor arange(Dim n, Dtype dtype = i64, std::source_location where = std::source_location::current());
 
@@ -33,6 +36,22 @@ BURIN_API Tensor mean(const Arg& x, const Axes& axes = all_axes, bool keepdims =
 BURIN_API Tensor softmax(const Arg& x, Axis axis = -1);
 /// y = x - max x - log Σ e^(x - max x) along an axis. `x`: float [...]. Differentiable.
 BURIN_API Tensor log_softmax(const Arg& x, Axis axis = -1);
+/// The mean over rows of -Σ_c t_c · log_softmax(logits)_c, as an f32|f64|bf16 scalar: the loss of a classifier.
+/// `logits`: float [..., c]. `targets`: the right classes, integers [...], where one that is not from 0 to c - 1 is a fault; or
+/// probabilities, float [..., c]. Accurate for logits of any size. Differentiable by logits and probabilities.
+/// Throws InvalidArgument [shape-mismatch, dtype, rank].
+/// Example: `Tensor loss = softmax_cross_entropy(mlp(p, x), labels);`
+BURIN_API Tensor softmax_cross_entropy(const Arg& logits, const Arg& targets);
+/// The mean of -t · log σ(logits) - (1 - t) · log σ(-logits): the loss of yes-or-no answers. `logits`: float [...]; `targets`:
+/// bools or probabilities of the same shape. Accurate for logits of any size. Differentiable.
+/// Throws InvalidArgument [shape-mismatch, dtype]. Example: `sigmoid_cross_entropy(logits, Tensor({1.0f, 0.0f}))`.
+BURIN_API Tensor sigmoid_cross_entropy(const Arg& logits, const Arg& targets);
+/// y[..., c] = 1 where labels[...] is c, else 0: a row of zeros for a label that is not from 0 to classes - 1.
+/// `labels`: integers [...]. Example: `one_hot(Tensor({2, 0}), 3)` is [[0, 0, 1], [1, 0, 0]].
+BURIN_API Tensor one_hot(const Arg& labels, Dim classes, Dtype dtype = f32);
+/// The first position of the greatest element along an axis; of the first NaN where there is one. `x`: any numeric dtype; i64.
+/// Not differentiable. Example: `argmax(logits)`.
+BURIN_API Tensor argmax(const Arg& x, Axis axis = -1);
 /// x with a new axis of size 1. Example: `expand_dims(x, -1)`.
 BURIN_API Tensor expand_dims(const Arg& x, Axis axis);
 

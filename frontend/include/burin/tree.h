@@ -1,6 +1,7 @@
 // Trees: any nesting of Tensor, aggregates, tuples, arrays, vectors, maps and optionals, seen as a list of leaves.
 // Tensors are leaves; numbers, bools, enums and strings are static values that belong to a function's key.
 #pragma once
+#include <burin/composites.h>
 #include <burin/fields.h>
 #include <burin/tensor.h>
 
@@ -169,6 +170,48 @@ BURIN_API void adopt(const Leaves&) noexcept;
 /// Throws InvalidArgument naming `what` where two trees differ in structure or in static values.
 BURIN_API void check_same_structure(const Leaves& a, const Leaves& b, const char* what);
 
+/// What a tree is made of, in words: made where structures differ, to say where.
+struct BURIN_API Outline final : TreeVisitor {
+  struct Part {
+    std::string path, what;
+    const Tensor* tensor = nullptr;
+  };
+  std::vector<Part> parts;
+  void tensor(Tensor&, const Path&) override;
+  void host(const HostValue&, const Path&) override;
+  void length(std::size_t n, const Path&) override;
+};
+template <class T> Outline outline_of(const T& x) {
+  Outline o;
+  walk(o, x, Path{nullptr, {}, -1});
+  return o;
+}
+/// Throws InvalidArgument [tree] naming the first place where the trees differ; `number` is b's among those given.
+[[noreturn]] BURIN_API void trees_differ(const Outline& a, const Outline& b, int number, const char* who);
+[[noreturn]] BURIN_API void leaves_do_not_fit(const Leaves& tree, std::size_t given);
+
+template <class T, class... More> void check_trees(const char* who, const T& first, const More&... more) {
+  const Leaves a = leaves_of(first);
+  int number = 1;
+  [[maybe_unused]] auto check = [&](const auto& other) {  // GCC 12 sees no use in an empty fold
+    ++number;
+    const Leaves b = leaves_of(other);
+    if (a.statics != b.statics) trees_differ(outline_of(first), outline_of(other), number, who);
+  };
+  (check(more), ...);
+}
+/// Leaves as their tree allows: read-only where it is const.
+template <class T> auto view_leaves(T& tree) {
+  const Leaves l = leaves_of(tree);
+  return std::vector<std::conditional_t<std::is_const_v<T>, const Tensor*, Tensor*>>(l.tensors.begin(),
+                                                                                     l.tensors.end());
+}
+template <class F, class... T> void each_leaf(const F& f, T&... trees) {
+  [&](const auto& first, const auto&... others) {
+    for (std::size_t i = 0; i < first.size(); ++i) f(*first[i], *others[i]...);
+  }(view_leaves(trees)...);
+}
+
 /// A tree made untracked; once adopted it is destroyed as the region's own.
 template <class T> struct Prototype {
   alignas(T) unsigned char bytes[sizeof(T)];
@@ -191,18 +234,59 @@ template <class T> struct Prototype {
 
 }  // namespace detail
 
+/// Calls f with the tensors of one tree, or with corresponding tensors of several, one after the other. What f assigns to the
+/// tensors of a tree that is not const is assigned in the tree.
+/// Throws InvalidArgument [tree] naming the place where the trees differ.
+/// Example: `tree_for_each([&](Tensor& v, const Tensor& d) { v = v - 0.1f * d; }, p, g);`
+template <class F, class... T> void tree_for_each(F&& f, T&&... trees) {
+  detail::check_trees("tree_for_each", trees...);
+  detail::each_leaf(f, trees...);
+}
+
 /// Applies f to the tensors of one tree, or to corresponding tensors of several of the same structure, and returns a tree of the
-/// first one's type. Example: `p = tree_map([&](const Tensor& v, const Tensor& d) { return v - lr * d; }, p, g);`
+/// first one's type; its static values are the first one's. Throws InvalidArgument [tree] naming the place where the trees
+/// differ. Example: `p = tree_map([&](const Tensor& v, const Tensor& d) { return v - lr * d; }, p, g);`
 template <class F, class T, class... More> T tree_map(F&& f, const T& tree, const More&... more) {
+  detail::check_trees("tree_map", tree, more...);
   T out = tree;
-  auto to = detail::leaves_of(out);
-  auto each = [&](std::size_t i, const auto&... lists) { *to.tensors[i] = f(*to.tensors[i], *lists.tensors[i]...); };
-  auto run = [&](const auto&... lists) {
-    (detail::check_same_structure(to, lists, "tree_map"), ...);
-    for (std::size_t i = 0; i < to.tensors.size(); ++i) each(i, lists...);
-  };
-  run(detail::leaves_of(const_cast<More&>(more))...);
+  auto assign = [&](Tensor& v, const auto&... others) { v = f(std::as_const(v), others...); };
+  detail::each_leaf(assign, out, more...);
   return out;
+}
+
+/// The tensors of a tree, and the path of each: `layers[0].w`; empty where the tree is a Tensor.
+struct FlatTree {
+  std::vector<Tensor> leaves;
+  std::vector<std::string> paths;
+};
+/// Example: `auto [leaves, paths] = tree_flatten(params);`
+template <class T> FlatTree tree_flatten(const T& tree) {
+  FlatTree flat;
+  for (const auto& part : detail::outline_of(tree).parts)
+    if (part.tensor) {
+      flat.leaves.push_back(*part.tensor);
+      flat.paths.push_back(part.path);
+    }
+  return flat;
+}
+/// The tensors of a tree, in order. Example: `for (const Tensor& t : tree_leaves(params)) n += t.size().value();`
+template <class T> std::vector<Tensor> tree_leaves(const T& tree) {
+  std::vector<Tensor> out;
+  for (const Tensor* t : detail::leaves_of(tree).tensors) out.push_back(*t);
+  return out;
+}
+/// A tree like `like` with these tensors, in the order of tree_leaves. Throws InvalidArgument [tree] where their number is not
+/// the tree's. Example: `Params again = tree_unflatten(params, tree_leaves(params));`
+template <class T> T tree_unflatten(const T& like, const std::vector<Tensor>& leaves) {
+  T out = like;
+  const detail::Leaves to = detail::leaves_of(out);
+  if (to.tensors.size() != leaves.size()) detail::leaves_do_not_fit(to, leaves.size());
+  for (std::size_t i = 0; i < leaves.size(); ++i) *to.tensors[i] = leaves[i];
+  return out;
+}
+/// A tree of zeros: of the types of `tree`'s tensors. Example: `Params velocity = tree_zeros_like(params);`
+template <class T> T tree_zeros_like(const T& tree, std::source_location where = std::source_location::current()) {
+  return tree_map([&](const Tensor& v) { return zeros_like(Arg(v, where)); }, tree);
 }
 
 }  // namespace burin
