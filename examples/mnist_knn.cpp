@@ -1,52 +1,12 @@
 // Nearest neighbour over MNIST's digits, in one compiled function: distances by a matrix product, argmin, gather, count.
-// Data: the four uncompressed IDX files in --data DIR or $BURIN_DATA (or its folder mnist); ../shared/data where neither is given.
-#include <burin/burin.h>
+// mnist.h says where the data is looked for.
+#include "examples/mnist.h"
 
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 
 using namespace burin;
 
 namespace {
-
-/// An IDX file (yann.lecun.com/exdb/mnist): big-endian magic `0 0 8 rank`, `rank` sizes, then bytes. Empty when it is none.
-std::vector<std::uint8_t> read_idx(const std::filesystem::path& path, std::vector<std::int64_t>& sizes) {
-  std::ifstream file(path, std::ios::binary);
-  auto word = [&] {
-    unsigned char b[4] = {};
-    file.read(reinterpret_cast<char*>(b), 4);
-    return static_cast<std::uint32_t>(b[0]) << 24 | b[1] << 16 | b[2] << 8 | b[3];
-  };
-  std::uint32_t magic = word();
-  if (!file || magic >> 8 != 8 || (magic & 255) > 3) return {};
-  std::int64_t count = 1;
-  for (std::uint32_t i = 0; i < (magic & 255); ++i) {
-    sizes.push_back(word());
-    count *= sizes.back();
-  }
-  if (!file || count > 100'000'000) return {};
-  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(count));
-  file.read(reinterpret_cast<char*>(bytes.data()), count);
-  return file ? bytes : std::vector<std::uint8_t>();
-}
-
-/// Images as u8[count, 784] or labels as u8[count]: those of the file from `first` on.
-Tensor load(const std::filesystem::path& path, std::int64_t first, std::int64_t count) {
-  std::vector<std::int64_t> sizes;
-  std::vector<std::uint8_t> bytes = read_idx(path, sizes);
-  if (bytes.empty() || sizes[0] < first + count) {
-    std::fprintf(stderr, "mnist_knn: %s is not an IDX file of %lld entries\n", path.c_str(),
-                 static_cast<long long>(first + count));
-    std::exit(1);
-  }
-  std::int64_t width = static_cast<std::int64_t>(bytes.size()) / sizes[0];
-  std::vector<std::uint8_t> chosen(bytes.begin() + first * width, bytes.begin() + (first + count) * width);
-  return sizes.size() == 1 ? Tensor(chosen, {count}) : Tensor(chosen, {count, width});
-}
 
 /// The share of the rows of `images` whose nearest row of `known` has the right label.
 Tensor accuracy(const Tensor& known, const Tensor& known_labels, const Tensor& images, const Tensor& labels) {
@@ -60,17 +20,15 @@ Tensor accuracy(const Tensor& known, const Tensor& known_labels, const Tensor& i
 }  // namespace
 
 int main(int argc, char** argv) {
-  const char* given = argc == 3 && !std::strcmp(argv[1], "--data") ? argv[2] : std::getenv("BURIN_DATA");
-  if (!given && argc == 1 && std::filesystem::is_directory("../shared/data/mnist")) given = "../shared/data";
-  if (!given || argc == 2 || argc > 3) {
+  const bool usage = argc != 1 && (argc != 3 || std::strcmp(argv[1], "--data") != 0);
+  const auto folder = mnist::folder(argc == 3 ? argv[2] : nullptr);
+  if (!folder || usage) {
     std::printf("[SKIP] mnist_knn: no data; say --data DIR or set BURIN_DATA\n");
-    return argc == 1 ? 77 : 2;
+    return usage ? 2 : 77;
   }
-  std::filesystem::path folder = given;
-  if (std::filesystem::is_directory(folder / "mnist")) folder /= "mnist";
-  const char* train = std::filesystem::exists(folder / "train10k-images-idx3-ubyte") ? "train10k" : "train";
-  Tensor known = load(folder / (std::string(train) + "-images-idx3-ubyte"), 0, 10'000);
-  Tensor known_labels = load(folder / (std::string(train) + "-labels-idx1-ubyte"), 0, 10'000);
+  const std::string train = mnist::training_name(*folder);
+  Tensor known = mnist::load(*folder / (train + "-images-idx3-ubyte"), 0, 10'000);
+  Tensor known_labels = mnist::load(*folder / (train + "-labels-idx1-ubyte"), 0, 10'000);
   auto compiled = burin::function(accuracy);
   auto start = std::chrono::steady_clock::now();
   auto seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
@@ -78,8 +36,8 @@ int main(int argc, char** argv) {
   constexpr std::int64_t batch = 2'000,
                          batches = 5;  // all of MNIST's 10,000 test digits; the batch bounds the distances' memory
   for (std::int64_t i = 0; i < batches; ++i) {
-    Tensor images = load(folder / "t10k-images-idx3-ubyte", i * batch, batch);
-    Tensor labels = load(folder / "t10k-labels-idx1-ubyte", i * batch, batch);
+    Tensor images = mnist::load(*folder / "t10k-images-idx3-ubyte", i * batch, batch);
+    Tensor labels = mnist::load(*folder / "t10k-labels-idx1-ubyte", i * batch, batch);
     right += static_cast<double>(compiled(known, known_labels, images, labels).item<float>()) / batches;
     if (i == 0) first = seconds();
   }
