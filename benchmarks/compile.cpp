@@ -1,4 +1,4 @@
-// What a compile costs: a further function in a running process, the first of a fresh one (from exec to exit, dynamic
+// What a compile costs: a further function or training step in a running process, the first of a fresh one (from exec to exit, dynamic
 // linking included), the same from the disk cache, and a long chain. Traces and the one call are included.
 #include "benchmarks/bench.h"
 
@@ -50,6 +50,22 @@ void suite(Rows& rows) {
                            .defined());
                 },
             .once = true});
+  rows.add(
+      {.name = "train_step",
+       .ours =
+           [=] {
+             std::int64_t n = (*size += 1);
+             Params p{filled(64, n), filled(1, n), filled(n, 10), filled(1, 10)};
+             const Adam adam;
+             auto state = adam.init(p);
+             const auto step = [](Params& q, Adam::State<Params>& s, const Adam& o, const Tensor& x, const Tensor& t) {
+               auto [loss, g] = value_and_grad([&](const Params& r) { return softmax_cross_entropy(mlp(r, x), t); })(q);
+               o.update(q, g, s);
+               return loss;
+             };
+             keep(burin::function(step)(p, state, adam, filled(32, 64), zeros({32}, i32)).defined());
+           },
+       .once = true});
   rows.add({.name = "mlp_first", .ours = [] { run_child({"BURIN_CACHE_BYTES=0"}); }, .once = true});
 
   std::string cache = (std::filesystem::temp_directory_path() / ("burin-bench-" + std::to_string(getpid()))).string();
