@@ -22,10 +22,10 @@ const auto add_to = [](Tensor& acc, const Tensor& x) { acc = acc + x; };
 const Level compiled_levels[] = {Level::no_fuse, Level::full};
 const Level traced_levels[] = {Level::graph, Level::no_fuse, Level::full};
 
-struct Adam {
+struct Moments {
   Tensor w, m, v, step;
 };
-Tensor update(Adam& s, const Tensor& g) {
+Tensor update(Moments& s, const Tensor& g) {
   s.step = s.step + 1.0f;
   s.m = s.m * 0.9f + g * 0.1f;
   s.v = s.v * 0.99f + g * g * 0.01f;
@@ -38,7 +38,7 @@ Tensor update(Adam& s, const Tensor& g) {
 TEST_CASE("state that nobody else holds is overwritten where it is") {
   for (Level level : compiled_levels) {
     auto f = function(update, {.level = level});
-    Adam a{ramp({50}), ramp({50}, 1), ramp({50}, 2), Tensor(0.0f)}, plain = a;
+    Moments a{ramp({50}), ramp({50}, 1), ramp({50}, 2), Tensor(0.0f)}, plain = a;
     plain = {a.w + 0, a.m + 0, a.v + 0, a.step + 0};
     a = {a.w + 0, a.m + 0, a.v + 0, a.step + 0};
     Tensor g = ramp({50}, -3);
@@ -249,10 +249,10 @@ TEST_CASE("an eager loop that calls a function with state computes what plain C+
 
 TEST_CASE("threads that start from one value each update their own") {
   auto f = function(update);
-  Adam start{ramp({64}), ramp({64}, 1), ramp({64}, 2), Tensor(0.0f)};
+  Moments start{ramp({64}), ramp({64}, 1), ramp({64}, 2), Tensor(0.0f)};
   Tensor g = ramp({64}, -3);
   auto was = start.w.to_vector<float>();
-  Adam plain = start;
+  Moments plain = start;
   for (int i = 0; i < 50; ++i) update(plain, g);
   auto want = plain.w.to_vector<float>();
   std::atomic<int> right{0};

@@ -126,7 +126,8 @@ LogicalResult emitKernel(func::FuncOp Kernel, const CpuTarget &Target) {
     auto Module = Kernel->getParentOfType<ModuleOp>();
     std::string Name = Kernel.getName().str();
     bool InOrder = llvm::all_of(llvm::enumerate(Op->getOperands()), [&](auto P) {
-      return P.value() == Kernel.getArgument(static_cast<unsigned>(P.index()));
+      auto I = static_cast<unsigned>(P.index()); // an operand that comes twice may be one argument
+      return I < Kernel.getNumArguments() && P.value() == Kernel.getArgument(I);
     });
     SmallVector<unsigned> Order;
     unsigned NumSizes =
