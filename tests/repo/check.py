@@ -34,7 +34,7 @@ LAYERS = [
     ("tools/burin-inspect/", GRAPH + ["tools/", "compiler/driver/Compiler.h"]),
     ("tools/", OPS + PUBLIC + ["tools/", "compiler/graph/", "compiler/driver/Compiler.h"]),
     ("examples/aot/", PUBLIC + ["predict.h"]),  # written by burinc
-    ("examples/", PUBLIC),
+    ("examples/", PUBLIC + ["examples/"]),  # and what examples share
 ]
 # Exceptions live in the frontend and where programs call it.
 THROWERS = ("frontend/", "tools/burinc/", "tools/burin-inspect/", "tests/", "examples/", "benchmarks/")
