@@ -85,9 +85,10 @@ std::vector<Tensor> vjp_scatter(const Primal& p, std::span<const Tensor> cotange
   const Tensor &g = cotangents[0], &indices = p.operands[1], &updates = p.operands[2];
   const auto axis = attribute<std::int64_t>(p, 0);
   std::vector<Tensor> result(3);
+  // What is read of g is read first: then what becomes of it can have its memory.
+  if (wanted[2]) result[2] = gather(g, indices, axis);
   if (wanted[0]) result[0] = scatter(g, indices, zeros_like(updates), axis);
   if (!wanted[2]) return result;
-  result[2] = gather(g, indices, axis);
   if (indices.shape().num_elements() == Dim(1)) return result;
   // Only the last of equal positions reached the result: each position knows who that was.
   const Dim n = indices.shape().num_elements();

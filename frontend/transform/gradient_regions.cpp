@@ -1,5 +1,6 @@
 // Reverse mode through cond and while: the tape records the op in a form that also returns what its derivative reads, and
 // notes a pullback that records the backward op. DESIGN §2 has the rules; linearize does the work of the bodies.
+#include "compiler/graph/accumulate.h"
 #include "frontend/control/regions.h"
 #include "frontend/rules/rules.h"
 #include "frontend/trace/evaluate.h"
@@ -68,35 +69,34 @@ std::vector<Tensor> pull_back(const LinearLoop& loop, std::span<const Tensor> co
   // State: the trip, the cotangents of active carried values, the sums for captures that are reached.
   Contents init{loop.saved[0]};
   std::vector<std::size_t> carried, sums;
+  std::vector<std::uint32_t> summed;  // their places among what the body's late part gives
   for (std::size_t i = 0; i < n; ++i)
     if (loop.active[i]) {
       carried.push_back(i);
       init.push_back(HandleAccess::raw(cotangents[i]));
     }
-  for (std::uint32_t i : loop.body->reached)
-    if (i >= n) {
+  for (std::uint32_t at = 0; at < loop.body->reached.size(); ++at)
+    if (const std::uint32_t i = loop.body->reached[at]; i >= n) {
       sums.push_back(i);
+      summed.push_back(at);
       init.push_back(zeros_of(type_of(loop.captures[i - n].node)));
     }
+  const Graph late = accumulate(loop.body->parts.late, summed);
   auto test = [](const Contents& state) { return HandleAccess::make(state[0]) > 0; };
   auto body = [&](const Contents& state) {
     const Tensor trip = HandleAccess::make(state[0]) - 1;
     Contents given;
     for (std::uint32_t i : loop.body->parts.reads) given.push_back(loop.captures[i - n]);
     for (std::size_t i = 0; i < loop.stacks.size(); ++i) given.push_back(loop.stacks[i].at(loop.saved[i + 1], trip));
-    given.insert(given.end(), state.begin() + 1, state.begin() + 1 + static_cast<std::ptrdiff_t>(carried.size()));
-    const Contents made = evaluate_region(loop.body->parts.late, given);
+    given.insert(given.end(), state.begin() + 1, state.end());
+    const Contents made = evaluate_region(late, given);
     Contents next{HandleAccess::raw(trip)};
     for (std::size_t k = 0; k < carried.size(); ++k) {
       auto at = std::find(loop.body->reached.begin(), loop.body->reached.end(), carried[k]);
       next.push_back(at != loop.body->reached.end() ? made[static_cast<std::size_t>(at - loop.body->reached.begin())]
                                                     : zeros_of(type_of(state[k + 1].node)));
     }
-    for (std::size_t k = 0, at = 0; at < loop.body->reached.size(); ++at) {
-      if (loop.body->reached[at] < n) continue;
-      const Tensor sum = HandleAccess::make(state[1 + carried.size() + k++]);
-      next.push_back(HandleAccess::raw(sum + HandleAccess::make(made[at])));
-    }
+    for (std::uint32_t at : summed) next.push_back(made[at]);
     return next;
   };
   const LoopBound bound{loop.max_trips, loop.max_trips.has_value()};  // it counts down what was counted
