@@ -1,6 +1,7 @@
 // Turns the groups of FusionGroups.h into `burin.fusion` ops and orders the block by what they need of each other.
 #include "passes/FusionGroups.h"
 #include "passes/Passes.h"
+#include "passes/SmallLoops.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/IRMapping.h"
@@ -14,29 +15,19 @@ namespace burin::passes {
 namespace {
 using namespace burin::ir;
 
-/// `add_exp_reduce_sum`; long ones say how many ops there are.
-std::string nameOf(ArrayRef<Operation *> ops) {
-  std::string name;
-  unsigned count = 0;
-  for (Operation *op : ops) {
-    StringRef mnemonic = op->getName().stripDialect();
-    if (++count > 4) continue;
-    if (!name.empty()) name += "_";
-    name += mnemonic;
-  }
-  if (count > 4) name += "_and_" + std::to_string(count - 4) + "_more";
-  return name;
-}
-
 struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
   using FuseKernelsBase::FuseKernelsBase;
 
   void runOnOperation() override {
     SmallVector<mlir::Block *> blocks;
-    for (auto function : getOperation().getOps<func::FuncOp>())
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      // First: within a loop that is one kernel nothing else becomes one.
+      if (!single) fuseSmallLoops(function, explain);
       function.walk([&](mlir::Block *block) {
-        if (!isa<FusionOp>(block->getParentOp())) blocks.push_back(block);
+        Operation *around = block->getParentOp();
+        if (!isa<FusionOp>(around) && !around->getParentOfType<FusionOp>()) blocks.push_back(block);
       });
+    }
     for (mlir::Block *block : blocks) {
       dropEmpty(*block);
       fuse(*block);
@@ -114,7 +105,7 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     // One op keeps its own line; more are a fused location of all.
     Location loc = group.ops.size() == 1 ? group.ops.front()->getLoc() : FusedLoc::get(&getContext(), locations);
     OperationState state(loc, FusionOp::getOperationName());
-    std::string name = nameOf(group.ops);
+    std::string name = kernelName(group.ops);
     state.addAttribute("name", b.getStringAttr(name));
     state.addOperands(inputs);
     for (Value result : results) state.addTypes(result.getType());

@@ -2,6 +2,8 @@
 // offsets in one arena by liveness. Time counts ops in program order; a loop's ops lie between its start and its end.
 #include "passes/MemoryPlan.h"
 
+#include "compiler/ir/Loops.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
@@ -12,11 +14,6 @@ namespace burin::passes {
 using namespace burin::ir;
 
 static bool isWhile(Operation *op) { return isa<WhileOp>(op); }
-bool mayExceedBound(Operation &loop) {
-  auto certain = loop.getAttrOfType<BoolAttr>("certain");
-  return cast<DimsAttr>(loop.getAttr("max_trips")).size() != 0 && !(certain && certain.getValue()) &&
-         loop.hasAttr(opAttrName);
-}
 static Dim roundUp64(Dim bytes) { return ceildiv(bytes, 64) * Dim(64); }
 
 MemoryPlan::MemoryPlan(func::FuncOp main, ModuleOp kernels) : Kernels(kernels) {
@@ -152,7 +149,7 @@ void MemoryPlan::scanWhile(Operation &op, int depth) {
   for (auto [i, value] : llvm::enumerate(yield->getOperands())) read(value, Now, yield, static_cast<unsigned>(i));
   int end = ++Now;
   Times[&op].second = end;
-  if (mayExceedBound(op)) mayFaultAt(end);
+  if (mayExceedBound(&op)) mayFaultAt(end);
   for (int s : carried) All[static_cast<std::size_t>(s)].end = end;
   for (auto [result, value] : llvm::zip(op.getResults(), handed->getOperands().drop_front())) {
     Of[result] = Of.lookup(value);

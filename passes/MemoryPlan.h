@@ -27,9 +27,6 @@ struct Storage {
   int merged = -1;                   ///< the storage that this one became part of
 };
 
-/// The host program has to count the trips of this `while`.
-bool mayExceedBound(mlir::Operation &loop);
-
 class MemoryPlan {
 public:
   explicit MemoryPlan(mlir::func::FuncOp main, mlir::ModuleOp kernels);

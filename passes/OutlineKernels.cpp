@@ -1,5 +1,6 @@
 // Moves each fusion to a kernel function; equal fusions share one. What code generation needs to know of the fusion
 // (sizes, shapes, what may be in place) becomes attributes of the function.
+#include "compiler/ir/Loops.h"
 #include "compiler/ir/Types.h"
 #include "passes/Passes.h"
 
@@ -28,16 +29,27 @@ std::vector<std::uintptr_t> structureOf(FusionOp fusion) {
     number(argument);
     pointer(argument.getType().getAsOpaquePointer());
   }
-  for (Operation &op : fusion.getBody().front()) {
-    pointer(op.getName().getAsOpaquePointer());
-    pointer(op.getAttrDictionary().getAsOpaquePointer());
-    key.push_back(op.getNumOperands());
-    for (Value operand : op.getOperands()) key.push_back(numbers.lookup(operand));
-    for (Value result : op.getResults()) {
-      number(result);
-      pointer(result.getType().getAsOpaquePointer());
+  auto block = [&](auto &self, mlir::Block &ops) -> void {
+    for (Operation &op : ops) {
+      pointer(op.getName().getAsOpaquePointer());
+      pointer(op.getAttrDictionary().getAsOpaquePointer());
+      key.push_back(op.getNumOperands());
+      for (Value operand : op.getOperands()) key.push_back(numbers.lookup(operand));
+      for (Region &region : op.getRegions()) {
+        key.push_back(region.getNumArguments());
+        for (BlockArgument argument : region.getArguments()) {
+          number(argument);
+          pointer(argument.getType().getAsOpaquePointer());
+        }
+        self(self, region.front());
+      }
+      for (Value result : op.getResults()) {
+        number(result);
+        pointer(result.getType().getAsOpaquePointer());
+      }
     }
-  }
+  };
+  block(block, fusion.getBody().front());
   return key;
 }
 
@@ -72,12 +84,12 @@ SizeOperands sizeOperands(FusionOp fusion) {
   };
   for (mlir::Type type : fusion.getOperandTypes()) addType(type);
   for (mlir::Type type : fusion.getResultTypes()) addType(type);
-  for (Operation &op : fusion.getBody().front()) {
-    for (mlir::Type type : op.getResultTypes()) addType(type);
-    for (NamedAttribute attribute : op.getAttrs())
+  fusion.getBody().walk([&](Operation *op) {
+    for (mlir::Type type : op->getResultTypes()) addType(type);
+    for (NamedAttribute attribute : op->getAttrs())
       if (auto dims = dyn_cast<DimsAttr>(attribute.getValue()))
         for (unsigned i = 0; i < dims.size(); ++i) sizes.add(dims.dim(i));
-  }
+  });
   return sizes;
 }
 
@@ -139,8 +151,10 @@ struct OutlineKernels : impl::OutlineKernelsBase<OutlineKernels> {
   void replace(FusionOp fusion, func::FuncOp kernel, const SizeOperands &sizes) {
     OpBuilder b(fusion);
     bool mayFault = false;
-    for (Operation &op : fusion.getBody().front())
-      if (const OpInfo *info = catalogueInfo(&op)) mayFault |= has(info->effects, Effect::may_fault);
+    fusion.getBody().walk([&](Operation *op) {
+      if (const OpInfo *info = catalogueInfo(op)) mayFault |= has(info->effects, Effect::may_fault);
+      if (isa<WhileOp>(op)) mayFault |= mayExceedBound(op);
+    });
     OperationState state(fusion.getLoc(), LaunchOp::getOperationName());
     state.addOperands(fusion.getInputs());
     state.addTypes(fusion.getResultTypes());

@@ -1,4 +1,5 @@
 // Turns @main on tensors into the host program on buffers, by the plan of MemoryPlan.h.
+#include "compiler/ir/Loops.h"
 #include "passes/MemoryPlan.h"
 
 #include "mlir/IR/Builders.h"
@@ -113,7 +114,7 @@ private:
     for (auto [k, operand] : llvm::enumerate(op.getOperands()))
       copy(loc, bufferOf(operand), buffer(Plan.carriedStorage(&op, static_cast<unsigned>(k))), bytesOf(operand));
     // Trips are counted where there is a bound that may not hold; a loop of a program that may fault ends with the fault.
-    const bool counted = mayExceedBound(op), stoppable = Plan.mayFaultWithin(&op);
+    const bool counted = mayExceedBound(&op), stoppable = Plan.mayFaultWithin(&op);
     SmallVector<Value, 1> zero;
     if (counted) zero.push_back(arith::ConstantOp::create(B, loc, B.getI64IntegerAttr(0)));
     SmallVector<mlir::Type, 1> types(zero.size(), B.getI64Type());

@@ -51,8 +51,10 @@ Value LoopSizes::value(const Extent &X) { return cpu::extentValue(E, X, Size); }
 static cpu::KernelBuilder &builder(void *B) { return *static_cast<cpu::KernelBuilder *>(B); }
 
 LoopBlock::LoopBlock(LoopKernel &Kernel, void *Builder)
-    : LoopSizes(builder(Builder).E, [Builder](unsigned I) { return builder(Builder).size(I); }), Lanes(E),
-      Kernel(Kernel), Builder(Builder) {
+    : LoopSizes(
+          builder(Builder).E, [Builder](unsigned I) { return builder(Builder).size(I); },
+          [Builder](unsigned I) { return builder(Builder).buffer(I).Base; }),
+      Lanes(E), Kernel(Kernel), Builder(Builder) {
   for (unsigned I = 0; I < Kernel.Dtypes.size(); ++I) Buffers.push_back(builder(Builder).buffer(I));
 }
 
@@ -138,7 +140,9 @@ void LoopKernel::parallel(Count Blocks, Count Work, Body Each, Count Scratch) {
 
 void LoopKernel::finish() {
   cpu::LaunchBuilder L(Module, Name, NumSizes, Target, Op->getLoc());
-  LoopSizes Sizes(L.E, [&](unsigned I) { return L.size(I); });
+  LoopSizes Sizes(
+      L.E, [&](unsigned I) { return L.size(I); },
+      [&](unsigned I) { return L.E.load(Buffer(L.buffers(), L.buffers().getType()), L.E.index(I)); });
   for (const Phase &P : Phases) {
     Value Work = L.E.max(P.Work(Sizes), L.E.index(1));
     L.run(P.Name, P.Blocks(Sizes), L.E.max(L.E.div(L.E.index(GrainSteps), Work), L.E.index(1)));
@@ -150,6 +154,12 @@ bool isLoopKernel(func::FuncOp Kernel) {
   Operation *Op = onlyOp(Kernel);
   const OpInfo *Info = Op ? ir::catalogueInfo(Op) : nullptr;
   return Info && loweringOf(Info->kind);
+}
+
+SmallVector<std::pair<unsigned, unsigned>> loopInPlacePairs(func::FuncOp Kernel) {
+  const OpInfo *Info = isLoopKernel(Kernel) ? ir::catalogueInfo(onlyOp(Kernel)) : nullptr;
+  if (!Info || (Info->kind != OpKind::scatter && Info->kind != OpKind::scatter_add)) return {};
+  return {{0, 0}};
 }
 
 LogicalResult emitLoopKernel(func::FuncOp Kernel, const cpu::CpuTarget &Target) {

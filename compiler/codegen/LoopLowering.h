@@ -22,12 +22,15 @@ using mlir::Value;
 class LoopSizes {
 public:
   Emitter &E;
-  LoopSizes(Emitter &E, std::function<Value(unsigned)> Size) : E(E), Size(std::move(Size)) {}
+  using Operand = std::function<Value(unsigned)>; ///< the value of a numbered operand
+  LoopSizes(Emitter &E, Operand Size, Operand Address) : E(E), Size(std::move(Size)), Address(std::move(Address)) {}
   Value value(const Extent &X);
   Value value(int64_t N) { return E.index(N); }
+  /// Whether two buffers have memory each, i1: a result may be in place of an input (`loopInPlacePairs`).
+  Value differ(unsigned I, unsigned J) { return E.compare(mlir::LLVM::ICmpPredicate::ne, Address(I), Address(J)); }
 
 private:
-  std::function<Value(unsigned)> Size;
+  Operand Size, Address;
 };
 
 /// The body of a phase: buffers, lanes, faults.
@@ -99,6 +102,9 @@ private:
 
 /// Whether the kernel is one op with a loop lowering.
 bool isLoopKernel(mlir::func::FuncOp Kernel);
+/// (input, result) pairs of such a kernel that may share memory: an op that replaces elements of its first operand asks
+/// `differ` whether the others have to be copied.
+llvm::SmallVector<std::pair<unsigned, unsigned>> loopInPlacePairs(mlir::func::FuncOp Kernel);
 /// Replaces the kernel function by block functions and a launch function (LinalgEmitter.h).
 mlir::LogicalResult emitLoopKernel(mlir::func::FuncOp Kernel, const cpu::CpuTarget &Target);
 

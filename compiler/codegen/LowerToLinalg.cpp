@@ -151,7 +151,6 @@ private:
   }
 
   LogicalResult elementwise(Operation *Op) {
-    const OpInfo &Info = *catalogueInfo(Op);
     Value Result = Op->getResult(0);
     Shape To = toTensorType(Result.getType())->shape;
     SmallVector<Value> Ins;
@@ -160,24 +159,13 @@ private:
       Ins.push_back(Values.lookup(V));
       Maps.push_back(broadcastMap(V, To));
     }
-    Dtype Of = dtypeOf(Op->getOperands().back()); // `where` has its own dtype behind the condition
-    Dtype Made = dtypeOf(Result);
-    ScalarEmitter Emit = scalarEmitter(Info.kind);
     Value Out = empty(Op->getLoc(), Result);
     bool Bad = false;
     Values[Result] =
         pointwise(Op->getLoc(), Out, Ins, Maps, [&](OpBuilder &Inner, Location Loc, ValueRange Args) -> Value {
-          if (Info.kind == OpKind::cast) return emitCast(Inner, Loc, Args[0], Of, Made);
-          if (!Emit) return Args[0]; // broadcast_to
-          SmallVector<Value> Wide;
-          for (Value A : Args)
-            Wide.push_back(A.getType().isBF16() ? emitCast(Inner, Loc, A, Dtype::bf16, Dtype::f32) : A);
-          Value V = Emit(ScalarContext{Inner, Loc, Of}, Wide);
-          if (!V) {
-            Bad = true;
-            return arith::ConstantOp::create(Inner, Loc, Inner.getZeroAttr(element(Result.getType())));
-          }
-          return Made == Dtype::bf16 && V.getType().isF32() ? emitCast(Inner, Loc, V, Dtype::f32, Dtype::bf16) : V;
+          if (Value V = lowerElement(Inner, Loc, Op, Args)) return V;
+          Bad = true;
+          return arith::ConstantOp::create(Inner, Loc, Inner.getZeroAttr(element(Result.getType())));
         });
     return Bad ? Op->emitError("has no lowering for this dtype") : LogicalResult(success());
   }
@@ -468,5 +456,19 @@ bool isLinalgKernel(func::FuncOp Kernel) {
 }
 
 LogicalResult lowerToLinalg(func::FuncOp Kernel) { return Lowering(Kernel).run(); }
+
+Value lowerElement(OpBuilder &B, Location Loc, Operation *Op, ValueRange Elements) {
+  auto dtypeOf = [](Value V) { return *toDtype(cast<RankedTensorType>(V.getType()).getElementType()); };
+  OpKind Kind = catalogueInfo(Op)->kind;
+  Dtype Of = dtypeOf(Op->getOperands().back()); // `where` has its own dtype behind the condition
+  Dtype Made = dtypeOf(Op->getResult(0));
+  if (Kind == OpKind::cast) return emitCast(B, Loc, Elements[0], Of, Made);
+  ScalarEmitter Emit = scalarEmitter(Kind);
+  if (!Emit) return Elements[0]; // broadcast_to
+  SmallVector<Value> Wide;
+  for (Value E : Elements) Wide.push_back(E.getType().isBF16() ? emitCast(B, Loc, E, Dtype::bf16, Dtype::f32) : E);
+  Value V = Emit(ScalarContext{B, Loc, Of}, Wide);
+  return V && Made == Dtype::bf16 && V.getType().isF32() ? emitCast(B, Loc, V, Dtype::f32, Dtype::bf16) : V;
+}
 
 } // namespace burin::codegen

@@ -13,4 +13,8 @@ bool isLinalgKernel(mlir::func::FuncOp Kernel);
 /// reported at the op.
 mlir::LogicalResult lowerToLinalg(mlir::func::FuncOp Kernel);
 
+/// One element of an elementwise op (`cast` and `broadcast_to` included) from those of its operands, as scalars in the types
+/// that kernel bodies have. Null where the op has no lowering for its dtype.
+mlir::Value lowerElement(mlir::OpBuilder &B, mlir::Location Loc, mlir::Operation *Op, mlir::ValueRange Elements);
+
 } // namespace burin::codegen

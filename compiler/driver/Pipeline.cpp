@@ -1,7 +1,9 @@
 // THE order of passes, with the reason for each place.
 #include "compiler/driver/Pipeline.h"
 
+#include "compiler/codegen/LoopLowering.h"
 #include "compiler/codegen/LowerToLinalg.h"
+#include "compiler/codegen/SmallLoop.h"
 #include "compiler/codegen/cpu/EmitKernels.h"
 #include "compiler/codegen/cpu/LinalgEmitter.h"
 #include "passes/Passes.h"
@@ -42,17 +44,22 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
       if (function->hasAttr(passes::kernelAttrName)) kernels.push_back(function);
     });
     for (func::FuncOp kernel : kernels) {
-      bool linalgKernel = codegen::isLinalgKernel(kernel);
-      if (linalgKernel && failed(codegen::lowerToLinalg(kernel))) return signalPassFailure();
-      if (!linalgKernel || !needsNoScratch(kernel))
-        kernel->setAttr(passes::scratchAttrName, UnitAttr::get(&getContext()));
-      if (!linalgKernel) continue;
-      auto pairs = codegen::cpu::inPlacePairs(kernel);
+      auto pairs = lower(kernel);
       if (failed(pairs)) return signalPassFailure();
       SmallVector<int64_t> flat;
       for (auto [input, result] : *pairs) flat.append({input, result});
       if (!flat.empty()) kernel->setAttr(passes::inplaceAttrName, DenseI64ArrayAttr::get(&getContext(), flat));
     }
+  }
+
+  /// (input, result) pairs that may share memory.
+  FailureOr<SmallVector<std::pair<unsigned, unsigned>>> lower(func::FuncOp kernel) {
+    if (codegen::isSmallLoop(kernel)) return codegen::smallLoopInPlacePairs(kernel);
+    bool linalgKernel = codegen::isLinalgKernel(kernel);
+    if (linalgKernel && failed(codegen::lowerToLinalg(kernel))) return failure();
+    if (!linalgKernel || !needsNoScratch(kernel))
+      kernel->setAttr(passes::scratchAttrName, UnitAttr::get(&getContext()));
+    return linalgKernel ? codegen::cpu::inPlacePairs(kernel) : codegen::loopInPlacePairs(kernel);
   }
 };
 

@@ -38,15 +38,23 @@ void lower_gather(LoopKernel &K) {
              });
 }
 
-/// The tensor is copied; then blocks are outer positions and stretches of rows, and each takes all indices in order, so
-/// that sums do not depend on threads. bf16 sums stay f32 in the worker's memory until all updates are in.
+/// Steps for a block of scatters: rows that are copied, none in place, and rows that are written.
+Value scatterSteps(LoopSizes &S, const AxisView &V, int64_t Stretch) {
+  Value Row = S.E.min(S.value(V.Inner), S.E.index(Stretch)), N = S.value(V.Indices);
+  return S.E.mul(Row, S.E.select(S.differ(0, 3), S.E.add(S.value(V.Size), N), N));
+}
+
+/// The tensor is copied, unless the result has its memory; then blocks are outer positions and stretches of rows, and each
+/// takes all indices in order, so that sums do not depend on threads. Several bf16 sums stay f32 in the worker's memory
+/// until all updates are in.
 void lower_scatter_add(LoopKernel &K) {
   constexpr int64_t Stretch = 1024;
   AxisView V(K);
-  bool Wide = K.dtype(0) == Dtype::bf16;
+  bool Wide = K.dtype(0) == Dtype::bf16 && !V.Indices.is(1);
   auto stretches = [=](LoopSizes &S) { return S.E.ceilDiv(S.value(V.Inner), Stretch); };
   K.parallel([=](LoopSizes &S) { return S.E.mul(S.value(V.Outer), stretches(S)); },
              [=](LoopSizes &S) {
+               if (!Wide) return scatterSteps(S, V, Stretch);
                Value Row = S.E.min(S.value(V.Inner), S.E.index(Stretch));
                return S.E.mul(Row, S.E.add(S.value(V.Size), S.value(V.Indices)));
              },
@@ -56,6 +64,7 @@ void lower_scatter_add(LoopKernel &K) {
                Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
                Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
                Type Scalar = K.element(0), Sum = Wide ? Type(E.B.getF32Type()) : Scalar;
+               bool Bf16 = K.dtype(0) == Dtype::bf16;
                int Bits = static_cast<int>(Sum.getIntOrFloatBitWidth());
                Value One = E.index(1);
                // Sums: the result itself, or rows of Stretch f32 in scratch.
@@ -65,13 +74,19 @@ void lower_scatter_add(LoopKernel &K) {
                  return Wide ? E.mul(Position, Stretch) : E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First);
                };
                auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
-               E.loop(E.index(0), Size, 1, [&](Value Position) {
-                 Value From = place(Position), To = sumAt(Position);
-                 B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
-                   B.Lanes.store(Sum, B.Lanes.load(Scalar, B.buffer(0), E.add(From, I), One, Lanes, Mask), Sums,
-                                 E.add(To, I), One, Mask);
+               auto copyAll = [&] {
+                 E.loop(E.index(0), Size, 1, [&](Value Position) {
+                   Value From = place(Position), To = sumAt(Position);
+                   B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
+                     B.Lanes.store(Sum, B.Lanes.load(Scalar, B.buffer(0), E.add(From, I), One, Lanes, Mask), Sums,
+                                   E.add(To, I), One, Mask);
+                   });
                  });
-               });
+               };
+               if (Wide)
+                 copyAll();
+               else
+                 E.when(B.differ(0, 3), copyAll);
                E.loop(E.index(0), N, 1, [&](Value J) {
                  Value To = sumAt(B.checked(B.index(1, J), Size, J));
                  Value From = E.add(E.mul(E.add(E.mul(O, N), J), Inner), First);
@@ -81,6 +96,7 @@ void lower_scatter_add(LoopKernel &K) {
                    bool Float = isa<FloatType>(getElementTypeOrSelf(X.getType()));
                    Value Added =
                        Float ? LLVM::FAddOp::create(E.B, X, Y).getResult() : LLVM::AddOp::create(E.B, X, Y).getResult();
+                   if (Bf16 && !Wide) Added = B.Lanes.roundToBf16(Added);
                    B.Lanes.store(Sum, Added, Sums, E.add(To, I), One, Mask);
                  });
                });
@@ -96,34 +112,34 @@ void lower_scatter_add(LoopKernel &K) {
              Wide ? [=](LoopSizes &S) { return S.E.mul(S.value(V.Size), Stretch * 4); } : LoopKernel::Count());
 }
 
-/// The tensor is copied; then blocks are outer positions and stretches of rows, and each takes all indices in order.
+/// The tensor is copied, unless the result has its memory; then blocks are outer positions and stretches of rows, and each
+/// takes all indices in order.
 void lower_scatter(LoopKernel &K) {
   constexpr int64_t Stretch = 4096;
   AxisView V(K);
   auto stretches = [=](LoopSizes &S) { return S.E.ceilDiv(S.value(V.Inner), Stretch); };
-  K.parallel([=](LoopSizes &S) { return S.E.mul(S.value(V.Outer), stretches(S)); },
-             [=](LoopSizes &S) {
-               Value Row = S.E.min(S.value(V.Inner), S.E.index(Stretch));
-               return S.E.mul(Row, S.E.add(S.value(V.Size), S.value(V.Indices)));
-             },
-             [=](LoopBlock &B, Value Block) {
-               Emitter &E = B.E;
-               Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
-               Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
-               Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
-               auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
-               auto row = [&](Value To, Buffer From, Value At) {
-                 if (V.Inner.is(1))
-                   E.store(E.load(From, At), B.buffer(3), To);
-                 else
-                   B.copy(B.buffer(3), To, From, At, Count);
-               };
-               E.loop(E.index(0), Size, 1, [&](Value Position) { row(place(Position), B.buffer(0), place(Position)); });
-               E.loop(E.index(0), N, 1, [&](Value J) {
-                 row(place(B.checked(B.index(1, J), Size, J)), B.buffer(2),
-                     E.add(E.mul(E.add(E.mul(O, N), J), Inner), First));
-               });
-             });
+  K.parallel(
+      [=](LoopSizes &S) { return S.E.mul(S.value(V.Outer), stretches(S)); },
+      [=](LoopSizes &S) { return scatterSteps(S, V, Stretch); },
+      [=](LoopBlock &B, Value Block) {
+        Emitter &E = B.E;
+        Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
+        Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
+        Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
+        auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
+        auto row = [&](Value To, Buffer From, Value At) {
+          if (V.Inner.is(1))
+            E.store(E.load(From, At), B.buffer(3), To);
+          else
+            B.copy(B.buffer(3), To, From, At, Count);
+        };
+        E.when(B.differ(0, 3), [&] {
+          E.loop(E.index(0), Size, 1, [&](Value Position) { row(place(Position), B.buffer(0), place(Position)); });
+        });
+        E.loop(E.index(0), N, 1, [&](Value J) {
+          row(place(B.checked(B.index(1, J), Size, J)), B.buffer(2), E.add(E.mul(E.add(E.mul(O, N), J), Inner), First));
+        });
+      });
 }
 
 } // namespace burin::codegen

@@ -17,54 +17,110 @@ using namespace burin::test;
 
 namespace {
 
-/// Runs a kernel function op by op. Inputs and results are memory; sizes are known by then.
-mlir::LogicalResult play(mlir::func::FuncOp kernel, std::span<void* const> buffers,
-                         std::span<const std::int64_t> sizes) {
-  auto names = kernel->getAttrOfType<ir::DimsAttr>(passes::kernelSizesAttrName);
-  auto known = [&](mlir::Type type) {
-    TensorType t = *ir::toTensorType(type);
-    for (std::size_t d = 0; d < t.shape.size(); ++d)
-      for (unsigned k = 0; k < names.size(); ++k)
-        if (t.shape[d] == names.dim(k)) t.shape[d] = sizes[k];
-    return t;
-  };
-  llvm::DenseMap<mlir::Value, HostTensor> values;
-  unsigned next = 0;
-  for (mlir::BlockArgument argument : kernel.getArguments()) {
-    if (argument.getType().isIndex()) continue;
-    HostTensor t{known(argument.getType()), {}};
-    t.buffer = Buffer::adopt(buffers[next++], t.num_bytes(), [] {});
-    values[argument] = t;
-  }
-  std::vector<std::pair<void*, HostTensor>> results;
-  for (mlir::Operation& op : kernel.getBody().front()) {
-    if (auto done = mlir::dyn_cast<mlir::func::ReturnOp>(op)) {
-      for (mlir::Value v : done.getOperands()) results.push_back({buffers[next++], values[v]});
-      continue;
+/// Runs a kernel function op by op, loops included. Inputs and results are memory; sizes are known by then.
+class Player {
+ public:
+  using Fault = std::function<void(burin_rt_fault_kind, std::int32_t op, std::int64_t index, std::int64_t value)>;
+  Player(mlir::func::FuncOp kernel, std::span<const std::int64_t> sizes, const Fault& fault)
+      : kernel_(kernel),
+        names_(kernel->getAttrOfType<ir::DimsAttr>(passes::kernelSizesAttrName)),
+        sizes_(sizes),
+        fault_(fault) {}
+
+  mlir::LogicalResult run(std::span<void* const> buffers) {
+    unsigned next = 0;
+    for (mlir::BlockArgument argument : kernel_.getArguments()) {
+      if (argument.getType().isIndex()) continue;
+      HostTensor t{*ir::toTensorType(argument.getType()), {}};
+      for (std::size_t d = 0; d < t.type.shape.size(); ++d) t.type.shape[d] = known(t.type.shape[d]);
+      t.buffer = Buffer::adopt(buffers[next++], t.num_bytes(), [] {});
+      values_[argument] = t;
     }
+    if (failed(run(kernel_.getBody().front()))) return mlir::failure();
+    for (mlir::Value v : kernel_.getBody().front().getTerminator()->getOperands()) {
+      const HostTensor& tensor = values_[v];
+      std::memcpy(buffers[next++], tensor.buffer.data(), static_cast<std::size_t>(tensor.num_bytes()));
+    }
+    return mlir::success();
+  }
+
+ private:
+  Dim known(Dim d) const {
+    for (unsigned k = 0; k < names_.size(); ++k)
+      if (d == names_.dim(k)) return sizes_[k];
+    return d;
+  }
+  std::vector<HostTensor> all(mlir::ValueRange values) {
+    std::vector<HostTensor> tensors;
+    for (mlir::Value v : values) tensors.push_back(values_[v]);
+    return tensors;
+  }
+  template <class Values> void bind(Values&& to, const std::vector<HostTensor>& tensors) {
+    for (auto [v, t] : llvm::zip(to, tensors)) values_[v] = t;
+  }
+
+  mlir::LogicalResult run(mlir::Block& block) {
+    for (mlir::Operation& op : block.without_terminator())
+      if (failed(mlir::isa<ir::WhileOp>(op) ? loop(op) : mlir::isa<ir::IfOp>(op) ? branch(op) : step(op)))
+        return mlir::failure();
+    return mlir::success();
+  }
+
+  mlir::LogicalResult step(mlir::Operation& op) {
     const OpInfo& info = *ir::catalogueInfo(&op);
-    std::vector<HostTensor> operands;
-    for (mlir::Value v : op.getOperands()) operands.push_back(values[v]);
     auto attributes = ir::toAttributes(&op, info, true);
     for (Attribute& a : *attributes)
       if (auto* dims = std::get_if<std::vector<Dim>>(&a))
-        for (Dim& d : *dims)
-          for (unsigned k = 0; k < names.size(); ++k)
-            if (d == names.dim(k)) d = sizes[k];
-    auto made = run_reference(info.kind, operands, *attributes);
+        for (Dim& d : *dims) d = known(d);
+    auto made = run_reference(info.kind, all(op.getOperands()), *attributes);
     if (!made) return op.emitError(made.error().text());
-    for (auto [value, tensor] : llvm::zip(op.getResults(), *made)) values[value] = tensor;
+    bind(op.getResults(), *made);
+    return mlir::success();
   }
-  for (auto& [to, tensor] : results)
-    std::memcpy(to, tensor.buffer.data(), static_cast<std::size_t>(tensor.num_bytes()));
-  return mlir::success();
-}
+
+  mlir::LogicalResult branch(mlir::Operation& op) {
+    mlir::Block& taken = op.getRegion(*values_[op.getOperand(0)].data<std::uint8_t>() ? 0 : 1).front();
+    if (failed(run(taken))) return mlir::failure();
+    bind(op.getResults(), all(taken.getTerminator()->getOperands()));
+    return mlir::success();
+  }
+
+  mlir::LogicalResult loop(mlir::Operation& op) {
+    mlir::Block &test = op.getRegion(0).front(), &body = op.getRegion(1).front();
+    auto bound = mlir::cast<ir::DimsAttr>(op.getAttr("max_trips"));
+    bind(test.getArguments(), all(op.getOperands()));
+    for (std::int64_t trips = 0;; ++trips) {
+      if (failed(run(test))) return mlir::failure();
+      auto handed = all(test.getTerminator()->getOperands());
+      const bool again = *handed.front().data<std::uint8_t>() != 0;
+      handed.erase(handed.begin());
+      const bool exceeds = again && bound.size() != 0 && trips >= known(bound.dim(0)).value();
+      if (exceeds)
+        fault_(BURIN_RT_FAULT_TRIP_COUNT,
+               static_cast<std::int32_t>(op.getAttrOfType<mlir::IntegerAttr>(ir::opAttrName).getInt()), 0,
+               known(bound.dim(0)).value());
+      if (!again || exceeds) {
+        bind(op.getResults(), handed);
+        return mlir::success();
+      }
+      bind(body.getArguments(), handed);
+      if (failed(run(body))) return mlir::failure();
+      bind(test.getArguments(), all(body.getTerminator()->getOperands()));
+    }
+  }
+
+  mlir::func::FuncOp kernel_;
+  ir::DimsAttr names_;
+  std::span<const std::int64_t> sizes_;
+  const Fault& fault_;
+  llvm::DenseMap<mlir::Value, HostTensor> values_;
+};
 
 struct Played {
   codegen::host::HostStatus status = codegen::host::HostStatus::failed;
   std::string errors;
   std::vector<HostTensor> outputs;
-  std::vector<burin_rt_fault> faults;  // of the host program itself
+  std::vector<burin_rt_fault> faults;
 };
 
 Played play(const Case& c, bool single) {
@@ -111,7 +167,7 @@ Played play(const Case& c, bool single) {
   }
   codegen::host::HostMachine machine;
   machine.launch = [&](llvm::StringRef name, std::span<void* const> b, std::span<const std::int64_t> s) {
-    return play(kernels.lookupSymbol<mlir::func::FuncOp>(name), b, s);
+    return Player(kernels.lookupSymbol<mlir::func::FuncOp>(name), s, machine.fault).run(b);
   };
   machine.faulted = [&] { return !played.faults.empty(); };
   machine.fault = [&](burin_rt_fault_kind kind, std::int32_t op, std::int64_t index, std::int64_t value) {

@@ -123,3 +123,71 @@ func.func @unrelated(%x: tensor<4x8xf32>, %y: tensor<3xf32>) -> (tensor<4x8xf32>
 func.func @nothing(%x: tensor<4x8xf32>) -> tensor<4x8xf32> {
   return %x : tensor<4x8xf32>
 }
+
+// -----
+
+// A loop over few scalars is one kernel, with the constants that it reads and the branch that it holds. Results that nobody
+// reads are none of the kernel's. At level no_fuse the host runs it.
+// CHECK-LABEL: @small_loop(
+// CHECK-SAME:    %[[X:.+]]: tensor<f32>, %[[N:.+]]: tensor<i32>)
+// CHECK-NEXT:    %[[R:.+]] = burin.fusion "while_less_if_add"(%{{.+}} = %[[X]] : tensor<f32>, %[[LIMIT:.+]] = %[[N]] : tensor<i32>) -> tensor<f32> {
+// CHECK-DAG:       %[[ZERO:.+]] = burin.constant {value = dense<0>
+// CHECK-DAG:       burin.constant {value = dense<1>
+// CHECK:           burin.while %{{.+}}, %[[ZERO]]
+// CHECK:             burin.less %{{.+}}, %[[LIMIT]]
+// CHECK:             burin.if
+// CHECK-NOT:     burin.fusion
+// CHECK:         return %[[R]]
+// SINGLE-LABEL: @small_loop(
+// SINGLE:         burin.while
+// SINGLE:           burin.fusion "less"
+// REMARK: remark: kernel 'while_less_if_add' is a whole loop, reads 2 tensors and writes 1
+func.func @small_loop(%x: tensor<f32>, %n: tensor<i32>) -> tensor<f32> {
+  %zero = burin.constant {value = dense<0> : tensor<i32>} : () -> tensor<i32>
+  %one = burin.constant {value = dense<1> : tensor<i32>} : () -> tensor<i32>
+  %0:2 = burin.while %x, %zero {certain = false, max_trips = #burin.dims<[]>} : (tensor<f32>, tensor<i32>) -> (tensor<f32>, tensor<i32>) with (%v: tensor<f32>, %i: tensor<i32>) {
+    %again = burin.less %i, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    burin.yield %again, %v, %i : tensor<i1>, tensor<f32>, tensor<i32>
+  } with (%v: tensor<f32>, %i: tensor<i32>) {
+    %c = burin.less %i, %one : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    %1 = burin.if %c : (tensor<i1>) -> tensor<f32> with () {
+      %2 = burin.mul %v, %v : (tensor<f32>, tensor<f32>) -> tensor<f32>
+      burin.yield %2 : tensor<f32>
+    } with () {
+      burin.yield %v : tensor<f32>
+    }
+    %3 = burin.add %i, %one : (tensor<i32>, tensor<i32>) -> tensor<i32>
+    burin.yield %1, %3 : tensor<f32>, tensor<i32>
+  }
+  return %0#0 : tensor<f32>
+}
+
+// -----
+
+// Leaves alone: a loop with an op that is not elementwise, and says why. The
+// loop within is small by itself.
+// CHECK-LABEL: @large_loops(
+// CHECK:         burin.while
+// CHECK:           burin.fusion "less"
+// CHECK:           burin.fusion "while_add"
+// CHECK:             burin.while
+// CHECK:           burin.fusion "gather"
+// REMARK: remark: the host runs this loop, a kernel at a time: its 'gather' is not computed element by element
+func.func @large_loops(%x: tensor<17xf32>, %n: tensor<i32>) -> tensor<i32> {
+  %0 = burin.while %n {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>) -> tensor<i32> with (%i: tensor<i32>) {
+    %again = burin.less %i, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    burin.yield %again, %i : tensor<i1>, tensor<i32>
+  } with (%i: tensor<i32>) {
+    %1 = burin.while %i {certain = false, max_trips = #burin.dims<[]>} : (tensor<i32>) -> tensor<i32> with (%j: tensor<i32>) {
+      %again = burin.less %j, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+      burin.yield %again, %j : tensor<i1>, tensor<i32>
+    } with (%j: tensor<i32>) {
+      %2 = burin.add %j, %j : (tensor<i32>, tensor<i32>) -> tensor<i32>
+      burin.yield %2 : tensor<i32>
+    }
+    %3 = burin.gather %x, %1 {axis = 0 : i64} : (tensor<17xf32>, tensor<i32>) -> tensor<f32>
+    %4 = burin.cast %3 {dtype = i32} : (tensor<f32>) -> tensor<i32>
+    burin.yield %4 : tensor<i32>
+  }
+  return %0 : tensor<i32>
+}

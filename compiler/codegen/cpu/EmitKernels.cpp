@@ -1,8 +1,9 @@
-// Who writes a kernel: the matrix product, a loop lowering, or linalg and its emitter.
+// Who writes a kernel: the small loop, the matrix product, a loop lowering, or linalg and its emitter.
 #include "compiler/codegen/cpu/EmitKernels.h"
 
 #include "compiler/codegen/LoopLowering.h"
 #include "compiler/codegen/LowerToLinalg.h"
+#include "compiler/codegen/SmallLoop.h"
 #include "compiler/codegen/cpu/Gemm.h"
 #include "compiler/codegen/cpu/KernelAbi.h"
 #include "compiler/codegen/cpu/LinalgEmitter.h"
@@ -121,6 +122,7 @@ static void emitReordered(ModuleOp Module, StringRef Name, StringRef Inner, Arra
 }
 
 LogicalResult emitKernel(func::FuncOp Kernel, const CpuTarget &Target) {
+  if (isSmallLoop(Kernel)) return emitSmallLoop(Kernel, Target);
   Transposed Operands = absorbTransposes(Kernel);
   if (Operation *Op = structuredOp(Kernel)) {
     auto Module = Kernel->getParentOfType<ModuleOp>();

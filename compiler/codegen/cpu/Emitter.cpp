@@ -208,16 +208,15 @@ void Emitter::loop(Value Lo, Value Hi, int64_t Step, function_ref<void(Value)> B
   });
 }
 
-Values Emitter::whileLoop(ValueRange Init, function_ref<Values(ValueRange)> Test,
+Values Emitter::whileLoop(ValueRange Init, TypeRange Handed, function_ref<Values(ValueRange)> Test,
                           function_ref<Values(ValueRange)> Body) {
-  // The types handed from the test to the body are known once the test has been emitted.
-  auto While = scf::WhileOp::create(B, TypeRange(Init), Init);
+  auto While = scf::WhileOp::create(B, Handed, Init);
   OpBuilder::InsertionGuard Guard(B);
-  SmallVector<Location> Locs(Init.size(), B.getLoc());
-  B.createBlock(&While.getBefore(), {}, TypeRange(Init), Locs);
+  SmallVector<Location> Locs(std::max(Init.size(), Handed.size()), B.getLoc());
+  B.createBlock(&While.getBefore(), {}, TypeRange(Init), ArrayRef(Locs).take_front(Init.size()));
   Values Tested = Test(While.getBefore().getArguments());
   scf::ConditionOp::create(B, Tested.front(), ValueRange(Tested).drop_front());
-  B.createBlock(&While.getAfter(), {}, TypeRange(Init), Locs);
+  B.createBlock(&While.getAfter(), {}, Handed, ArrayRef(Locs).take_front(Handed.size()));
   scf::YieldOp::create(B, Body(While.getAfter().getArguments()));
   return Values(While.getResults());
 }

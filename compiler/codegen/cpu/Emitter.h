@@ -94,9 +94,14 @@ public:
   Values loop(Value Lo, Value Hi, Value Step, ValueRange Init, LoopBody Body);
   Values loop(Value Lo, Value Hi, int64_t Step, ValueRange Init, LoopBody Body);
   void loop(Value Lo, Value Hi, int64_t Step, llvm::function_ref<void(Value Iv)> Body);
-  /// While Test(carried) yields {again (i1), values...}: Body(values) gives the next carried values. All of Init's types.
-  Values whileLoop(ValueRange Init, llvm::function_ref<Values(ValueRange)> Test,
+  /// While Test(carried) yields {again (i1), values...}: Body(values) gives the next carried values. Those have Init's
+  /// types, what is handed from Test to Body and out in the end has types `Handed`.
+  Values whileLoop(ValueRange Init, mlir::TypeRange Handed, llvm::function_ref<Values(ValueRange)> Test,
                    llvm::function_ref<Values(ValueRange)> Body);
+  Values whileLoop(ValueRange Init, llvm::function_ref<Values(ValueRange)> Test,
+                   llvm::function_ref<Values(ValueRange)> Body) {
+    return whileLoop(Init, mlir::TypeRange(Init), Test, Body);
+  }
   void when(Value Condition, llvm::function_ref<void()> Yes, llvm::function_ref<void()> No = nullptr);
   Values choose(Value Condition, mlir::TypeRange Types, llvm::function_ref<Values()> Yes,
                 llvm::function_ref<Values()> No);

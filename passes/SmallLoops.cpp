@@ -1,0 +1,74 @@
+// See SmallLoops.h. Constants that the loop reads go with it, so that code generation sees their values.
+#include "passes/SmallLoops.h"
+
+#include "compiler/ir/Loops.h"
+#include "passes/FusionGroups.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+using namespace mlir;
+
+namespace burin::passes {
+namespace {
+using namespace burin::ir;
+
+void fuse(WhileOp loop, bool explain) {
+  llvm::SetVector<Value> read(loop->operand_begin(), loop->operand_end());
+  getUsedValuesDefinedAbove(loop->getRegions(), read);
+  SmallVector<Operation *> constants, body;
+  SmallVector<Value> inputs, results;
+  for (Value value : read)
+    if (auto constant = value.getDefiningOp<ConstantOp>())
+      constants.push_back(constant);
+    else
+      inputs.push_back(value);
+  for (Value result : loop->getResults())
+    if (!result.use_empty()) results.push_back(result);
+  SmallVector<Location> lines{loop.getLoc()};
+  loop->walk([&](Operation *op) { lines.push_back(op->getLoc()); });
+  for (Operation &op : loop->getRegion(1).front().without_terminator())
+    if (!isa<ConstantOp>(op)) body.push_back(&op);
+
+  OpBuilder b(loop);
+  Location loc = FusedLoc::get(loop.getContext(), lines);
+  OperationState state(loc, FusionOp::getOperationName());
+  std::string name = body.empty() ? "while" : "while_" + kernelName(body);
+  state.addAttribute("name", b.getStringAttr(name));
+  state.addOperands(inputs);
+  for (Value result : results) state.addTypes(result.getType());
+  state.addRegion();
+  Operation *fusion = b.create(state);
+  mlir::Block *block = b.createBlock(&fusion->getRegion(0));
+  IRMapping map;
+  for (Value input : inputs) map.map(input, block->addArgument(input.getType(), input.getLoc()));
+  for (Operation *constant : constants) b.clone(*constant, map);
+  b.clone(*loop, map);
+  SmallVector<Value> yields;
+  for (Value result : results) yields.push_back(map.lookup(result));
+  YieldOp::create(b, loc, yields);
+  for (auto [old, made] : llvm::zip(results, fusion->getResults())) old.replaceAllUsesWith(made);
+  if (explain)
+    fusion->emitRemark("kernel '") << name << "' is a whole loop, reads " << inputs.size() << " tensors and writes "
+                                   << results.size();
+  loop.erase();
+}
+
+} // namespace
+
+void fuseSmallLoops(func::FuncOp function, bool explain) {
+  SmallVector<WhileOp> small;
+  function.walk<WalkOrder::PreOrder>([&](WhileOp loop) {
+    std::string why = whyNotSmall(loop);
+    if (why.empty()) {
+      small.push_back(loop);
+      return WalkResult::skip();
+    }
+    if (explain) loop.emitRemark("the host runs this loop, a kernel at a time: ") << why;
+    return WalkResult::advance();
+  });
+  for (WhileOp loop : small) fuse(loop, explain);
+}
+
+} // namespace burin::passes
