@@ -93,7 +93,8 @@ struct FunctionState {
   FunctionStats stats;
   std::vector<std::string> stories;
   std::vector<std::pair<std::string, int>>
-      static_retraces;  ///< path of a static value that alone caused a trace, how often
+      static_retraces;                ///< path of a static value that alone caused a trace, how often
+  std::vector<std::string> unrolled;  ///< lines that were reported as host loops
   ~FunctionState();
 };
 

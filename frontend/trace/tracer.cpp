@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -114,10 +115,35 @@ void add_hidden(Entry& e, const Trace& t) {
   std::sort(e.variables.begin(), e.variables.end(), [](auto& a, auto& b) { return a.cell->number < b.cell->number; });
 }
 
+// Ops of one source line, and of a whole trace, beyond which a host loop is reported as unrolled (docs/control-flow.md).
+constexpr std::size_t unrolled_line = 5'000, unrolled_trace = 100'000;
+
+// Names the line that was recorded most often, once a function and line.
+void warn_of_unrolling(FunctionState& f, const Trace& t) {
+  const Graph& g = t.graph;
+  if (g.num_ops() <= unrolled_line) return;
+  std::map<std::pair<std::string_view, std::uint32_t>, std::size_t> count;  // by file and line
+  for (std::uint32_t i = 0; i < g.num_ops(); ++i)
+    if (const Op& op = g.op(OpId{i}); op.kind != OpKind::constant && op.line)
+      ++count[{g.line(op.line).file, g.line(op.line).line}];
+  if (count.empty()) return;
+  auto [line, ops] =
+      *std::max_element(count.begin(), count.end(), [](auto& a, auto& b) { return a.second < b.second; });
+  if (ops <= unrolled_line && g.num_ops() <= unrolled_trace) return;
+  const std::string at = std::string(line.first) + ":" + std::to_string(line.second);
+  {
+    std::lock_guard lock(f.mutex);
+    if (std::find(f.unrolled.begin(), f.unrolled.end(), at) != f.unrolled.end()) return;
+    f.unrolled.push_back(at);
+  }
+  rt::warn(f.name + ": " + std::to_string(ops) + " of the trace's " + std::to_string(g.num_ops()) +
+           " ops were recorded at " + at +
+           "; a host loop over tensors is unrolled while it is traced, the body of for_loop or scan is recorded once");
+}
+
 // What is legal but rarely meant.
-void warn_of_size(const FunctionState& f, const Trace& t) {
+void warn_of_size(FunctionState& f, const Trace& t) {
   constexpr std::int64_t large = std::int64_t{64} << 20;
-  constexpr std::size_t many = 100'000;
   for (auto& c : t.captures) {
     const HostTensor& v = c.node.get()->value;
     if (!v.type.shape.is_static() || v.num_bytes() < large) continue;
@@ -125,9 +151,7 @@ void warn_of_size(const FunctionState& f, const Trace& t) {
     rt::warn(f.name + ": captures " + to_string(v.type) + made + " (" + std::to_string(v.num_bytes() >> 20) +
              " MiB), bound for as long as the trace is kept; pass it as an argument where it changes");
   }
-  if (t.graph.num_ops() > many)
-    rt::warn(f.name + ": the trace has " + std::to_string(t.graph.num_ops()) +
-             " ops; a host loop over tensors is unrolled: use for_loop, scan or while_loop");
+  warn_of_unrolling(f, t);
 }
 
 // Results that may have the memory of an argument by value: each element is made of the same element of the argument alone,

@@ -2,7 +2,9 @@
 #include "tests/support/catch.h"
 
 #include <burin/burin.h>
+#include <burin/rt/rt.h>
 
+#include <algorithm>
 #include <functional>
 
 using namespace burin;
@@ -136,4 +138,81 @@ TEST_CASE("what scan cannot do says so") {
     CHECK_THROWS_WITH(call(), Catch::Contains("carry") && Catch::Contains("f32[1] before the loop") &&
                                   Catch::Contains("f32[2] after a trip"));
   }
+}
+
+TEST_CASE("The gradient of what a loop takes slices of adds them up, also where a position is met again") {
+  auto loss = [](const Tensor& x) {
+    Tensor total = 0.0f;
+    for_loop(6, [&](const Tensor& i) {
+      Tensor a = gather(x, i / 2, 0), b = gather(x, Tensor(std::int64_t{2}) - i / 2, 0);
+      total = total + a * b + sum(x * 0.25f);
+    });
+    return total;
+  };
+  // 2 (x0 x2 + x1 x1 + x2 x0) + 6 * 0.25 * (x0 + x1 + x2)
+  const Tensor x = {1.0f, 2.0f, 3.0f};
+  const std::vector<float> want = {13.5f, 9.5f, 5.5f};
+  CHECK(floats(grad(loss)(x)) == want);
+  CHECK(floats(function(grad(loss))(x)) == want);
+  auto second = [&](const Tensor& y) { return sum(grad(loss)(y) * Tensor({1.0f, 10.0f, 100.0f})); };
+  CHECK(floats(function(grad(second))(x)) == std::vector<float>{400, 40, 4});
+}
+
+TEST_CASE("A host loop that unrolls far is reported once, with its line and the remedy") {
+  std::string warnings;
+  burin_rt_set_warning_sink(
+      [](void* user, const char* text, std::size_t n) { static_cast<std::string*>(user)->append(text, n) += '\n'; },
+      &warnings);
+  auto unrolled = function(
+      [](const Tensor& x) {
+        Tensor y = x;
+        for (int i = 0; i < 6000; ++i) y = y + x;
+        return y;
+      },
+      {.level = Level::graph});
+  const auto line = std::to_string(__LINE__ - 4);
+  unrolled(Tensor(1.0f));
+  unrolled(Tensor({1.0f, 2.0f}));
+  auto fine = function([](const Tensor& x) {
+    Tensor y = x;
+    for_loop(6000, [&](const Tensor&) { y = y + x; });
+    return y;
+  });
+  CHECK(floats(fine(Tensor(1.0f))) == std::vector<float>{6001});
+  burin_rt_set_warning_sink(nullptr, nullptr);
+  CHECK_THAT(warnings, Catch::Contains("6000 of the trace's 6000 ops were recorded at ") &&
+                           Catch::Contains("loops.cpp:" + line + "; a host loop over tensors is unrolled") &&
+                           Catch::Contains("for_loop or scan"));
+  CHECK(std::count(warnings.begin(), warnings.end(), '\n') == 1);
+}
+
+TEST_CASE("Loops over few scalars are kernels: nested, with branches, vectors of some elements, every dtype") {
+  auto collatz = [](const Tensor& x) {  // the most steps of the numbers up to x, and who takes them
+    Tensor best = std::int64_t{0}, most = std::int64_t{0}, n = std::int64_t{1};
+    const Tensor end = cast(x, i64);
+    while_loop([&] { return n < end; },
+               [&] {
+                 Tensor steps = std::int64_t{0}, m = n;
+                 while_loop([&] { return m > 1; },
+                            [&] {
+                              cond(equal(m / 2 * 2, m), [&] { m = m / 2; }, [&] { m = 3 * m + 1; });
+                              steps = steps + 1;
+                            });
+                 best = where(most < steps, n, best);
+                 most = max(most, steps);
+                 n = n + 1;
+               });
+    return cast(concatenate({expand_dims(best, 0), expand_dims(most, 0)}, 0), f32);
+  };
+  CHECK(everywhere(collatz, Tensor(30.0f)) == std::vector<float>{27, 111});
+  auto turn = [](const Tensor& x) {
+    Tensor y = x, some = cast(Tensor({0.0f, 0.0f}), bf16);
+    for_loop(5, [&](const Tensor& i) {
+      y = transpose(y) * 0.5f + cast(iota({3, 3}, 1, i32), f32) * cast(i, f32);
+      some = some + cast(reshape(slice(y, {0, 1}, {2, 1}), {2}) + reduce_max(y, {0, 1}), bf16);
+      some = some - cast(reshape(slice(reduce_sum(y, 0, true), {0, 1}, {1, 2}), {2}), bf16);
+    });
+    return concatenate({reshape(y, {9}), cast(some, f32), expand_dims(sum(y), 0)}, 0);
+  };
+  everywhere(turn, reshape(iota({9}, 0, f32), {3, 3}));
 }
