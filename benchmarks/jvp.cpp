@@ -1,0 +1,36 @@
+// What a forward-mode derivative along one direction costs above the value: an mlp's output and its change with the weights.
+#include "benchmarks/bench.h"
+
+#include <burin/burin.h>
+
+#include <vector>
+
+namespace burin::bench {
+namespace {
+
+struct Params {
+  Tensor w1, b1, w2, b2;
+};
+
+Tensor mlp(const Params& p, const Tensor& x) { return matmul(relu(matmul(x, p.w1) + p.b1), p.w2) + p.b2; }
+
+Tensor filled(const Shape& shape) {
+  return Tensor(std::vector<float>(static_cast<std::size_t>(shape.num_elements().value()), 0.01f), shape);
+}
+
+}  // namespace
+
+void suite(Rows& rows) {
+  Params p{filled({256, 128}), filled({128}), filled({128, 10}), filled({10})};
+  Tensor x = filled({128, 256});
+  auto both = burin::function([](const Params& q, const Params& v, const Tensor& xs) {
+    return jvp([&](const Params& r) { return mlp(r, xs); }, q, v);
+  });
+  auto value = burin::function(mlp);
+  rows.add({.name = "mlp",
+            .ours = [=] { keep(both(p, p, x).second.defined()); },
+            .peer_name = "the value alone",
+            .peer = [=] { keep(value(p, x).defined()); }});
+}
+
+}  // namespace burin::bench
