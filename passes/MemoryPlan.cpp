@@ -285,6 +285,25 @@ void MemoryPlan::mergeBranches(Operation &op) {
   }
 }
 
+/// Whether `block` may compute `value`, which it yields, over what holds the old value: it hands the old one on, or nothing
+/// reads that behind the kernel that makes the new one, and this kernel only where it writes. A branch does either.
+bool MemoryPlan::replaces(int old, Value value, mlir::Block &block) const {
+  while (auto view = value.getDefiningOp<ReshapeOp>()) value = view.getOperand();
+  if (find(Of.lookup(value)) == old) return true;
+  Operation *maker = value.getDefiningOp();
+  if (!maker || maker->getBlock() != &block || !isa<LaunchOp, IfOp>(maker)) return false;
+  unsigned result = cast<OpResult>(value).getResultNumber();
+  auto [start, end] = Times.lookup(maker);
+  for (const Storage::Read &r : All[static_cast<std::size_t>(old)].reads) {
+    if (r.time < start || !block.findAncestorOpInBlock(*r.op)) continue; // before, or not on this path
+    if (r.time > end) return false;
+    if (isa<LaunchOp>(maker) && !overwritable(maker, r.operand, result)) return false;
+  }
+  return isa<LaunchOp>(maker) || llvm::all_of(maker->getRegions(), [&](Region &branch) {
+           return replaces(old, branch.front().getTerminator()->getOperand(result), branch.front());
+         });
+}
+
 /// A loop's carried values take over what they start from, and are computed in place where the old ones are read no more.
 void MemoryPlan::mergeLoop(Operation &op) {
   ArrayRef<int> carried = Carried.find(&op)->second;
@@ -293,21 +312,11 @@ void MemoryPlan::mergeLoop(Operation &op) {
   int last = Times[yield].first;
   for (auto [k, c] : llvm::enumerate(carried)) {
     int into = find(c), from = find(Of.lookup(yield->getOperand(static_cast<unsigned>(k))));
-    const Storage &to = All[static_cast<std::size_t>(into)], &s = All[static_cast<std::size_t>(from)];
-    if (from == into || s.kind != Storage::Kind::slot || s.carried || !s.writer || s.start <= start) continue;
+    const Storage &s = All[static_cast<std::size_t>(from)];
+    if (from == into || s.kind != Storage::Kind::slot || s.carried || s.start <= start) continue;
     if (s.end > last) continue; // also what the loop hands on
     if (llvm::count_if(yield->getOperands(), [&](Value v) { return find(Of.lookup(v)) == from; }) != 1) continue;
-    bool inBody = op.getRegion(1).front().findAncestorOpInBlock(*s.writer) != nullptr;
-    bool free =
-        inBody && llvm::all_of(to.reads, [&, &s = s](const Storage::Read &r) {
-          if (r.time <= start || r.time >= end || r.time < s.start) return true;
-          if (r.time > s.start) return false; // the old value is still wanted, in the body or as another's next one
-          for (Value result : s.writer->getResults())
-            if (find(Of.lookup(result)) == from)
-              return isa<LaunchOp>(r.op) && overwritable(r.op, r.operand, cast<OpResult>(result).getResultNumber());
-          return false;
-        });
-    if (free && s.writer->getParentRegion() == &op.getRegion(1)) merge(into, from);
+    if (replaces(into, yield->getOperand(static_cast<unsigned>(k)), op.getRegion(1).front())) merge(into, from);
   }
   for (auto [k, c] : llvm::enumerate(carried)) {
     int into = find(c), from = find(Of.lookup(op.getOperand(static_cast<unsigned>(k))));

@@ -70,6 +70,7 @@ private:
   void mergeLoop(mlir::Operation &op);
   void mergeInPlace(mlir::Operation &op);
   bool overwritable(mlir::Operation *launch, unsigned operand, unsigned result) const;
+  bool replaces(int old, mlir::Value value, mlir::Block &block) const;
   void merge(int into, int from);
   void assignOffsets();
 

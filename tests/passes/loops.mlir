@@ -52,6 +52,63 @@ func.func @main(%x: tensor<1000x32xf32>, %n: tensor<i32>, %row: tensor<32xf32>) 
 
 // -----
 
+// A branch that writes the stack and one that hands it on (a loop that may end early has such): neither copies.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[X:[^:]+]]: !burin_host.buffer, %[[N:[^:]+]]: !burin_host.buffer, %[[ROW:[^:]+]]: !burin_host.buffer, %[[OUT:[^:]+]]: !burin_host.buffer)
+// CHECK:         scf.while
+// CHECK:           scf.if %{{[0-9]+}} {
+// CHECK-NEXT:        burin_host.launch @scatter_{{[0-9]+}}(%[[OUT]], %{{[^)]+}}, %{{[^)]+}}) -> (%[[OUT]])
+// CHECK-NOT:       burin_host.copy
+// CHECK:           scf.yield
+func.func @main(%x: tensor<1000x32xf32>, %n: tensor<i32>, %row: tensor<32xf32>) -> tensor<1000x32xf32> {
+  %one = burin.constant {value = dense<1> : tensor<i32>} : () -> tensor<i32>
+  %0:2 = burin.while %x, %one {certain = false, max_trips = #burin.dims<[]>} : (tensor<1000x32xf32>, tensor<i32>) -> (tensor<1000x32xf32>, tensor<i32>) with (%v: tensor<1000x32xf32>, %i: tensor<i32>) {
+    %again = burin.less %i, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    burin.yield %again, %v, %i : tensor<i1>, tensor<1000x32xf32>, tensor<i32>
+  } with (%v: tensor<1000x32xf32>, %i: tensor<i32>) {
+    %c = burin.less %one, %i : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    %1 = burin.if %c : (tensor<i1>) -> tensor<1000x32xf32> with () {
+      %2 = burin.scatter %v, %i, %row {axis = 0 : i64} : (tensor<1000x32xf32>, tensor<i32>, tensor<32xf32>) -> tensor<1000x32xf32>
+      burin.yield %2 : tensor<1000x32xf32>
+    } with () {
+      burin.yield %v : tensor<1000x32xf32>
+    }
+    %3 = burin.add %i, %one : (tensor<i32>, tensor<i32>) -> tensor<i32>
+    burin.yield %1, %3 : tensor<1000x32xf32>, tensor<i32>
+  }
+  return %0#0 : tensor<1000x32xf32>
+}
+
+// -----
+
+// A branch that reads the old stack behind the new one needs both.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    %[[X:[^:]+]]: !burin_host.buffer, %[[N:[^:]+]]: !burin_host.buffer, %[[ROW:[^:]+]]: !burin_host.buffer, %[[OUT:[^:]+]]: !burin_host.buffer)
+// CHECK:         scf.while
+// CHECK:           scf.if %{{[0-9]+}} {
+// CHECK-NEXT:        burin_host.launch @scatter_{{[0-9]+}}(%[[OUT]], %{{[^)]+}}, %{{[^)]+}}) -> (%[[NEW:.+]]) sizes
+// CHECK-NEXT:        burin_host.launch @gather_{{[0-9]+}}(%[[OUT]],
+// CHECK:           burin_host.copy %[[NEW]] to %[[OUT]] bytes <[128000]>
+func.func @main(%x: tensor<1000x32xf32>, %n: tensor<i32>, %row: tensor<32xf32>) -> tensor<1000x32xf32> {
+  %0:2 = burin.while %x, %row {certain = false, max_trips = #burin.dims<[]>} : (tensor<1000x32xf32>, tensor<32xf32>) -> (tensor<1000x32xf32>, tensor<32xf32>) with (%v: tensor<1000x32xf32>, %r: tensor<32xf32>) {
+    %again = burin.less %n, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    burin.yield %again, %v, %r : tensor<i1>, tensor<1000x32xf32>, tensor<32xf32>
+  } with (%v: tensor<1000x32xf32>, %r: tensor<32xf32>) {
+    %c = burin.less %n, %n : (tensor<i32>, tensor<i32>) -> tensor<i1>
+    %1:2 = burin.if %c : (tensor<i1>) -> (tensor<1000x32xf32>, tensor<32xf32>) with () {
+      %2 = burin.scatter %v, %n, %r {axis = 0 : i64} : (tensor<1000x32xf32>, tensor<i32>, tensor<32xf32>) -> tensor<1000x32xf32>
+      %3 = burin.gather %v, %n {axis = 0 : i64} : (tensor<1000x32xf32>, tensor<i32>) -> tensor<32xf32>
+      burin.yield %2, %3 : tensor<1000x32xf32>, tensor<32xf32>
+    } with () {
+      burin.yield %v, %r : tensor<1000x32xf32>, tensor<32xf32>
+    }
+    burin.yield %1#0, %1#1 : tensor<1000x32xf32>, tensor<32xf32>
+  }
+  return %0#0 : tensor<1000x32xf32>
+}
+
+// -----
+
 // A loop that is a kernel counts its own trips: where it may exceed its bound the launch may fault.
 // CHECK-LABEL: @burin_entry(
 // CHECK-NOT:     scf.while
