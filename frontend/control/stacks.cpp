@@ -97,6 +97,21 @@ void Stacks::take(const Leaves& into, bool reversed) {
   }
 }
 
+std::int64_t positions_a_trip(std::int64_t unroll, const std::source_location& where) {
+  if (unroll < 1)
+    fail({ErrorCode::invalid_argument, "scan: unroll is " + std::to_string(unroll) + "; expected 1 or more",
+          "scan-unroll", "", "it says how many positions a trip of the loop takes"},
+         where);
+  return context().trace ? unroll : 1;
+}
+
+void refuse_exits(const Loop& loop, const std::source_location& where) {
+  if (loop.may_have_left())
+    fail({ErrorCode::unsupported, "scan: its body has a break_if or continue_if, and unroll is above 1", "scan-unroll",
+          "", "leave unroll at 1: an exit ends one position, a trip takes several"},
+         where);
+}
+
 Dim scan_length(const Leaves& xs, std::optional<Dim> length, const std::source_location& where) {
   std::optional<Dim> n = length;
   for (std::size_t i = 0; i < xs.tensors.size(); ++i) {

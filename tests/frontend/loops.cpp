@@ -140,6 +140,38 @@ TEST_CASE("what scan cannot do says so") {
   }
 }
 
+TEST_CASE("scan takes several positions a trip, and what is left") {
+  auto sums = [](std::int64_t unroll, bool reverse) {
+    return [=](const Tensor& x) {
+      auto [last, all] = scan([](const Tensor& c, const Tensor& v) { return std::pair(c * 0.5f + v, c * v); },
+                              Tensor(1.0f), x, {.reverse = reverse, .unroll = unroll});
+      return concatenate({all, expand_dims(last, 0)}, 0);
+    };
+  };
+  const Tensor x = {1.0f, 2.0f, 3.0f, 4.0f, 5.0f};
+  for (bool reverse : {false, true}) {
+    const auto want = floats(sums(1, reverse)(x));
+    for (std::int64_t unroll : {2, 5, 7}) {
+      CHECK(everywhere(sums(unroll, reverse), x) == want);
+      CHECK(floats(function(sums(unroll, reverse), {.signature = {spec<f32>({"n"})}})(x)) == want);
+    }
+  }
+  auto loss = [&](std::int64_t unroll) { return [=](const Tensor& y) { return sum(sums(unroll, false)(y)); }; };
+  CHECK(floats(grad(loss(2))(x)) == floats(grad(loss(1))(x)));
+  CHECK(floats(function(grad(loss(2)))(x)) == floats(grad(loss(1))(x)));
+  CHECK_THROWS_WITH(sums(0, false)(x), Catch::Contains("scan: unroll is 0; expected 1 or more [scan-unroll]"));
+  auto leaves = function([](const Tensor& y) {
+    return scan(
+               [](const Tensor& c, const Tensor& v) {
+                 break_if(v > 2.0f);
+                 return std::pair(c + v, c);
+               },
+               Tensor(0.0f), y, {.unroll = 2})
+        .first;
+  });
+  CHECK_THROWS_WITH(leaves(x), Catch::Contains("break_if or continue_if, and unroll is above 1 [scan-unroll]"));
+}
+
 TEST_CASE("The gradient of what a loop takes slices of adds them up, also where a position is met again") {
   auto loss = [](const Tensor& x) {
     Tensor total = 0.0f;

@@ -15,6 +15,9 @@ namespace burin {
 struct ScanOptions {
   bool reverse = false;         ///< from the last position to the first; results still stand at their positions
   std::optional<Dim> length{};  ///< how many trips, where `xs` has no tensors
+  /// Positions that one trip of a compiled loop takes: larger code, and less to do between them. `f` is recorded as often, and
+  /// once more where the length may leave a rest. Not with break_if or continue_if.
+  std::int64_t unroll = 1;
 };
 
 namespace detail {
@@ -40,6 +43,10 @@ class BURIN_API Stacks {
 /// x at one position of its first axis.
 BURIN_API Tensor slice_at(const Tensor& x, const Tensor& at, const std::source_location&);
 
+/// Positions that a trip takes: eagerly one. Throws InvalidArgument where `unroll` is below 1.
+BURIN_API std::int64_t positions_a_trip(std::int64_t unroll, const std::source_location&);
+/// Throws UnsupportedError where the body may leave a trip that takes several positions.
+BURIN_API void refuse_exits(const Loop&, const std::source_location&);
 /// The size that the leaves' first axes share, or the length given.
 BURIN_API Dim scan_length(const Leaves& xs, std::optional<Dim> length, const std::source_location&);
 
@@ -82,8 +89,9 @@ void for_loop(const N& n, Body&& body, LoopOptions options = {},
 
 /// Goes along the first axis of the tensors in the tree `xs`: `f(carry, x)` takes the carried tree and the slices at one
 /// position, and returns `std::pair(next carry, y)`. The result is `std::pair(last carry, ys)`, where each tensor of ys is the
-/// stack of those of y. The carry keeps its types. `f` is recorded once. For results without a carry see `map`.
-/// Throws InvalidArgument [scan-length] where first axes differ or an eager scan has no position; as `while_loop` else.
+/// stack of those of y. The carry keeps its types. `f` is recorded once, but see `unroll`. For results without a carry see `map`.
+/// Throws InvalidArgument [scan-length] where first axes differ or an eager scan has no position, [scan-unroll]; as
+/// `while_loop` else.
 /// Example: `auto [total, sums] = scan([](Tensor c, const Tensor& x) { c = c + x; return std::pair(c, c); }, Tensor(0.0f), xs);`
 template <class F, class Carry, class Xs>
 auto scan(F&& f, const Carry& init, const Xs& xs, ScanOptions options = {},
@@ -95,28 +103,47 @@ auto scan(F&& f, const Carry& init, const Xs& xs, ScanOptions options = {},
   auto state = detail::leaves_of(carry, "carry");
   detail::Named named(state);
   using Y = typename std::remove_cvref_t<decltype(f(std::as_const(carry), std::as_const(sources)))>::second_type;
+  const std::int64_t unroll = detail::positions_a_trip(options.unroll, where);
   const Dim n = detail::scan_length(inputs, options.length, where);
   const Tensor limit = size_of(n, where);
   detail::Prototype<Y> result;
   {
     Tensor i = std::int64_t{0};
     detail::Stacks stacks(n, where);
-    detail::Loop loop(where, {n, true});
-    while (loop.begin_test() && loop.end_test(Arg(less(Arg(i, where), limit), where))) {
-      loop.run([&] {
-        const Tensor at = options.reverse ? sub(sub(Arg(limit, where), 1), i) : i;
-        Xs x = sources;
-        for (Tensor* t : detail::leaves_of(x).tensors) *t = detail::slice_at(*t, at, where);
-        auto step = f(std::as_const(carry), std::as_const(x));
-        auto next = detail::leaves_of(step.first);
-        detail::check_same_structure(state, next, "scan");
-        for (std::size_t k = 0; k < state.tensors.size(); ++k) *state.tensors[k] = *next.tensors[k];
-        stacks.put(detail::leaves_of(step.second), at);
-        if (!result.value) result.set(step.second);
-      });
-      stacks.end_trip();
-      i = add(Arg(i, where), 1);
-      loop.end_trip();
+    auto take_one = [&] {
+      const Tensor at = options.reverse ? sub(sub(Arg(limit, where), 1), i) : i;
+      Xs x = sources;
+      for (Tensor* t : detail::leaves_of(x).tensors) *t = detail::slice_at(*t, at, where);
+      auto step = f(std::as_const(carry), std::as_const(x));
+      auto next = detail::leaves_of(step.first);
+      detail::check_same_structure(state, next, "scan");
+      for (std::size_t k = 0; k < state.tensors.size(); ++k) *state.tensors[k] = *next.tensors[k];
+      stacks.put(detail::leaves_of(step.second), at);
+      if (!result.value) result.set(step.second);
+    };
+    auto run = [&](const Tensor& until, Dim trips, std::int64_t positions) {
+      detail::Loop loop(where, {trips, true});
+      while (loop.begin_test() && loop.end_test(Arg(less(Arg(i, where), until), where))) {
+        loop.run([&] {
+          take_one();
+          for (std::int64_t k = 1; k < positions; ++k) {
+            i = add(Arg(i, where), 1);
+            take_one();
+          }
+        });
+        if (positions > 1) detail::refuse_exits(loop, where);
+        stacks.end_trip();
+        i = add(Arg(i, where), 1);
+        loop.end_trip();
+      }
+    };
+    if (unroll == 1) {
+      run(limit, n, 1);
+    } else {
+      const Dim trips = floordiv(n, unroll), rest = n - trips * unroll;
+      const Tensor whole = mul(div(Arg(limit, where), unroll), unroll);
+      if (trips != Dim(0)) run(whole, trips, unroll);
+      if (rest != Dim(0)) run(limit, rest, 1);
     }
     stacks.take(result.value ? detail::leaves_of(*result.value) : detail::Leaves{}, options.reverse);
   }
