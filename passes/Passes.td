@@ -23,8 +23,8 @@ def FuseKernels : Pass<"fuse-kernels", "::mlir::ModuleOp"> {
   let description = [{
     Elementwise ops join with their neighbours, read broadcast and transposed inputs in place, and take in a reduction over
     the same elements and what follows it on the kept axes. Matrix products read transposed operands where they are. A kernel
-    may have several results. What is left outside is
-    what the host program does itself: constants, reshapes, prints, control flow.
+    may have several results. A loop over few scalars is one kernel, branches and loops within it included. What is left
+    outside is what the host program does itself: constants, reshapes, prints, other control flow.
 
     Before: `burin.add`, `burin.exp`, `burin.reduce_sum`. After: one `burin.fusion "add_exp_reduce_sum"`.
   }];
