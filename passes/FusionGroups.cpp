@@ -2,6 +2,8 @@
 // loops agree, no cycle arises and the cost model has nothing against it.
 #include "passes/FusionGroups.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
@@ -408,18 +410,37 @@ const FusionGroup *FusionPlan::groupOf(Operation *op) const {
   return it == Group.end() ? nullptr : &Groups[it->second];
 }
 
+bool FusionPlan::onlyUpdatesState(const FusionGroup &group) const {
+  auto function = dyn_cast<func::FuncOp>(Block.getParentOp());
+  if (!function || group.host || !group.joinable || !group.reduced.empty()) return false;
+  auto id = static_cast<unsigned>(&group - Groups.data());
+  for (const FusionGroup &other : Groups)
+    if (!other.ops.empty() && &other != &group && other.dependsOn.size() > id && other.dependsOn.test(id)) return false;
+  for (Operation *op : group.ops)
+    for (OpOperand &use : op->getUses()) {
+      if (groupOf(use.getOwner()) == &group) continue;
+      if (use.getOwner() != Block.getTerminator() ||
+          !function.getResultAttr(use.getOperandNumber(), stateOutputAttrName))
+        return false;
+    }
+  return true;
+}
+
 SmallVector<const FusionGroup *> FusionPlan::order() const {
   // Smallest last position first among those whose sources are done: close to the order in which the user wrote.
   SmallVector<const FusionGroup *> todo, result;
   for (const FusionGroup &group : Groups)
     if (!group.ops.empty()) todo.push_back(&group);
   llvm::sort(todo, [](auto *a, auto *b) { return a->last < b->last; });
+  // Updates of state come behind all else: an update is written where the state is only if nothing can fail behind it.
+  auto *updates = std::stable_partition(todo.begin(), todo.end(), [&](auto *g) { return !onlyUpdatesState(*g); });
+  auto rest = static_cast<std::size_t>(updates - todo.begin());
   llvm::BitVector done(static_cast<unsigned>(Position.size()) + 1);
   llvm::SmallVector<bool> emitted(todo.size());
   while (result.size() < todo.size()) {
     bool progress = false;
     for (auto [i, group] : llvm::enumerate(todo)) {
-      if (emitted[i]) continue;
+      if (emitted[i] || (i >= rest && result.size() < rest)) continue;
       llvm::BitVector missing = group->dependsOn;
       missing.reset(done);
       if (missing.any()) continue;

@@ -56,6 +56,7 @@ private:
   bool isFull(mlir::Value value, const FusionGroup &) const;
   bool cyclic(unsigned first, unsigned second) const;
   void depend(unsigned group, unsigned on);
+  bool onlyUpdatesState(const FusionGroup &) const;
   unsigned countBuffers(unsigned group, mlir::Operation *more) const;
   /// Groups that `op` reads from, through copied ops too and for region ops from inside.
   void sources(mlir::Operation *op, llvm::SmallVectorImpl<unsigned> &result) const;

@@ -191,3 +191,18 @@ func.func @large_loops(%x: tensor<17xf32>, %n: tensor<i32>) -> tensor<i32> {
   }
   return %0 : tensor<i32>
 }
+
+// -----
+
+// An update of state comes behind a product that it does not wait for: what is behind it may fail for want of memory.
+// CHECK-LABEL: @update_last(
+// CHECK:         burin.fusion "matmul"
+// CHECK:         burin.fusion "matmul"
+// CHECK:         burin.fusion "sub"
+func.func @update_last(%w: tensor<4x4xf32>, %x: tensor<4x4xf32>)
+    -> (tensor<4x4xf32> {burin.state = 0 : i32}, tensor<4x4xf32>) {
+  %g = burin.matmul %x, %x : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %new = burin.sub %w, %g : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  %h = burin.matmul %g, %x : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %new, %h : tensor<4x4xf32>, tensor<4x4xf32>
+}
