@@ -43,6 +43,8 @@ void suite(Rows& rows) {
   for (std::int64_t length : {100, 1000}) {
     Tensor xs = filled({length, batch, in}, 1.0f);
     std::string suffix = "_" + std::to_string(length);
+    keep(step(p, xs).first.defined());
+    keep(forward(p, xs).defined());
     rows.add({.name = "scan_rnn_step" + suffix,
               .ours = [=] { keep(step(p, xs).first.defined()); },
               .operations = static_cast<double>(length)});
@@ -55,6 +57,7 @@ void suite(Rows& rows) {
       [](const Params& q, const Tensor& xs) { return grad([&](const Tensor& ys) { return loss(q, ys); })(xs); });
   for (std::int64_t length : {100, 1000}) {
     Tensor xs = filled({length, batch, in}, 1.0f);
+    keep(inputs(p, xs).defined());
     rows.add({.name = "scan_rnn_inputs_" + std::to_string(length),
               .ours = [=] { keep(inputs(p, xs).defined()); },
               .operations = static_cast<double>(length)});

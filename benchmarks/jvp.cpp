@@ -27,6 +27,8 @@ void suite(Rows& rows) {
     return jvp([&](const Params& r) { return mlp(r, xs); }, q, v);
   });
   auto value = burin::function(mlp);
+  keep(both(p, p, x).second.defined());
+  keep(value(p, x).defined());
   rows.add({.name = "mlp",
             .ours = [=] { keep(both(p, p, x).second.defined()); },
             .peer_name = "the value alone",

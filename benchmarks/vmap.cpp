@@ -30,6 +30,8 @@ void suite(Rows& rows) {
   auto lanes = burin::function(
       [](const Params& q, const Tensor& xs) { return vmap([&](const Tensor& row) { return row_mlp(q, row); })(xs); });
   auto by_hand = burin::function(batch_mlp);
+  keep(lanes(p, x).defined());
+  keep(by_hand(p, x).defined());
   rows.add({.name = "batched_mlp",
             .ours = [=] { keep(lanes(p, x).defined()); },
             .peer_name = "batched by hand",

@@ -47,7 +47,8 @@ class Accumulator {
     return op.kind == kind && op.block == BlockId::top ? &op : nullptr;
   }
   bool is_zeros(ValueId v) const {
-    if (const Op* op = op_of(v, OpKind::broadcast_to)) v = from_.operands(*op)[0];
+    for (OpKind kind : {OpKind::broadcast_to, OpKind::cast})
+      if (const Op* op = op_of(v, kind)) v = from_.operands(*op)[0];
     const Op* op = op_of(v, OpKind::constant);
     if (!op) return false;
     const HostTensor& value = std::get<std::shared_ptr<const Constant>>(op->attributes[0])->value;
