@@ -21,6 +21,9 @@ std::string describe(const VariableCell& c) {
 
 namespace {
 
+// Replaces the value. Needs the lock, and writes nothing else of the handle: whether it is a variable's is read without.
+void put(VariableCell& cell, NodeRef next) { const_cast<NodeRef&>(HandleAccess::node(cell.handle)).swap(next); }
+
 // What an assignment stores: of the variable's type, and strong.
 NodeRef stored(const VariableCell& cell, const Arg& value) {
   Content c;
@@ -59,7 +62,7 @@ bool replace(VariableCell& cell, const NodeRef& expected, NodeRef next) {
   }
   std::lock_guard lock(cell.lock);
   if (HandleAccess::node(cell.handle) != expected) return false;
-  HandleAccess::set_raw(cell.handle, {std::move(next), false});
+  put(cell, std::move(next));
   return true;
 }
 
@@ -83,7 +86,7 @@ HeldVariables::HeldVariables(const Entry& e, RunInput* hidden, bool keep) : entr
 }
 void HeldVariables::update(const NodeRef* results) noexcept {
   for (auto& v : entry_.variables)
-    if (v.output >= 0) HandleAccess::set_raw(v.cell->handle, {results[v.output], false});
+    if (v.output >= 0) put(*v.cell, results[v.output]);
   release();
 }
 void HeldVariables::release() noexcept {
@@ -210,7 +213,7 @@ Tensor Variable::update(OpKind kind, const Arg& x) {
   const Arg by = x.tensor() ? Arg(operand, x.where()) : x;
   std::lock_guard lock(cell_->lock);
   Tensor now = HandleAccess::make(HandleAccess::raw(cell_->handle));
-  HandleAccess::set_raw(cell_->handle, {next(now, by), false});
+  detail::put(*cell_, next(now, by));
   return now;
 }
 Variable& Variable::assign_add(const Arg& x) { return update(OpKind::add, x), *this; }
