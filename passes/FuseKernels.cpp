@@ -19,6 +19,10 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
   using FuseKernelsBase::FuseKernelsBase;
 
   void runOnOperation() override {
+    getOperation().walk([](AfterOp op) { // from here on nothing is merged any more, and ops keep their order
+      op.getResult().replaceAllUsesWith(op.getX());
+      op.erase();
+    });
     SmallVector<mlir::Block *> blocks;
     for (auto function : getOperation().getOps<func::FuncOp>()) {
       // First: within a loop that is one kernel nothing else becomes one.

@@ -126,7 +126,11 @@ std::vector<std::string> Graph::size_names() const {
 RegionKind region_kind(OpKind kind) {
   const OpInfo& info = op_info(kind);
   if (info.num_regions == 0) return RegionKind::none;
-  return info.mnemonic == "while" ? RegionKind::loop : RegionKind::branch;
+  switch (kind) {
+    case OpKind::while_: return RegionKind::loop;
+    case OpKind::if_: return RegionKind::branch;
+    default: return RegionKind::scope;
+  }
 }
 
 Attributes region_attributes(OpKind kind, std::optional<Dim> max_trips, bool certain) {
@@ -144,8 +148,10 @@ std::uint8_t own_effects(const Op& op) {
 
 std::uint8_t effects(const Graph& graph, const Op& op) {
   std::uint8_t all = own_effects(op);
-  for (BlockId b : op.regions)
+  for (BlockId b : op.regions) {
     for (OpId o : graph.block(b).ops) all = static_cast<std::uint8_t>(all | effects(graph, graph.op(o)));
+    if (region_kind(op.kind) == RegionKind::scope) break;  // a derivative does not run here
+  }
   return all;
 }
 

@@ -59,7 +59,8 @@ struct Op {
   BlockId block = BlockId::top;  // where it stands
 };
 
-/// A straight list of ops. `if`: two blocks without arguments, yielding the results. `while` is shaped like scf.while:
+/// A straight list of ops. `if`: two blocks without arguments, yielding the results. `remat`, `custom_gradient`: the catalogue
+/// says which; their blocks read their arguments only. `while` is shaped like scf.while:
 /// block `test` takes the carried values and yields `again` (bool[]) and the values handed on; block `body` takes those
 /// and yields the next carried values; the op's results are the values that `test` handed on when `again` was false.
 /// A block may use values of the blocks around it.
@@ -148,13 +149,13 @@ class Graph {
 };
 
 /// What an op with regions is; every reader that enters regions asks here.
-enum class RegionKind : std::uint8_t { none, branch, loop };
+enum class RegionKind : std::uint8_t { none, branch, loop, scope };  ///< scope: its first region runs once, in place
 RegionKind region_kind(OpKind);
 /// The attributes of an op with regions; a loop may have a bound on its trips, which may be certain to hold.
 Attributes region_attributes(OpKind, std::optional<Dim> max_trips = {}, bool certain = false);
 /// Bits of Effect; those of what its regions hold are not counted. A loop that may exceed its bound may fault.
 std::uint8_t own_effects(const Op&);
-/// Effects of an op, those of its regions included: bits of Effect.
+/// Effects of an op, those of its regions that run included: bits of Effect.
 std::uint8_t effects(const Graph&, const Op&);
 
 /// Structure, dominance, types against the shape rules, region signatures. Run on everything that was read from a file.

@@ -38,6 +38,7 @@ struct Referee {
   Result<std::vector<HostTensor>> region(Walk& walk, OpId id, Values operands) {
     const Op& op = walk.graph().op(id);
     if (region_kind(op.kind) == RegionKind::branch) return walk.run(op.regions[is_true(operands[0]) ? 0 : 1], Values{});
+    if (region_kind(op.kind) == RegionKind::scope) return walk.run(op.regions[0], operands);
     std::vector<HostTensor> carried(operands.begin(), operands.end());
     const auto& bound = std::get<std::vector<Dim>>(op.attributes[0]);
     const std::int64_t most = bound.empty() ? INT64_MAX : substitute(bound[0], walk.bindings()).value();

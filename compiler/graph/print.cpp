@@ -123,9 +123,10 @@ class Printer {
       return;
     }
     out_ += " {" + line + "\n";
-    const bool loop = region_kind(op.kind) == RegionKind::loop;
-    for (std::size_t i = 0; i < op.regions.size(); ++i)
-      region(op.regions[i], loop ? (i == 0 ? "test" : "body") : (i == 0 ? "then" : "else"), depth + 1);
+    const char* titles[2] = {"then", "else"};
+    if (region_kind(op.kind) == RegionKind::loop) titles[0] = "test", titles[1] = "body";
+    if (region_kind(op.kind) == RegionKind::scope) titles[0] = "body", titles[1] = "backward";
+    for (std::size_t i = 0; i < op.regions.size(); ++i) region(op.regions[i], titles[i], depth + 1);
     out_ += indent + "}\n";
   }
 

@@ -28,16 +28,17 @@ class Marker {
   std::vector<bool> values, ops;  // needed
 
  private:
-  void collect(BlockId b) {
+  void collect(BlockId b, bool effects = true) {
     const Block& block = graph_.block(b);
     for (std::uint32_t i = 0; i < block.arguments.size(); ++i) place_[index(block.arguments[i])] = i;
     for (OpId id : block.ops) {
       const Op& op = graph_.op(id);
       for (BlockId r : op.regions) {
         owner_[index(r)] = id;
-        collect(r);
+        if (region_kind(op.kind) != RegionKind::scope || r == op.regions[0]) collect(r, effects);
+        else collect(r, false);  // a derivative does not run here, so nothing is needed for its effects
       }
-      if (own_effects(op) != 0) need(id);
+      if (effects && own_effects(op) != 0) need(id);
     }
   }
   void need(ValueId v) {
@@ -56,6 +57,22 @@ class Marker {
         for (ValueId v : graph_.operands(op)) need(v);
         break;
       case RegionKind::loop: need(graph_.block(op.regions[0]).yields[0]); break;
+      case RegionKind::scope:  // whole: its regions' signatures follow each other
+        for (ValueId v : graph_.operands(op)) need(v);
+        for (BlockId r : op.regions) {
+          for (ValueId v : graph_.block(r).yields) need(v);
+          need_effects(r);
+        }
+        break;
+    }
+  }
+  void need_effects(BlockId b) {
+    for (OpId id : graph_.block(b).ops) {
+      const Op& op = graph_.op(id);
+      if (own_effects(op) != 0) need(id);
+      if (region_kind(op.kind) == RegionKind::scope) need_effects(op.regions[0]);
+      else
+        for (BlockId r : op.regions) need_effects(r);
     }
   }
   void follow(ValueId v) {
@@ -74,6 +91,7 @@ class Marker {
     const OpId id = owner_[index(b)];
     const Op& op = graph_.op(id);
     need(id);
+    if (region_kind(op.kind) == RegionKind::scope) return;
     const std::uint32_t i = place_[index(v)];
     if (b == op.regions[0]) {  // carried into the test
       need(graph_.operands(op)[i]);
@@ -119,7 +137,8 @@ class Copier {
   }
 
   void op(const Op& op, BlockId to) {
-    const bool plain = op.regions.empty(), loop = region_kind(op.kind) == RegionKind::loop;
+    const bool loop = region_kind(op.kind) == RegionKind::loop;
+    const bool plain = op.regions.empty() || region_kind(op.kind) == RegionKind::scope;
     std::vector<ValueId> operands;
     for (std::uint32_t i = 0; i < op.num_operands; ++i)
       if (!loop || live(from_.block(op.regions[0]).arguments[i])) operands.push_back(at(from_.operands(op)[i]));
@@ -139,15 +158,19 @@ class Copier {
 
   BlockId region(const Op& op, BlockId r, BlockId parent, const std::vector<bool>& kept) {
     const bool loop = region_kind(op.kind) == RegionKind::loop, test = loop && r == op.regions[0];
+    const bool whole = region_kind(op.kind) == RegionKind::scope;
     const BlockId to = to_.add_block(parent);
     const Block& block = from_.block(r);
     for (std::size_t i = 0; i < block.arguments.size(); ++i)
-      if (test ? live(block.arguments[i]) : kept[i])
+      if (whole || (test ? live(block.arguments[i]) : kept[i]))
         at(block.arguments[i]) = to_.add_argument(to, from_.type(block.arguments[i]));
     ops(r, to);
     std::vector<ValueId> yields;
     for (std::size_t i = 0; i < block.yields.size(); ++i) {
-      const bool stays = test ? i == 0 || kept[i - 1] : loop ? live(from_.block(op.regions[0]).arguments[i]) : kept[i];
+      const bool stays = whole  ? true
+                         : test ? i == 0 || kept[i - 1]
+                         : loop ? live(from_.block(op.regions[0]).arguments[i])
+                                : kept[i];
       if (stays) yields.push_back(at(block.yields[i]));
     }
     to_.set_yields(to, yields);

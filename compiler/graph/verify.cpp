@@ -99,9 +99,15 @@ class Verifier {
           return fail(id, "has a region that is not its own", "regions");
         owned_[index(r)] = true;
       }
-      auto ok = op.regions.empty()                         ? check_plain(id)
-                : region_kind(op.kind) == RegionKind::loop ? check_loop(id, depth)
-                                                           : check_branch(id, depth);
+      auto ok = [&] {
+        switch (region_kind(op.kind)) {
+          case RegionKind::none: return check_plain(id);
+          case RegionKind::loop: return check_loop(id, depth);
+          case RegionKind::branch: return check_branch(id, depth);
+          case RegionKind::scope: return check_scope(id, depth);
+        }
+        return check_plain(id);
+      }();
       if (!ok) return ok;
       for (std::uint32_t i = 0; i < op.num_results; ++i) {
         if (auto fits = check_type(graph_.type(graph_.result(op, i)), "op " + std::to_string(index(id))); !fits)
@@ -209,6 +215,37 @@ class Verifier {
       if (auto ok = same_types(id, graph_.block(r).yields, results(op), "a branch's values"); !ok) return ok;
     }
     return {};
+  }
+
+  /// `remat` and `custom_gradient`: what the catalogue says of their regions, which read their arguments only.
+  Result<void> check_scope(OpId id, int depth) {
+    const Op& op = graph_.op(id);
+    if (auto ok = check_region_attributes(id); !ok) return ok;
+    for (BlockId r : op.regions) {
+      std::vector<bool> around(defined_.size());
+      std::swap(around, defined_);
+      auto ok = check_region(id, r, depth);
+      std::swap(around, defined_);
+      if (!ok) return ok;
+    }
+    const Block& body = graph_.block(op.regions[0]);
+    auto ok = same_types(id, body.arguments, graph_.operands(op), "the region's arguments");
+    if (ok) ok = same_types(id, body.yields, results(op), "the region's values");
+    if (!ok || op.regions.size() == 1) return ok;
+    const auto arguments = std::get<std::int64_t>(op.attributes[0]);
+    if (arguments < 0 || arguments > op.num_operands)
+      return fail(id, "has " + std::to_string(op.num_operands) + " operands, which cannot hold its arguments",
+                  "attributes");
+    const auto operands = graph_.operands(op);
+    std::vector<ValueId> takes(operands.begin(), operands.end()), gives;
+    for (int copy = 0; copy < 2; ++copy)  // the results, then a cotangent for each floating one
+      for (ValueId v : results(op))
+        if (copy == 0 || is_floating(graph_.type(v).dtype)) takes.push_back(v);
+    for (ValueId v : operands.first(static_cast<std::size_t>(arguments)))
+      if (is_floating(graph_.type(v).dtype)) gives.push_back(v);
+    ok = same_types(id, graph_.block(op.regions[1]).arguments, takes, "the arguments of its derivative");
+    if (ok) ok = same_types(id, graph_.block(op.regions[1]).yields, gives, "the values of its derivative");
+    return ok;
   }
 
   Result<void> check_loop(OpId id, int depth) {

@@ -111,6 +111,7 @@ private:
   void importOp(OpId id) {
     const Op &op = Source.op(id);
     const OpInfo &info = op_info(op.kind);
+    if (region_kind(op.kind) == RegionKind::scope) return importScope(op);
     OperationState state(location(op.line), nameOf(info));
     for (ValueId operand : Source.operands(op)) state.operands.push_back(value(operand));
     for (std::uint32_t i = 0; i < op.num_results; ++i) state.types.push_back(typeOf(Source.result(op, i)));
@@ -127,6 +128,14 @@ private:
     Operation *made = B.create(state);
     for (std::uint32_t i = 0; i < op.num_results; ++i) bind(Source.result(op, i), made->getResult(i));
     for (auto [region, block] : llvm::zip(made->getRegions(), op.regions)) importRegion(region, block, made->getLoc());
+  }
+
+  /// What runs of it stands in its place.
+  void importScope(const Op &op) {
+    const burin::Block &body = Source.block(op.regions[0]);
+    for (auto [argument, operand] : llvm::zip(body.arguments, Source.operands(op))) bind(argument, value(operand));
+    importOps(op.regions[0]);
+    for (std::uint32_t i = 0; i < op.num_results; ++i) bind(Source.result(op, i), value(body.yields[i]));
   }
 
   void importRegion(Region &region, BlockId id, Location loc) {

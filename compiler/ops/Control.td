@@ -48,4 +48,59 @@ def Burin_WhileOp : Burin_RegionOp<"while"> {
   let dtypes = "each -> none";
 }
 
+def Burin_RematOp : Burin_RegionOp<"remat"> {
+  let summary = "Runs a region whose derivative computes it again rather than keeping what it made.";
+  let description = [{
+    Recorded by `remat`. The region takes the operands and reads nothing else. Compiled, it stands where the op stood.
+  }];
+  let math = "y = body(x)";
+  let example = "Tensor y = remat([](const Tensor& x) { return x * x; })(Tensor(3.0f));  // 9";
+  let arguments = (ins Ins<"[...]: what the region takes">:$operands);
+  let results = (outs Outs<"what the region yields">:$results);
+  let regions = (region AnyRegion:$body);
+  let constraints_ = [C<"region-types", "the region takes the operands' types and yields the results'">];
+  let dtypes = "each -> none";
+}
+
+def Burin_CustomGradientOp : Burin_RegionOp<"custom_gradient"> {
+  let summary = "Runs a region that brings its derivative, a second region.";
+  let description = [{
+    Recorded by `custom_gradient`. `body` takes the operands. `backward` takes the operands, the results and a cotangent for
+    each floating result, and yields a cotangent for each floating operand among the first `arguments`; it is no part of what
+    is compiled. Neither region reads anything else.
+  }];
+  let math = "y = body(x); the cotangent of x is backward(x, y, that of y)";
+  let example = "auto f = custom_gradient([](const Tensor& x) { return x; }, [](const Tensor&, const Tensor&, const Tensor& w) { return -w; });\nTensor y = f(Tensor(3.0f));  // 3";
+  let arguments = (ins Ins<"[...]: what the regions take">:$operands,
+                       Arg<Burin_IntAttr, "how many of the operands are arguments; the others are captured">:$arguments);
+  let results = (outs Outs<"what `body` yields">:$results);
+  let regions = (region AnyRegion:$body, AnyRegion:$backward);
+  let constraints_ = [C<"region-types", "the regions take and yield what the description says">];
+  let dtypes = "each -> none";
+}
+
+def Burin_AfterOp : Burin_Op<"after"> {
+  let summary = "Gives a tensor, but not before another one is known.";
+  let description = [{
+    What is computed from its result is not merged with what was computed from x: the derivative of `remat` computes again
+    from it. No work is done for it.
+  }];
+  let math = "y = x";
+  let example = "Tensor y = grad(remat([](const Tensor& x) { return x * x; }))(Tensor(3.0f));  // 6";
+  let arguments = (ins In<"[...]">:$x, In<"[...]: what is waited for">:$token);
+  let results = (outs Out<"x's shape">:$result);
+  let constraints_ = [];
+  let unconstrained = 1;
+  let dtypes = "any, each";
+  let shapeRule = "shape_rules::after";
+  let reference = "kernel: reference::after";
+  let lowering = "host";
+  let derivative = "custom";
+  let batching = "custom";
+  let effects = "none";
+  let precision = "follow";
+  let fusion = "shape";
+  let hidden = 1;
+}
+
 #endif

@@ -66,7 +66,7 @@ std::vector<ValueId> outer_values(Trace& t, std::span<const BlockId> blocks) {
 std::optional<Contents> carried_out_by_tape(OpKind kind, Trace& t, std::span<const BlockId> blocks, Contents operands,
                                             LoopBound bound, const std::source_location& where) {
   if (!tapes_listen()) return std::nullopt;
-  RegionOp op{kind, where, std::move(operands), {}, {}, bound};
+  RegionOp op{kind, where, std::move(operands), {}, {}, bound, {}};
   const std::vector<ValueId> outer = outer_values(t, blocks);
   for (ValueId v : outer) {
     auto c = std::find_if(t.captures.begin(), t.captures.end(), [&](const Capture& x) { return x.value == v; });

@@ -136,6 +136,10 @@ Tensor batch_broadcast_to(const Primal& p, Lanes, Dim lanes) {
   const Shape to = dims(p, 0, lanes);
   return broadcast_to(aligned(p.operands[0], to.rank() - 1), to);
 }
+Tensor batch_after(const Primal& p, Lanes batched, Dim lanes) {
+  const Tensor x = in_lanes(p.operands[0], batched[0], lanes);
+  return detail::dispatch(OpKind::after, {Arg(x), Arg(p.operands[1])}, {}, detail::promote_none);
+}
 Tensor batch_reshape(const Primal& p, Lanes, Dim lanes) { return reshape(p.operands[0], dims(p, 0, lanes)); }
 Tensor batch_transpose(const Primal& p, Lanes, Dim) {
   std::vector<std::int64_t> order{0};

@@ -2,6 +2,7 @@
 #include <burin/ops.h>
 
 #include "frontend/rules/rules.h"
+#include "frontend/trace/dispatch.h"
 
 namespace burin::rules {
 namespace {
@@ -17,6 +18,14 @@ std::int64_t element(const std::vector<std::int64_t>& list, std::size_t i, std::
 
 std::vector<Tensor> vjp_broadcast_to(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool>) {
   return {unbroadcast(cotangents[0], p.operands[0])};
+}
+
+std::vector<Tensor> vjp_after(const Primal&, std::span<const Tensor> cotangents, std::span<const bool>) {
+  return {cotangents[0], Tensor()};
+}
+Tensor jvp_after(const Primal& p, std::span<const Tensor> tangents) {
+  if (!tangents[0].defined()) return {};
+  return detail::dispatch(OpKind::after, {Arg(tangents[0]), Arg(p.operands[1])}, {}, detail::promote_none);
 }
 
 std::vector<Tensor> vjp_reshape(const Primal& p, std::span<const Tensor> cotangents, std::span<const bool>) {

@@ -229,7 +229,7 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes attribu
     Untracked untracked;
     std::vector<Tensor> seen, made = results.handles();
     for (std::size_t i = 0; i < n; ++i) seen.push_back(HandleAccess::make(contents[i].node));
-    tell_tapes({kind, seen, noted, made, {}, where});
+    tell_tapes({kind, seen, noted, made, where});
     seen.clear();
     made.clear();
   }

@@ -4,6 +4,7 @@
 #include "compiler/graph/evaluate.h"
 #include "compiler/graph/sizes.h"
 #include "frontend/control/regions.h"
+#include "frontend/control/scopes.h"
 
 #include <algorithm>
 
@@ -26,10 +27,38 @@ struct ToDispatch {
     const Graph& g = run.graph();
     const Op& op = g.op(id);
     ReplayLine line(op.line ? &g.line(op.line) : nullptr);
-    return region_kind(op.kind) == RegionKind::branch ? branch(run, op, operands) : loop(run, op, operands);
+    switch (region_kind(op.kind)) {
+      case RegionKind::branch: return branch(run, op, operands);
+      case RegionKind::scope: return scope(run, op, operands);
+      default: return loop(run, op, operands);
+    }
   }
 
  private:
+  // Recorded once more, since sizes may have other names here, unless nobody looks.
+  Values scope(Run& run, const Op& op, std::span<const Content> operands) {
+    if (!context().trace && !tapes_listen()) return block(run, op.regions[0], operands);
+    Values given(operands.begin(), operands.end());
+    std::vector<TensorType> types = types_of(given);
+    auto record = [&](BlockId region) {
+      return record_graph(run.graph().name, types, {},
+                          [&](const Values& inputs) { return block(run, region, inputs); });
+    };
+    RecordedGraph body = record(op.regions[0]);
+    std::optional<RecordedGraph> backward;
+    if (op.regions.size() > 1) {
+      std::vector<TensorType> results;
+      for (const Output& out : body.graph.outputs()) results.push_back(body.graph.type(out.value));
+      types.insert(types.end(), results.begin(), results.end());
+      for (const TensorType& type : results)
+        if (is_floating(type.dtype)) types.push_back(type);
+      backward = record(op.regions[1]);
+    }
+    RegionOp made = scope_op(op.kind, std::move(given), std::move(body), std::move(backward), {});
+    made.attributes = op.attributes;  // captures were operands already
+    return carry_out_scope(made);
+  }
+
   static Values block(Run& run, BlockId b, std::span<const Content> arguments) {
     auto r = run.run(b, arguments);
     if (!r) fail(std::move(r.error()), {});

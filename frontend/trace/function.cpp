@@ -134,6 +134,7 @@ FunctionState::~FunctionState() {
     e.prototype.reset();
     e.graph.reset();
     e.computed.reset();
+    e.callable.reset();
   }
   places.clear();
 }
@@ -295,21 +296,14 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
   return entry;
 }
 
-// Tells tapes of a call that ran eagerly: one op, whose graph they may evaluate.
-void note_call(const Entry& e, std::span<const Leaf> given, std::span<const RunInput> hidden,
-               std::span<const NodeRef> results, const std::source_location& where) {
-  std::vector<Tensor> operands, made;
-  Untracked untracked;
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    if (!given[i].tensor) continue;
-    Content c = HandleAccess::raw(*given[i].tensor);
-    Dtype wanted = e.key.fields[i].tensor.dtype;
-    operands.push_back(HandleAccess::make(type_of(c.node).dtype == wanted ? c.node : adapt(c, wanted).node));
-  }
-  for (auto& h : hidden) operands.push_back(HandleAccess::make(*h.node));
-  for (auto& n : results) made.push_back(HandleAccess::make(n));
-  static const Attributes none;
-  tell_tapes({OpKind{}, operands, none, made, e.graph, where});
+// A call under a tape that watches something of it: by its graph, with what the tape needs. False: no tape does.
+bool called_by_tape(const Entry& e, std::span<const RunInput> inputs, const std::source_location& where, NodeRef* out) {
+  std::vector<Content> given;
+  for (const RunInput& in : inputs) given.push_back({*in.node, false});
+  if (!call_taker(given)) return false;
+  std::vector<Content> made = call_graph(e.callable, std::move(given), where);
+  for (std::size_t i = 0; i < made.size(); ++i) out[i] = std::move(made[i].node);
+  return true;
 }
 
 // Counts the leaves of by-reference parameters, and marks those whose handle is another argument too: that argument must go
@@ -436,16 +430,17 @@ void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
   for (auto& h : e->hidden) inputs[count++] = {&h.value, false};
   // A tape keeps the old values, and so does a host loop or branch that may be undone.
   const bool noted = r.tapes && tapes_listen(), in_place = !noted && !recorder;
-  auto run = [&] { run_entry(f, *e, {inputs, count}, {bound, e->key.names.size()}, in_place, out); };
+  auto run = [&] {
+    if (noted && called_by_tape(*e, {inputs, count}, f.where, out)) return;
+    run_entry(f, *e, {inputs, count}, {bound, e->key.names.size()}, in_place, out);
+  };
   if (e->variables.empty()) {
     run();
-    if (noted) note_call(*e, given, {hidden, e->hidden.size()}, {out, g.outputs().size()}, f.where);
     return;
   }
   HeldVariables held(*e, hidden, !in_place);
   run();
   held.update(out);
-  if (noted) note_call(*e, given, {hidden, e->hidden.size()}, {out, g.outputs().size()}, f.where);
 }
 
 std::shared_ptr<const Graph> Call::prepare(TraceThunk trace, WalkThunk walk_arguments, void* user, bool compile) {
@@ -482,7 +477,11 @@ FunctionStats stats(const FunctionState& c) {
   std::lock_guard lock(f.mutex);
   if (Remembered& r = remembered(f); r.function == f.number) f.stats.calls += std::exchange(r.hits, 0);
   FunctionStats s = f.stats;
-  for (auto& p : f.places) s.entries += p->entry != nullptr;
+  for (auto& p : f.places) {
+    if (!p->entry) continue;
+    ++s.entries;
+    s.derivatives += p->entry->callable->derivatives();
+  }
   return s;
 }
 std::string explain(const FunctionState& c) {

@@ -2,7 +2,7 @@
 #pragma once
 #include <burin/function.h>
 
-#include "frontend/trace/executable.h"
+#include "frontend/trace/callable_graph.h"
 #include "frontend/trace/recorder.h"
 #include "frontend/trace/variable.h"
 
@@ -58,10 +58,11 @@ struct Entry {
   /// unchanged parameter, exchanged ones, a result that is an argument.
   std::vector<int> sources;
   std::shared_ptr<const Graph> computed;  ///< `graph` with only the outputs that are computed: what executables run
-  std::vector<HiddenInput> hidden;        ///< in the graph's order, behind the arguments
-  std::vector<BoundVariable> variables;   ///< in the order in which calls lock them
-  bool captures_traced = false;           ///< good for the trace that it was made in only
-  bool by_guards = false;                 ///< serves calls that its guards allow; another trace serves the others
+  std::shared_ptr<const CallableGraph> callable;  ///< `graph`, for calls under tapes
+  std::vector<HiddenInput> hidden;                ///< in the graph's order, behind the arguments
+  std::vector<BoundVariable> variables;           ///< in the order in which calls lock them
+  bool captures_traced = false;                   ///< good for the trace that it was made in only
+  bool by_guards = false;  ///< serves calls that its guards allow; another trace serves the others
   std::size_t num_results = 0;
   std::vector<std::size_t> state_outputs;                 ///< by state leaf: which output it is given
   std::shared_ptr<void> prototype;                        ///< the returned tree, its tensors emptied

@@ -384,6 +384,13 @@ Tape* taker(const RegionOp& op) {
   return nullptr;
 }
 
+Tape* call_taker(std::span<const Content> inputs) {
+  auto& c = context();
+  for (auto i = c.layers.rbegin(); i != c.layers.rend() && i->tape; ++i)
+    if (i->listens() && i->tape->watches(inputs)) return i->tape;
+  return nullptr;
+}
+
 Identity identity(const Tensor& t) { return identity(HandleAccess::raw(t)); }
 Identity identity(const Content& c) {
   const Node* n = c.node.get();

@@ -199,6 +199,8 @@ NodeRef number_node(const Arg& number, Dtype);
 void tell_tapes(const NotedOp&);
 /// The innermost of these tapes that wants the op with regions in a form of its own, or null.
 Tape* taker(const RegionOp&);
+/// The same for a compiled call with these inputs.
+Tape* call_taker(std::span<const Content> inputs);
 bool tapes_listen();
 
 }  // namespace burin::detail

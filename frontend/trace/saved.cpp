@@ -3,7 +3,6 @@
 
 #include "compiler/graph/sizes.h"
 #include "frontend/trace/device.h"
-#include "frontend/trace/evaluate.h"
 #include "frontend/trace/function_state.h"
 
 #include <algorithm>
@@ -109,6 +108,7 @@ void save(const FunctionState& c, const std::string& file) {
 struct LoadedFunction::State {
   struct Trace {
     std::shared_ptr<const Graph> graph;
+    std::shared_ptr<const detail::CallableGraph> callable;  // for calls under tapes
     std::vector<HostTensor> captures;
     std::vector<SavedBinding> variables;
     std::vector<SavedTrace::Source> sources;  // by input
@@ -176,6 +176,7 @@ LoadedFunction load(const std::string& file, Level level, std::source_location w
     LoadedFunction::State::Trace trace;
     trace.sources = t.sources();
     trace.graph = std::make_shared<const Graph>(std::move(t.graph));
+    trace.callable = std::make_shared<const detail::CallableGraph>(trace.graph, level);
     trace.captures = std::move(t.captures);
     trace.variables = std::move(t.variables);
     trace.executable = state->make(trace.graph, false);
@@ -242,7 +243,7 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
     std::vector<Tensor> results;
     std::vector<detail::NodeRef> outputs;
     if (r.trace || detail::tapes_listen()) {
-      for (auto& c : detail::evaluate_graph(g, inputs)) outputs.push_back(std::move(c.node));
+      for (auto& c : detail::call_graph(trace.callable, inputs, {})) outputs.push_back(std::move(c.node));
       state_->deliver(trace, std::move(outputs), results);
       return results;
     }

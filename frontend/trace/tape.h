@@ -8,7 +8,7 @@
 // - An op is noted after it ran, promotion included: `cast` ops and constants arrive as ops of their own right, operands
 //   and results have exact dtypes. A tape need only remember an op if one operand descends from a source.
 // - A `cond` or `while` recorded above a tape is offered to it when it closes (RegionOp): a tape that takes it carries it out
-//   in a form of its own, which tapes further out may take again. `call` of a compiled function: see NotedOp::call.
+//   in a form of its own, which tapes further out may take again. So is a compiled function that is called eagerly.
 // - While a rule runs (`gradient()`), its ops reach the tapes that are still open: outer tapes, so higher orders work.
 //   Close your own scope first, or the backward ops are noted on it.
 // - What a tape records while it notes or carries out an op is heard by tapes further out only; of several, the outermost
@@ -21,12 +21,15 @@
 #include <burin/tree.h>
 
 #include <memory>
+#include <optional>
 
 namespace burin {
 class Graph;
 }
 
 namespace burin::detail {
+
+class CallableGraph;
 
 /// A value's identity: the same for every handle that holds it. {0, 0} for an undefined handle.
 struct Identity {
@@ -42,19 +45,20 @@ struct NotedOp {
   std::span<const Tensor> operands;
   const Attributes& attributes;
   std::span<const Tensor> results;
-  std::shared_ptr<const Graph> call = {};  ///< a compiled function run eagerly: its graph; operands are its inputs
   std::source_location where;
 };
 
-/// A `cond` or a `while` whose regions have been recorded, before it is an op of the trace.
+/// An op with regions that have been recorded, before it is an op of the trace.
 struct RegionOp {
   OpKind kind;
   std::source_location where;
-  std::vector<Content> operands;  ///< the condition; or the values carried at first
-  std::vector<Content> captures;  ///< outer values that the regions use
-  /// then, else; or test, body. Inputs: the carried values (of a loop), then the captures; sizes as in the trace around.
+  std::vector<Content> operands;  ///< the condition; or the values carried at first; or what a scope's body takes
+  std::vector<Content> captures;  ///< outer values that the regions use; of a scope operands
+  /// then, else; or test, body; or body, backward. Inputs: the carried values (of a loop), then the captures; of a scope as
+  /// the catalogue says. Sizes as in the trace around.
   std::shared_ptr<const Graph> regions[2];
   LoopBound bound = {};
+  Attributes attributes = {};  ///< of a scope
 };
 
 /// An observer on the recorder stack.
@@ -67,8 +71,14 @@ class Tape {
   virtual bool takes(const RegionOp&) const { return false; }
   /// Runs the op, by recording other ops; gives its results.
   virtual std::vector<Content> carry_out(const RegionOp&) { return {}; }
-  /// Whether any of these values matters to the tape (so that a compiled call under it is noted with its graph).
-  virtual bool watches(std::span<const Tensor>) const { return true; }
+  /// Whether any of these values matters to the tape: then it is asked to carry out a compiled call of them.
+  virtual bool watches(std::span<const Content>) const { return true; }
+  /// Calls the graph with what the tape needs of it; gives its results. Nothing: it must hear of each op instead.
+  virtual std::optional<std::vector<Content>> carry_out_call(const std::shared_ptr<const CallableGraph>&,
+                                                             const std::vector<Content>& /*inputs*/,
+                                                             const std::source_location&) {
+    return std::nullopt;
+  }
 };
 
 /// Puts a tape on this thread's recorder stack for its lifetime. Scopes close in reverse order of opening; a tape opened

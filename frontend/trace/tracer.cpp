@@ -244,6 +244,7 @@ std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::v
   Graph graph = s.trace.finish();
   find_donors(graph, entry->key.fields);
   entry->graph = std::make_shared<const Graph>(std::move(graph));
+  entry->callable = std::make_shared<const CallableGraph>(entry->graph, level_of(entry->key.level));
   find_sources(*entry);
   return entry;
 }

@@ -10,6 +10,7 @@
 #include "compiler/graph/copy.h"
 #include "compiler/graph/evaluate.h"
 #include "frontend/control/regions.h"
+#include "frontend/control/scopes.h"
 #include "frontend/rules/rules.h"
 #include "frontend/trace/evaluate.h"
 #include "frontend/trace/recording.h"
@@ -60,6 +61,7 @@ class ToLanes {
     const Op& op = g.op(id);
     ReplayLine line(op.line ? &g.line(op.line) : nullptr);
     const LaneValues given(operands.begin(), operands.end());
+    if (region_kind(op.kind) == RegionKind::scope) return scope(run, op, given);
     const bool branch = region_kind(op.kind) == RegionKind::branch;
     const bool apart = branch ? given[0].batched : test_differs(run, op, given);
     if (apart && (effects(g, op) & static_cast<std::uint8_t>(Effect::print)))
@@ -107,6 +109,10 @@ class ToLanes {
       const Op& op = g.op(id);
       std::vector<bool> results(op.num_results);
       if (op.regions.empty()) {
+        bool any = false;
+        for (ValueId v : g.operands(op)) any = any || mark(v);
+        results.assign(op.num_results, any);
+      } else if (region_kind(op.kind) == RegionKind::scope) {
         bool any = false;
         for (ValueId v : g.operands(op)) any = any || mark(v);
         results.assign(op.num_results, any);
@@ -180,6 +186,51 @@ class ToLanes {
     };
     return marked(run_branches(given[0].content, op.num_results, {}, side(op.regions[0]), side(op.regions[1])),
                   batched);
+  }
+
+  // A scope again, over lanes: all results have them where an operand does.
+  LaneValues scope(Run& run, const Op& op, const LaneValues& given) const {
+    std::vector<bool> batched;
+    Contents operands;
+    bool any = false;
+    for (const Lane& l : given) {
+      batched.push_back(l.batched);
+      operands.push_back(l.content);
+      any = any || l.batched;
+    }
+    const std::vector<bool> out(op.num_results, any);
+    auto laned = [&](const Lane& l) { return any ? in_lanes(l) : l.content; };
+    std::vector<TensorType> types = types_of(operands);
+    RecordedGraph body = record_graph("vmap", types, {}, [&](const Contents& inputs) {
+      Contents results;
+      for (const Lane& l : block(run, op.regions[0], marked(inputs, batched))) results.push_back(laned(l));
+      return results;
+    });
+    std::optional<RecordedGraph> backward;
+    if (op.regions.size() > 1) {
+      std::vector<TensorType> results;
+      for (const Output& o : body.graph.outputs()) results.push_back(body.graph.type(o.value));
+      types.insert(types.end(), results.begin(), results.end());
+      for (const TensorType& type : results)
+        if (is_floating(type.dtype)) types.push_back(type);
+      std::vector<bool> marks = batched, kinds;
+      marks.resize(types.size(), any);
+      for (const Content& c : operands)
+        if (is_floating(type_of(c.node).dtype))
+          kinds.push_back(batched[static_cast<std::size_t>(&c - operands.data())]);
+      backward = record_graph("vmap", types, {}, [&](const Contents& inputs) {
+        Contents cotangents;
+        const LaneValues parts = block(run, op.regions[1], marked(inputs, marks));
+        for (std::size_t i = 0; i < parts.size(); ++i)  // of an argument that all lanes share: their sum
+          cotangents.push_back(kinds[i] || !any
+                                   ? laned(parts[i])
+                                   : HandleAccess::raw(reduce_sum(HandleAccess::make(laned(parts[i])), 0)));
+        return cotangents;
+      });
+    }
+    RegionOp made = scope_op(op.kind, std::move(operands), std::move(body), std::move(backward), {});
+    made.attributes = op.attributes;
+    return marked(carry_out_scope(made), out);
   }
 
   // The condition differs: both branches run, each lane takes its own.

@@ -6,7 +6,6 @@
 #include <burin/ops.h>
 
 #include "frontend/rules/rules.h"
-#include "frontend/trace/evaluate.h"
 #include "frontend/trace/recorder.h"
 
 namespace burin::detail {
@@ -66,44 +65,34 @@ GradientNotes::GradientNotes(std::span<const Tensor> sources) {
 bool GradientNotes::descends(const Content& c) const { return descendants_.contains(identity(c)); }
 bool GradientNotes::descends(const Tensor& t) const { return descendants_.contains(identity(t)); }
 
-bool GradientNotes::watches(std::span<const Tensor> values) const {
-  for (const Tensor& v : values)
-    if (descends(v)) return true;
+bool GradientNotes::watches(std::span<const Content> values) const {
+  for (const Content& v : values)
+    if (descends(v) && is_floating(type_of(v.node).dtype)) return true;
   return false;
 }
 
 void GradientNotes::note(const NotedOp& op) {
-  if (!watches(op.operands)) return;
   bool flows = false;
+  for (const Tensor& t : op.operands) flows = flows || descends(t);
+  if (!flows) return;
+  flows = false;
   for (const Tensor& r : op.results)
     if (is_floating(r.dtype())) flows = descendants_.insert(identity(r)).second || flows;
   if (!flows) return;  // integer and bool results carry no cotangent
-  steps_.push_back({op.kind, contents(op.operands), contents(op.results), op.attributes, op.call, {}, op.where});
+  steps_.push_back({op.kind, contents(op.operands), contents(op.results), op.attributes, {}, op.where});
 }
 
 void GradientNotes::note(OpKind kind, std::vector<Content> operands, std::vector<Content> results, Pullback pullback,
                          const std::source_location& where) {
   for (const Content& r : results)
     if (is_floating(type_of(r.node).dtype)) descendants_.insert(identity(r));
-  steps_.push_back({kind, std::move(operands), std::move(results), {}, {}, std::move(pullback), where});
+  steps_.push_back({kind, std::move(operands), std::move(results), {}, std::move(pullback), where});
 }
 
 std::vector<Tensor> GradientNotes::step_cotangents(const Step& step, std::span<const Tensor> operands,
                                                    std::span<const Tensor> results,
                                                    std::span<const Tensor> cotangents) const {
   if (step.pullback) return step.pullback(cotangents);
-  if (step.call) {
-    // The graph runs again under a tape of its own, on the values that the call had.
-    std::vector<Tensor> inner;
-    for (const Tensor& t : operands) inner.push_back(fresh_identity(t));
-    GradientNotes notes(inner);
-    std::vector<Tensor> again;
-    {
-      TapeScope scope(notes);
-      again = handles(evaluate_graph(*step.call, contents(inner)));
-    }
-    return notes.backward(again, cotangents, inner);
-  }
   rules::Vjp rule = rules::vjp_of(step.kind);
   if (!rule) fail(no_derivative(step.kind), step.where);
   auto wanted = std::make_unique<bool[]>(operands.size());

@@ -29,9 +29,12 @@ class GradientNotes final : public Tape {
     descendants_.clear();
   }
   void note(const NotedOp&) override;
-  bool watches(std::span<const Tensor>) const override;
+  bool watches(std::span<const Content>) const override;
   bool takes(const RegionOp&) const override;
   std::vector<Content> carry_out(const RegionOp&) override;
+  std::optional<std::vector<Content>> carry_out_call(const std::shared_ptr<const CallableGraph>&,
+                                                     const std::vector<Content>& inputs,
+                                                     const std::source_location&) override;  // calls.cpp
   /// Whether the value descends from a source.
   bool descends(const Tensor&) const;
   bool descends(const Content&) const;
@@ -53,7 +56,6 @@ class GradientNotes final : public Tape {
     OpKind kind;
     std::vector<Content> operands, results;
     Attributes attributes;
-    std::shared_ptr<const Graph> call;
     Pullback pullback;
     std::source_location where;
   };
@@ -61,6 +63,8 @@ class GradientNotes final : public Tape {
                                       std::span<const Tensor> cotangents) const;
   std::vector<Content> loop(const RegionOp&);    // gradient_regions.cpp
   std::vector<Content> branch(const RegionOp&);  // likewise
+  std::vector<Content> remat(const RegionOp&);   // gradient_scopes.cpp
+  std::vector<Content> custom_gradient(const RegionOp&);
 
   std::vector<Step> steps_;
   std::unordered_set<Identity, IdentityHash> descendants_;

@@ -123,7 +123,12 @@ bool GradientNotes::takes(const RegionOp& op) const {
 }
 
 std::vector<Content> GradientNotes::carry_out(const RegionOp& op) {
-  return op.kind == OpKind::while_ ? loop(op) : branch(op);
+  switch (op.kind) {
+    case OpKind::while_: return loop(op);
+    case OpKind::remat: return remat(op);
+    case OpKind::custom_gradient: return custom_gradient(op);
+    default: return branch(op);
+  }
 }
 
 Contents GradientNotes::loop(const RegionOp& op) {

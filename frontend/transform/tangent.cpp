@@ -4,7 +4,9 @@
 #include <burin/composites.h>
 #include <burin/grad.h>
 
+#include "compiler/graph/prune.h"
 #include "frontend/control/regions.h"
+#include "frontend/control/scopes.h"
 #include "frontend/rules/rules.h"
 #include "frontend/trace/evaluate.h"
 #include "frontend/transform/linearize.h"
@@ -17,34 +19,19 @@ Content zeros_like(const Content& c) { return HandleAccess::raw(rules::zeros_lik
 
 }  // namespace
 
-bool Tangents::watches(std::span<const Tensor> values) const {
-  for (const Tensor& v : values)
-    if (find(HandleAccess::raw(v))) return true;
+bool Tangents::watches(std::span<const Content> values) const {
+  for (const Content& v : values)
+    if (find(v)) return true;
   return false;
 }
 
 void Tangents::note(const NotedOp& op) {
-  if (!watches(op.operands)) return;
+  const std::vector<Content> operands = contents(op.operands), results = contents(op.results);
+  if (!watches(operands)) return;
   bool flows = false;
   for (const Tensor& r : op.results) flows = flows || is_floating(r.dtype());
   if (!flows) return;
   SourceScope lines(op.where);
-  const std::vector<Content> operands = contents(op.operands), results = contents(op.results);
-  if (op.call) {  // the graph runs again over values and tangents
-    std::vector<Content> inner;
-    for (const Content& c : operands) inner.push_back(HandleAccess::raw(fresh_identity(HandleAccess::make(c))));
-    Tangents notes;
-    for (std::size_t i = 0; i < inner.size(); ++i)
-      if (const Content* t = find(operands[i])) notes.keep(inner[i], *t);
-    std::vector<Content> again;
-    {
-      TapeScope scope(notes);
-      again = evaluate_graph(*op.call, inner);
-    }
-    for (std::size_t i = 0; i < again.size(); ++i)
-      if (const Content* t = notes.find(again[i])) keep(results[i], *t);
-    return;
-  }
   rules::Jvp rule = rules::jvp_of(op.kind);
   if (!rule) fail(no_derivative(op.kind), op.where);
   std::vector<Tensor> tangents(operands.size());
@@ -70,7 +57,63 @@ bool Tangents::takes(const RegionOp& op) const {
 }
 
 std::vector<Content> Tangents::carry_out(const RegionOp& op) {
-  return op.kind == OpKind::while_ ? loop(op) : branch(op);
+  switch (op.kind) {
+    case OpKind::while_: return loop(op);
+    case OpKind::remat: return remat(op);
+    case OpKind::custom_gradient:
+      fail({ErrorCode::unsupported,
+            "custom_gradient: it brings a derivative for reverse mode only; forward mode (jvp) cannot use it",
+            "custom-gradient", "", "use grad or vjp; jacobian and hessian with Mode::reverse"},
+           op.where);
+    default: return branch(op);
+  }
+}
+
+Graph pushforward_graph(const Graph& graph, const std::vector<bool>& active, std::vector<std::size_t>& moved,
+                        const std::source_location& where) {
+  std::vector<TensorType> types;
+  for (const Input& in : graph.inputs()) types.push_back(graph.type(in.value));
+  const std::size_t n = types.size();
+  for (std::size_t i = 0; i < n; ++i)
+    if (active[i]) types.push_back(types[i]);
+  const std::vector<bool> through = flows(graph, active);
+  moved.clear();
+  for (std::size_t i = 0; i < through.size(); ++i)
+    if (through[i]) moved.push_back(i);
+  RecordedGraph both = record_graph(graph.name, types, where, [&](const Contents& inputs) {
+    Tangents inner;
+    for (std::size_t i = 0, k = n; i < n; ++i)
+      if (active[i]) inner.set(inputs[i], inputs[k++]);
+    Contents out;
+    {
+      TapeScope scope(inner);
+      out = evaluate_region(graph, std::span(inputs).first(n));
+    }
+    for (std::size_t i : moved) {
+      const Content* t = inner.find(out[i]);
+      out.push_back(t ? *t : zeros_like(out[i]));
+    }
+    return out;
+  });
+  return prune(both.graph);
+}
+
+// The body once more, over values and tangents: a remat again, since reverse mode may go through it later.
+Contents Tangents::remat(const RegionOp& op) {
+  std::vector<bool> active;
+  Contents given = op.operands;
+  for (const Content& c : op.operands) {
+    const Content* t = is_float(c) ? find(c) : nullptr;
+    active.push_back(t != nullptr);
+    if (t) given.push_back(*t);
+  }
+  std::vector<std::size_t> moved;
+  RecordedGraph both{pushforward_graph(*op.regions[0], active, moved, op.where), {}};
+  Contents made = carry_out_scope(scope_op(OpKind::remat, std::move(given), std::move(both), {}, op.where));
+  const std::size_t n = op.regions[0]->outputs().size();
+  for (std::size_t k = 0; k < moved.size(); ++k) keep(made[moved[k]], made[n + k]);
+  made.resize(n);
+  return made;
 }
 
 // The loop carries a tangent beside each value that has one before it or after any trip.

@@ -15,13 +15,17 @@ class Tangents final : public Tape {
   }
 
   void note(const NotedOp&) override;
-  bool watches(std::span<const Tensor>) const override;
+  bool watches(std::span<const Content>) const override;
   bool takes(const RegionOp&) const override;
   std::vector<Content> carry_out(const RegionOp&) override;
+  std::optional<std::vector<Content>> carry_out_call(const std::shared_ptr<const CallableGraph>&,
+                                                     const std::vector<Content>& inputs,
+                                                     const std::source_location&) override;  // calls.cpp
 
  private:
   std::vector<Content> loop(const RegionOp&);
   std::vector<Content> branch(const RegionOp&);
+  std::vector<Content> remat(const RegionOp&);
   /// Values in `kept_` live as long as the tape: an identity is only good while its value lives.
   void keep(const Content& value, Content tangent) {
     kept_.push_back(value);
@@ -31,5 +35,10 @@ class Tangents final : public Tape {
   std::unordered_map<Identity, Content, IdentityHash> tangents_;
   std::vector<Content> kept_;
 };
+
+/// A graph over values and tangents: takes the inputs, then the tangents of the active ones; gives the results, then the
+/// tangents of those in `moved`.
+Graph pushforward_graph(const Graph&, const std::vector<bool>& active, std::vector<std::size_t>& moved,
+                        const std::source_location&);
 
 }  // namespace burin::detail

@@ -58,6 +58,8 @@ Types broadcast_to(const ShapeQuery& q) {
   return one(q, Shape(shape));
 }
 
+Types after(const ShapeQuery& q) { return std::vector<TensorType>{q.operands[0]}; }
+
 Types reshape(const ShapeQuery& q) {
   const TensorType& x = q.operands[0];
   Dims shape = attribute<Dims>(q, 0);
@@ -236,6 +238,10 @@ void broadcast_to(Operands operands, Results results, const Attributes&, const K
   Sizes out(results[0].type.shape);
   copy_strided(bytes(operands[0]), Strides(Sizes(operands[0].type.shape), out), bytes(results[0]), dense(out), out,
                byte_size(results[0].type.dtype));
+}
+
+void after(Operands operands, Results results, const Attributes&, const KernelSink&) {
+  results[0].buffer = operands[0].buffer;
 }
 
 /// Shares the operand's bytes: row-major order is the same.

@@ -27,9 +27,9 @@ Tensor tame(const HostTensor& input, bool positive) {
   return Tensor(v, t.shape());
 }
 
-/// What stop_gradient is for is a derivative that is not its slope.
+/// What stop_gradient is for is a derivative that is not its slope; `after` has no records (tests/frontend/remat.cpp).
 bool has_slope(const OpInfo& info) {
-  return !info.derivative.starts_with("none") && info.kind != OpKind::stop_gradient;
+  return !info.derivative.starts_with("none") && info.kind != OpKind::stop_gradient && info.kind != OpKind::after;
 }
 
 /// The case as a scalar function of its f64 operands.

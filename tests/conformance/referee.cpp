@@ -19,7 +19,10 @@ TEST_CASE("every op of the catalogue has golden cases, but those without a value
       "constant",  // gives its attribute: tests/ops/reference.cpp
       "print",     // has no result: tests/ops/reference.cpp
       "if",
-      "while",  // run regions: tests/graph
+      "while",
+      "remat",
+      "custom_gradient",  // run regions: tests/graph
+      "after",            // gives its operand: tests/frontend/remat.cpp
   };
   std::set<OpKind> seen;
   for (const GoldenCase& c : all_goldens()) seen.insert(c.kind);

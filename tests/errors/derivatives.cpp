@@ -130,3 +130,59 @@ TEST_CASE("a jacobian refuses what has no derivative, and more axes than a tenso
   CHECK_THAT(error_of<InvalidArgument>([] { hessian([](const Tensor& x) { return x * x; })(vec); }),
              Contains("the function returned f64[2]; a gradient needs a scalar"));
 }
+
+TEST_CASE("custom_gradient refuses a cotangent of another type, or a tree of another structure") {
+  auto narrow = custom_gradient([](const Tensor& x) { return x * 2.0; },
+                                [](const Tensor&, const Tensor&, const Tensor& w) { return sum(w); });
+  CHECK(error_of<InvalidArgument>([&] { narrow(vec); }) ==
+        "custom_gradient: backward gives 'cotangent' as f64[]; expected f64[2] [cotangent-type]");
+  auto fewer = custom_gradient(
+      [](const std::vector<Tensor>& x) { return x[0] * x[1]; },
+      [](const std::vector<Tensor>&, const Tensor&, const Tensor& w) { return std::vector<Tensor>{w}; });
+  CHECK_THAT(error_of<InvalidArgument>([&] { fewer(std::vector<Tensor>{vec, vec}); }), Contains("[tree]"));
+}
+
+TEST_CASE("custom_gradient refuses a gradient by what it captured") {
+  auto loss = [](const Tensor& w) {
+    auto f = custom_gradient([&](const Tensor& x) { return x * w; },
+                             [&](const Tensor&, const Tensor&, const Tensor& g) { return g * w; });
+    return sum(f(vec));
+  };
+  CHECK_THAT(error_of<InvalidArgument>([&] { grad(loss)(vec); }),
+             Contains("custom_gradient: its functions capture f64[2]") &&
+                 Contains(", by which a gradient is taken [captured-source]"));
+  CHECK(error_of([&] { loss(vec); }) == "no error");
+}
+
+TEST_CASE("custom_gradient has no forward mode") {
+  auto f = custom_gradient([](const Tensor& x) { return sum(x); },
+                           [](const Tensor& x, const Tensor&, const Tensor& w) { return w * ones(x.shape(), f64); });
+  const std::string want =
+      "custom_gradient: it brings a derivative for reverse mode only; forward mode (jvp) cannot use it "
+      "[custom-gradient]";
+  CHECK(error_of<UnsupportedError>([&] { jvp(f, vec, vec); }) == want);
+  CHECK(error_of<UnsupportedError>([&] { hessian(f, Mode::forward)(vec); }) == want);
+  CHECK(error_of([&] { hessian(f)(vec); }) == "no error");
+}
+
+TEST_CASE("functions with regions of their own read no values and assign nothing outside") {
+  auto read = [](const Tensor& x) { return x.to_vector<double>()[0] > 0 ? x : -x; };
+  auto reads = remat(read);
+  CHECK(error_of<TraceError>([&] { reads(vec); }) != "no error");
+  Tensor seen(0.0);
+  auto assigns = remat([&](const Tensor& x) {
+    seen = sum(x);
+    return x;
+  });
+  CHECK(error_of<TraceError>([&] { assigns(vec); }) ==
+        "remat: a tensor outside is assigned within its function [assigned-outside]");
+  CHECK(seen.item<double>() == 0.0);
+  auto bad = custom_gradient([](const Tensor& x) { return x; },
+                             [&](const Tensor&, const Tensor&, const Tensor& w) {
+                               seen = w;
+                               return w;
+                             });
+  CHECK(error_of<TraceError>([&] { bad(vec); }) ==
+        "custom_gradient: a tensor outside is assigned within its function [assigned-outside]");
+  CHECK(error_of<InvalidArgument>([&] { reads(Tensor()); }) == "remat: 'x' holds nothing [undefined]");
+}

@@ -190,6 +190,22 @@ func.func @large_loops(%x: tensor<17xf32>, %n: tensor<i32>) -> tensor<i32> {
     burin.yield %4 : tensor<i32>
   }
   return %0 : tensor<i32>
+
+// -----
+
+// `after` has done its work once kernels are formed, and costs none.
+// CHECK-LABEL: @after(
+// CHECK-NOT:     burin.after
+// CHECK:         burin.fusion "exp"
+// CHECK-NOT:     burin.after
+// CHECK:         return
+// SINGLE-LABEL: @after(
+// SINGLE-NOT:    burin.after
+// SINGLE:        return
+func.func @after(%x: tensor<4xf32>, %token: tensor<f32>) -> tensor<4xf32> {
+  %0 = burin.after %x, %token : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %1 = burin.exp %0 : (tensor<4xf32>) -> tensor<4xf32>
+  return %1 : tensor<4xf32>
 }
 
 // -----

@@ -348,3 +348,15 @@ func.func @leaves_alone(%x: tensor<4xf32>) -> tensor<4xf32> {
   %2 = burin.sub %0, %1 : (tensor<4xf32>, tensor<4xf32>) -> tensor<4xf32>
   return %2 : tensor<4xf32>
 }
+
+// -----
+
+// What stands behind `after` is computed again: it is not merged with what was computed before.
+// CHECK-LABEL: @computed_again(
+// CHECK-COUNT-2: burin.exp
+func.func @computed_again(%x: tensor<4xf32>, %token: tensor<f32>) -> (tensor<4xf32>, tensor<4xf32>) {
+  %0 = burin.exp %x : (tensor<4xf32>) -> tensor<4xf32>
+  %1 = burin.after %x, %token : (tensor<4xf32>, tensor<f32>) -> tensor<4xf32>
+  %2 = burin.exp %1 : (tensor<4xf32>) -> tensor<4xf32>
+  return %0, %2 : tensor<4xf32>, tensor<4xf32>
+}

@@ -3,6 +3,7 @@
 #include <burin/autograph.h>
 #include <burin/composites.h>
 #include <burin/control.h>
+#include <burin/custom_gradient.h>
 #include <burin/function.h>
 #include <burin/grad.h>
 #include <burin/gradient_tape.h>

@@ -81,6 +81,7 @@ struct FunctionStats {
   std::uint64_t disk_hits = 0;
   std::uint64_t evictions = 0;
   std::size_t entries = 0;
+  std::size_t derivatives = 0;  ///< kept for calls under tapes: one for each set of arguments that gradients are taken by
 };
 
 namespace detail {
