@@ -124,6 +124,23 @@ TEST_CASE("gradients pass through scan and for_loop") {
   }
 }
 
+TEST_CASE("a branch in a small loop may have nothing but a possible fault") {
+  auto f = [](const Tensor& x) {
+    Tensor y = x;
+    for_loop(3, [&](const Tensor& i) {
+      cond(i > 1, [&] {
+        Tensor k = 0.0f;
+        while_loop([&] { return k < sum(y); }, [&] { k += 1.0f; }, {.max_trips = 6});
+      });
+      y = y + 1.0f;
+    });
+    return y;
+  };
+  CHECK(everywhere(f, Tensor({1.0f})) == std::vector<float>{4});
+  for (Level level : {Level::graph, Level::full})
+    CHECK_THROWS_WITH(function(f, {.level = level})(Tensor({9.0f})), Catch::Contains("[trip-count]"));
+}
+
 TEST_CASE("what scan cannot do says so") {
   auto step = [](const Tensor& c, const Tensor& x) { return std::pair(c + sum(x), x); };
   CHECK_THROWS_WITH(scan(step, Tensor(0.0f), Tensor(1.0f)), Catch::Contains("has no axis to go along"));

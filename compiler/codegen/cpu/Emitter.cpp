@@ -233,6 +233,10 @@ void Emitter::when(Value Condition, function_ref<void()> Yes, function_ref<void(
 }
 
 Values Emitter::choose(Value Condition, TypeRange Types, function_ref<Values()> Yes, function_ref<Values()> No) {
+  if (Types.empty()) { // an scf.if without results brings its terminators
+    when(Condition, [&] { Yes(); }, [&] { No(); });
+    return {};
+  }
   auto If = scf::IfOp::create(B, Types, Condition, /*withElseRegion=*/true);
   OpBuilder::InsertionGuard Guard(B);
   B.setInsertionPointToStart(If.thenBlock());
