@@ -454,7 +454,7 @@ class BURIN_API LoadedFunction {
   /// those of by-reference parameters. Throws InvalidArgument where no saved trace has these types.
   template <class... A> std::vector<Tensor> operator()(const A&... arguments) const {
     std::vector<Tensor> leaves;
-    auto add = [&](const auto& x) {
+    [[maybe_unused]] auto add = [&](const auto& x) {
       detail::Stored<decltype(x)> tree = x;
       for (auto* t : detail::leaves_of(tree).tensors) leaves.push_back(*t);
     };
