@@ -190,6 +190,7 @@ func.func @large_loops(%x: tensor<17xf32>, %n: tensor<i32>) -> tensor<i32> {
     burin.yield %4 : tensor<i32>
   }
   return %0 : tensor<i32>
+}
 
 // -----
 
