@@ -519,7 +519,7 @@ bool awaits_signature(const FunctionState& c) {
 void stand_in(const FunctionState& f, std::span<const Leaves> parameters) {
   std::size_t next = 0;
   for (auto& l : parameters) {
-    if (!l.statics.empty())
+    if (l.statics.size() != l.tensors.size())  // something besides tensors
       fail({ErrorCode::invalid_argument,
             "save: \"" + f.name +
                 "\" has not been traced yet, and its input signature does not tell all: a parameter "

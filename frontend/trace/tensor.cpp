@@ -64,10 +64,10 @@ NodeRef make_eager(HostTensor value, const std::source_location& where) {
 
 namespace {
 
-// A value made from host data: a constant of the trace that is open, if there is one.
+// A value made from host data: a constant of the trace that is open, if there is one, also where the library makes it.
 NodeRef host_value(HostTensor value, const std::source_location& where = {}) {
   NodeRef n = make_eager(std::move(value), where);
-  if (recorder && recorder->trace) n.get()->literal = true;
+  n.get()->literal = context().trace != nullptr;
   return n;
 }
 

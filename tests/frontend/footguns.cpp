@@ -460,7 +460,7 @@ TEST_CASE("trees that differ are an error wherever two trees meet") {
   const P two{{x, x}}, one{{x}};
   mentions(
       error_of<InvalidArgument>([&] { tree_map([](const Tensor& a, const Tensor& b) { return a + b; }, two, one); }),
-      "tree_map: the trees differ in structure");
+      "tree_map: the trees differ at v: tree 1 has 2 elements, tree 2 has 1 element");
   mentions(error_of<InvalidArgument>([&] { jvp([](const P& p) { return p.v[0]; }, two, one); }), "[tree]");
   mentions(refused<InvalidArgument>([&](const Tensor& t) {
              return cond(
