@@ -29,3 +29,4 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/burinConfig.cmake.in"
 write_basic_package_version_file("${CMAKE_BINARY_DIR}/burinConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_BINARY_DIR}/burinConfig.cmake" "${CMAKE_BINARY_DIR}/burinConfigVersion.cmake"
         DESTINATION "${package_folder}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
