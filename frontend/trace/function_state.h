@@ -124,6 +124,11 @@ std::shared_ptr<Entry> trace_named(FunctionState&, Call&, const Key& named, cons
 /// Traces again and throws TraceError where the callable records something else than the entry.
 void verify_entry(FunctionState&, Call&, const Entry&, Call::TraceThunk, void* user);
 
+// -- function.cpp
+/// Throws InvalidArgument for a size that no call can have, or a name that no file could hold: told where the type is written.
+void check_sizes(const FunctionState&, const TensorType&, const std::string& whose);
+/// Whether a NoRetraceScope is open.
+bool retrace_forbidden() noexcept;
 /// The level of a call, and `checked_bit` in check mode: what a key keeps of both.
 std::uint8_t current_level(const FunctionState&);
 inline constexpr std::uint8_t checked_bit = 0x80;
@@ -153,7 +158,17 @@ std::shared_ptr<Entry> trace_entry(FunctionState&, Call&, Key, std::vector<std::
 /// The words of the referee for a result that cannot be allocated.
 Error no_memory(const Graph&, ValueId, const TensorType&);
 
-// -- budget over all functions (function.cpp)
+// -- lookup.cpp
+/// The entry for a call's arguments: found, or traced, and compiled where asked for. One thread traces for a key, others wait.
+std::shared_ptr<const Entry> find_or_trace(FunctionState&, Call&, std::uint8_t level, Call::TraceThunk, Call::WalkThunk,
+                                           void* user, bool compile);
+/// The same for a call that runs, which begins with what this thread used last. Binds the key's named sizes (`bound` has room
+/// for max_names). The thread's memory keeps the entry for the call, or `hold` does.
+const Entry* look_up(FunctionState&, Call&, std::uint8_t level, Call::TraceThunk, Call::WalkThunk, void* user,
+                     Dim* bound, std::shared_ptr<const Entry>& hold);
+/// The calls of this thread that the statistics do not count yet; the caller counts them.
+std::uint64_t take_hits(const FunctionState&);
+/// The budget over all functions: an entry is charged when it is kept, and refunded when it goes.
 void charge(std::size_t bytes);
 void refund(std::size_t bytes);
 
