@@ -1,5 +1,6 @@
 // Turns the groups of FusionGroups.h into `burin.fusion` ops and orders the block by what they need of each other.
 #include "passes/FusionGroups.h"
+#include "passes/MakeKernel.h"
 #include "passes/Passes.h"
 #include "passes/SmallLoops.h"
 
@@ -108,21 +109,10 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     OpBuilder b(before);
     // One op keeps its own line; more are a fused location of all.
     Location loc = group.ops.size() == 1 ? group.ops.front()->getLoc() : FusedLoc::get(&getContext(), locations);
-    OperationState state(loc, FusionOp::getOperationName());
     std::string name = kernelName(group.ops);
-    state.addAttribute("name", b.getStringAttr(name));
-    state.addOperands(inputs);
-    for (Value result : results) state.addTypes(result.getType());
-    state.addRegion();
-    Operation *fusion = b.create(state);
-    mlir::Block *body = b.createBlock(&fusion->getRegion(0));
-    IRMapping map;
-    for (Value input : inputs) map.map(input, body->addArgument(input.getType(), input.getLoc()));
-    for (Operation *op : ops) b.clone(*op, map);
-    if (ops.size() == 1) body->front().setOperands(body->getArguments());
-    SmallVector<Value> yields;
-    for (Value result : results) yields.push_back(map.lookup(result));
-    YieldOp::create(b, loc, yields);
+    FusionOp fusion = makeKernel(b, loc, name, ops.getArrayRef(), inputs, results);
+    mlir::Block &body = fusion->getRegion(0).front();
+    if (ops.size() == 1) body.front().setOperands(body.getArguments());
     for (auto [old, made] : llvm::zip(results, fusion->getResults())) {
       // Ops of this group stay as they are until they are erased; everything else reads the kernel's result.
       old.replaceUsesWithIf(

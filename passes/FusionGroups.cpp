@@ -85,19 +85,6 @@ SmallVector<int> identityMap(int rank) {
 
 } // namespace
 
-std::string kernelName(ArrayRef<Operation *> ops) {
-  std::string name;
-  unsigned count = 0;
-  for (Operation *op : ops) {
-    StringRef mnemonic = op->getName().stripDialect();
-    if (++count > 4) continue;
-    if (!name.empty()) name += "_";
-    name += mnemonic;
-  }
-  if (count > 4) name += "_and_" + std::to_string(count - 4) + "_more";
-  return name;
-}
-
 FusionPlan::FusionPlan(mlir::Block &block, bool single, Refusal refused) : Block(block) {
   unsigned position = 0;
   for (Operation &op : block.without_terminator()) Position[&op] = position++;

@@ -12,9 +12,6 @@ namespace burin::passes {
 inline constexpr unsigned maxKernelOps = 256;    ///< straight-line code beyond this compiles slower than it runs faster
 inline constexpr unsigned maxKernelBuffers = 24; ///< inputs and results: more streams than pages a core can walk
 
-/// What a kernel of these ops is called in profiles: `add_exp_reduce_sum`; long ones say how many ops there are.
-std::string kernelName(llvm::ArrayRef<mlir::Operation *> ops);
-
 /// Ops that become one kernel, or one op that the host program does.
 struct FusionGroup {
   llvm::SmallVector<mlir::Operation *> ops; ///< in program order

@@ -2,10 +2,9 @@
 #include "passes/SmallLoops.h"
 
 #include "compiler/ir/Loops.h"
-#include "passes/FusionGroups.h"
+#include "passes/MakeKernel.h"
 
 #include "mlir/IR/Builders.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
@@ -33,21 +32,10 @@ void fuse(WhileOp loop, bool explain) {
 
   OpBuilder b(loop);
   Location loc = FusedLoc::get(loop.getContext(), lines);
-  OperationState state(loc, FusionOp::getOperationName());
   std::string name = body.empty() ? "while" : "while_" + kernelName(body);
-  state.addAttribute("name", b.getStringAttr(name));
-  state.addOperands(inputs);
-  for (Value result : results) state.addTypes(result.getType());
-  state.addRegion();
-  Operation *fusion = b.create(state);
-  mlir::Block *block = b.createBlock(&fusion->getRegion(0));
-  IRMapping map;
-  for (Value input : inputs) map.map(input, block->addArgument(input.getType(), input.getLoc()));
-  for (Operation *constant : constants) b.clone(*constant, map);
-  b.clone(*loop, map);
-  SmallVector<Value> yields;
-  for (Value result : results) yields.push_back(map.lookup(result));
-  YieldOp::create(b, loc, yields);
+  SmallVector<Operation *> ops = constants;
+  ops.push_back(loop);
+  FusionOp fusion = makeKernel(b, loc, name, ops, inputs, results);
   for (auto [old, made] : llvm::zip(results, fusion->getResults())) old.replaceAllUsesWith(made);
   if (explain)
     fusion->emitRemark("kernel '") << name << "' is a whole loop, reads " << inputs.size() << " tensors and writes "

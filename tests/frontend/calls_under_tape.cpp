@@ -9,15 +9,10 @@
 #include <unistd.h>
 
 using namespace burin;
+using burin::test::check_close;
 using burin::test::differences;
 
 namespace {
-
-void check_close(const Tensor& got, const std::vector<double>& want, double off = 1e-6) {
-  const auto g = got.to_vector<double>();
-  REQUIRE(g.size() == want.size());
-  for (std::size_t i = 0; i < g.size(); ++i) CHECK(g[i] == Approx(want[i]).margin(off));
-}
 
 Tensor mix(const Tensor& a, const Tensor& b) {
   Tensor y = a, i = std::int64_t{0};

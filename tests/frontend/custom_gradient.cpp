@@ -9,15 +9,10 @@
 #include <unistd.h>
 
 using namespace burin;
+using burin::test::check_close;
 using burin::test::differences;
 
 namespace {
-
-void check_close(const Tensor& got, const std::vector<double>& want, double off = 1e-6) {
-  const auto g = got.to_vector<double>();
-  REQUIRE(g.size() == want.size());
-  for (std::size_t i = 0; i < g.size(); ++i) CHECK(g[i] == Approx(want[i]).margin(off));
-}
 
 /// x³ with its true derivative times 10, so that one sees whose derivative was taken.
 const auto cube = custom_gradient([](const Tensor& x) { return x * x * x; },

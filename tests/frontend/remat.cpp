@@ -10,15 +10,10 @@
 #include <sstream>
 
 using namespace burin;
+using burin::test::check_close;
 using burin::test::differences;
 
 namespace {
-
-void check_close(const Tensor& got, const std::vector<double>& want, double off = 1e-6) {
-  const auto g = got.to_vector<double>();
-  REQUIRE(g.size() == want.size());
-  for (std::size_t i = 0; i < g.size(); ++i) CHECK(g[i] == Approx(want[i]).margin(off));
-}
 
 const Tensor x({0.4, -0.3, 0.9});
 

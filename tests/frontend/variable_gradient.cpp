@@ -1,11 +1,13 @@
 // Gradients by variables: through functions, regions and other variables, eagerly and traced.
 #include "tests/support/catch.h"
+#include "tests/support/differences.h"
 
 #include <burin/burin.h>
 
 #include <functional>
 
 using namespace burin;
+using burin::test::check_close;
 
 namespace {
 
@@ -35,12 +37,6 @@ std::vector<double> slopes(const std::function<double()>& f, Variable v) {
   }
   v = Tensor(x, v.shape());
   return out;
-}
-
-void check_close(const Tensor& got, const std::vector<double>& want) {
-  auto g = got.to_vector<double>();
-  REQUIRE(g.size() == want.size());
-  for (std::size_t i = 0; i < g.size(); ++i) CHECK(g[i] == Approx(want[i]).epsilon(1e-5).margin(1e-7));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
-// Central differences of a scalar function, for tests of derivatives.
+// Central differences of a scalar function, and how values are held to them, for tests of derivatives.
 #pragma once
+#include "tests/support/catch.h"
+
 #include <burin/burin.h>
 
 #include <functional>
@@ -22,6 +24,14 @@ inline std::vector<double> differences(const Loss& loss, const Tensor& x) {
                     (2 * h));
   }
   return slope;
+}
+
+/// Each element within `epsilon` of what is wanted, relatively, or within `margin`.
+inline void check_close(const Tensor& got, const std::vector<double>& want, double margin = 1e-6,
+                        double epsilon = 1e-5) {
+  const auto g = got.to_vector<double>();
+  REQUIRE(g.size() == want.size());
+  for (std::size_t i = 0; i < g.size(); ++i) CHECK(g[i] == Approx(want[i]).epsilon(epsilon).margin(margin));
 }
 
 }  // namespace burin::test
