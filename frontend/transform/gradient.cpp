@@ -52,8 +52,8 @@ std::vector<Tensor> handles(std::span<const Content> contents) {
 
 Tensor fresh_identity(const Tensor& t) {
   Content c = HandleAccess::read(t);
-  // An op where somebody records or observes, so that the link to the old identity is kept.
-  if (c.node.get()->traced() || tapes_listen())
+  // An op where somebody records or observes, so that the link to the old identity is kept: a capture may be a source further out.
+  if (context().trace || tapes_listen())
     return dispatch(OpKind::cast, {Arg(t)}, Attributes{Attribute(t.dtype())}, promote_none);
   return HandleAccess::make(make_eager(c.node.get()->value), c.weak);
 }

@@ -130,6 +130,18 @@ TEST_CASE("derivatives pass through functions called eagerly") {
         doubles(jvp([](const Tensor& x) { return tanh(x) * sum(x); }, point, direction).second));
 }
 
+TEST_CASE("a derivative taken in lanes by a tensor from around them is differentiated further") {
+  auto slopes = [](const Tensor& x) {
+    auto forward = [&](const Tensor& v) { return jvp([](const Tensor& y) { return y * y * y; }, x, v).second; };
+    auto reverse = [&](const Tensor& v) { return grad([&](const Tensor& y) { return y * y * y * v; })(x); };
+    return sum(vmap(forward)(Tensor({1.0, 2.0})) + vmap(reverse)(Tensor({1.0, 2.0})));  // 18 x²
+  };
+  const Tensor x = 2.0;
+  CHECK(grad(slopes)(x).item<double>() == 72.0);
+  CHECK(jvp(slopes, x, Tensor(1.0)).second.item<double>() == 72.0);
+  CHECK(function(grad(slopes))(x).item<double>() == 72.0);
+}
+
 TEST_CASE("vjp's pullback may be called more than once, with trees") {
   struct Two {
     Tensor a, b;

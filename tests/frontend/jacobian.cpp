@@ -98,8 +98,12 @@ TEST_CASE("a hessian by a tree is a tree for each of its tensors") {
 
 TEST_CASE("a jacobian is differentiated and batched like anything else") {
   auto f = [](const Tensor& x) { return x * x * x; };
-  auto trace = [&](const Tensor& x) { return sum(jacobian(f)(x)); };
-  CHECK(grad(trace)(Tensor({1.0, 2.0})).to_vector<double>() == std::vector<double>{6, 12});
+  for (Mode mode : {Mode::reverse, Mode::forward}) {
+    auto trace = [&](const Tensor& x) { return sum(jacobian(f, mode)(x)); };
+    const Tensor x({1.0, 2.0});
+    CHECK(grad(trace)(x).to_vector<double>() == std::vector<double>{6, 12});
+    CHECK(jvp(trace, x, x).second.item<double>() == 30.0);
+  }
   const Tensor lanes = vmap([&](const Tensor& x) { return jacobian(f)(x); })(Tensor({{1.0, 2.0}, {3.0, 4.0}}));
   CHECK(lanes.to_vector<double>() == std::vector<double>{3, 0, 0, 12, 27, 0, 0, 48});
 }
