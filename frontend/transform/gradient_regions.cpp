@@ -161,10 +161,8 @@ Contents GradientNotes::loop(const RegionOp& op) {
   // State: what the user's loop carries, the number of trips, the stacks.
   Contents init = op.operands;
   init.push_back(HandleAccess::raw(Tensor(std::int64_t{0})));
-  for (const Stack& s : linear.stacks) {  // one row where no trip is made: nothing is written to an empty axis
-    const Dim trips = *op.bound.trips;
-    init.push_back(s.empty(trips.is_known() && trips.value() < 1 ? Dim(1) : trips));
-  }
+  for (const Stack& s : linear.stacks)  // one row where no trip is made: nothing is written to an empty axis
+    init.push_back(s.empty(max(*op.bound.trips - 1, 0) + 1));
   auto given = [&](const Contents& state) { return joined({std::span(state).first(n), op.captures}); };
   auto again = [&](const Contents& state) { return HandleAccess::make(evaluate_region(test, given(state))[0]); };
   auto trip = [&](const Contents& state) {

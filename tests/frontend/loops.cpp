@@ -176,6 +176,11 @@ TEST_CASE("scan takes several positions a trip, and what is left") {
   auto loss = [&](std::int64_t unroll) { return [=](const Tensor& y) { return sum(sums(unroll, false)(y)); }; };
   CHECK(floats(grad(loss(2))(x)) == floats(grad(loss(1))(x)));
   CHECK(floats(function(grad(loss(2)))(x)) == floats(grad(loss(1))(x)));
+  auto sized = function(grad(loss(3)), {.signature = {spec<f32>({"n"})}});  // no whole trip, no rest, both
+  for (std::int64_t n : {1, 3, 5}) {
+    const Tensor part = slice(x, {0}, {n});
+    CHECK(floats(sized(part)) == floats(grad(loss(1))(part)));
+  }
   CHECK_THROWS_WITH(sums(0, false)(x), Catch::Contains("scan: unroll is 0; expected 1 or more [scan-unroll]"));
   auto leaves = function([](const Tensor& y) {
     return scan(
