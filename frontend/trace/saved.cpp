@@ -1,6 +1,8 @@
 // save and load: a function's traces as one file, and calling what was read from it.
 #include "compiler/graph/saved.h"
 
+#include <burin/load.h>
+
 #include "compiler/graph/sizes.h"
 #include "frontend/trace/device.h"
 #include "frontend/trace/function_state.h"

@@ -8,6 +8,7 @@
 #include <burin/grad.h>
 #include <burin/gradient_tape.h>
 #include <burin/jacobian.h>
+#include <burin/load.h>
 #include <burin/loops.h>
 #include <burin/ops.h>
 #include <burin/optimizers.h>
