@@ -309,6 +309,14 @@ class ToLanes {
   // A branch not taken, or a lane that is done, must not fault: each lane runs by itself, one after the other.
   LaneValues lane_by_lane(Run& run, const Op& op, const LaneValues& given) const {
     const Graph& g = run.graph();
+    if (lanes_ == Dim(0)) {
+      LaneValues none;
+      for (std::uint32_t i = 0; i < op.num_results; ++i) {
+        const TensorType& one = g.type(g.result(op, i));
+        none.push_back({in_lanes({HandleAccess::raw(zeros(one.shape, one.dtype)), false}), true});
+      }
+      return none;
+    }
     Graph alone;
     GraphCopy copy(g, alone);
     LaneValues inputs;

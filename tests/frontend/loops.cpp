@@ -40,6 +40,19 @@ TEST_CASE("for_loop counts, and carries what it assigns") {
     return y;
   };
   CHECK(everywhere(counted, Tensor({1.0f, 2.0f})) == std::vector<float>{4, 5});
+  auto beyond_two = [](const Tensor& x) {  // no trip where that is negative
+    Tensor y = x;
+    for_loop(x.shape(0) - 2, [&](const Tensor&) { y = y * y; });
+    return y;
+  };
+  auto slope = grad([&](const Tensor& x) { return sum(beyond_two(x)); });
+  auto sized = function(beyond_two, {.signature = {spec<f32>({"n"})}});
+  auto slope_sized = function(slope, {.signature = {spec<f32>({"n"})}});
+  for (const Tensor& x : {Tensor({3.0f}), Tensor({1.0f, 2.0f, 3.0f})}) {
+    CHECK(floats(sized(x)) == everywhere(beyond_two, x));
+    CHECK(floats(slope_sized(x)) == everywhere(slope, x));
+  }
+  CHECK(floats(sized(Tensor({3.0f}))) == std::vector<float>{3});
 }
 
 TEST_CASE("scan carries and stacks, forwards and backwards") {

@@ -185,6 +185,19 @@ TEST_CASE("vmap composes with gradients and with itself") {
   check_equal(outer(xs), matmul(xs, transpose(xs)));
 }
 
+TEST_CASE("no lanes give no results, also of a region that may fault") {
+  auto lane = [](const Tensor& x) {
+    Tensor y = x;
+    while_loop([&] { return sum(y) < 2.0; }, [&] { y = gather(y * 2.0, Tensor({1, 0}), 0); }, {.max_trips = 9});
+    return y;
+  };
+  const Tensor none = zeros({0, 2}, f64);
+  auto all = [&](const Tensor& x) { return vmap(lane)(x); };
+  for (Level level : {Level::eager, Level::graph, Level::full})
+    CHECK(function(all, {.level = level})(none).type() == none.type());
+  CHECK(grad([&](const Tensor& x) { return sum(all(x)); })(none).type() == none.type());
+}
+
 TEST_CASE("lanes go along any axis, in and out, and through trees") {
   struct Two {
     Tensor a, b;

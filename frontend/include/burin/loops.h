@@ -52,11 +52,11 @@ BURIN_API Dim scan_length(const Leaves& xs, std::optional<Dim> length, const std
 
 template <class N> LoopBound bound_of(const N& n, const LoopOptions& options) {
   if constexpr (is_condition<N>) return {options.max_trips};
-  else return {Dim(n), true};
+  else return {max(Dim(n), 0), true};
 }
 template <class N> Tensor trip_limit(const N& n, const std::source_location& where) {
   if constexpr (is_condition<N>) return cast(Arg(n, where), i64);
-  else return size_of(Dim(n), where);
+  else return size_of(max(Dim(n), 0), where);
 }
 
 /// A counted loop, for as long as `go` allows: it gives a Known (autograph.h), or is not there.
@@ -78,8 +78,8 @@ void count(const Tensor& limit, const LoopBound& bound, Body& body, const std::s
 
 }  // namespace detail
 
-/// Runs `body(i)` for i = 0, 1, …, n - 1, i an i64[] tensor. `n` is a number, a Dim or a 0-d integer tensor; what the body
-/// assigns is carried as in `while_loop`. With a tensor `n`, `max_trips` may bound it, for gradients.
+/// Runs `body(i)` for i = 0, 1, …, n - 1, i an i64[] tensor; not at all where n is below 1. `n` is a number, a Dim or a 0-d
+/// integer tensor; what the body assigns is carried as in `while_loop`. With a tensor `n`, `max_trips` may bound it, for gradients.
 /// Throws as `while_loop` does. Example: `for_loop(3, [&](const Tensor& i) { y = y * x + cast(i, f32); });`
 template <class N, class Body>
 void for_loop(const N& n, Body&& body, LoopOptions options = {},
