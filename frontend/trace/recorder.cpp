@@ -283,6 +283,7 @@ Frame Recorder::close(const char* what) {
                    "outlives-region", "", "assign to a Tensor declared before it"};
   for (auto& s : top.slots) s.result = HandleAccess::raw(*s.handle);
   Frame f = top;
+  f.rest.reset();  // the branch keeps the frame: it would own itself
   abandon();
   if (poison) {
     Error e = std::move(*poison);

@@ -1,6 +1,7 @@
 // break_if and continue_if: in each loop, in branches, in returned state, under gradients and lanes; and the entry points for
 // rewritten code. tests/frontend/fuzz runs random programs with them.
 #include "compiler/graph/graph.h"
+#include "runtime/core/allocator.h"
 #include "tests/errors/messages.h"
 #include "tests/support/catch.h"
 #include "tests/support/differences.h"
@@ -514,4 +515,26 @@ TEST_CASE("entry points: counted loops, ranges of other kinds, and steps after a
   const Tensor x({0.7, 0.4});
   const auto want = test::differences(loss, x), got = function(grad(loss))(x).template to_vector<double>();
   for (std::size_t i = 0; i < want.size(); ++i) CHECK(got[i] == Approx(want[i]).epsilon(1e-5));
+}
+
+TEST_CASE("a function with exits that is gone has given back what its regions held") {
+  const std::int64_t before = (rt::trim_memory(), rt::memory_stats().live_bytes);
+  {
+    const Tensor large = cast(iota({1 << 18}), f32);
+    auto f = function(
+        [&](const Tensor& x) {
+          Tensor y = large;
+          int i = 0;
+          while_loop([&] { return i < 3; },
+                     [&] {
+                       break_if(sum(x) < i++);
+                       y = y + 1.0;  // in a region that holds what y was
+                     });
+          return sum(y);
+        },
+        {.level = Level::graph});
+    f(Tensor({1.0}));
+  }
+  rt::trim_memory();
+  CHECK(rt::memory_stats().live_bytes - before < 1 << 16);
 }
