@@ -86,7 +86,7 @@ Tensor arange(Dim n, Dtype dtype, std::source_location where) {
 }
 
 Tensor size_of(Dim n, std::source_location where) {
-  if (n.is_known()) return full({}, Arg(n.value(), where), i64);
+  if (const auto number = constant_value(n)) return full({}, Arg(*number, where), i64);
   // A named size has no value while tracing; counting ones gives it.
   return reduce_sum(Arg(full(Shape{n}, Arg(1, where), i64), where));
 }

@@ -1,4 +1,7 @@
-// The throwing parts of Dim and Shape: a size asked for as a number, a shape of too many. In the frontend because they raise.
+// The throwing parts of Dim and Shape: a size asked for as a number or compared with one, a shape of too many. In the frontend
+// because they raise.
+#include <burin/sizes.h>
+
 #include "frontend/trace/recorder.h"
 #include "runtime/ops/shape_refused.h"
 
@@ -32,7 +35,36 @@ namespace {
   return true;
 }();
 
+[[noreturn]] void raise_undecided(Dim difference, const std::string& asked, const std::source_location& where) {
+  if (difference.is_overflow()) raise_unknown(difference);
+  detail::fail(
+      {ErrorCode::trace, "size: whether " + asked + " is not known while tracing", "size-unknown", "",
+       "decide by tensors: size_of(n) gives the size as one, for cond, where and loops; or give the input signature a "
+       "number there"},
+      where);
+}
+
 }  // namespace
+
+namespace detail {
+
+bool in_order(Dim a, SizeOrder order, Dim b, const std::source_location& where) {
+  const bool turned = order == SizeOrder::greater || order == SizeOrder::greater_equal;
+  const bool strict = order == SizeOrder::less || order == SizeOrder::greater;
+  const Dim more = turned ? a - b : b - a;  // is it above 0, or 0 and above?
+  if (const auto n = constant_value(more)) return strict ? *n > 0 : *n >= 0;
+  if (provably_nonnegative(strict ? more - 1 : more)) return true;
+  if (provably_nonnegative(strict ? Dim(0) - more : Dim(-1) - more)) return false;
+  constexpr const char* written[] = {" < ", " <= ", " > ", " >= "};
+  raise_undecided(more, to_string(a) + written[static_cast<int>(order)] + to_string(b), where);
+}
+
+bool size_is(Dim d, Dim number) {
+  if (const auto certain = decide({Guard::Kind::equal, d, number})) return *certain;
+  raise_undecided(d - number, to_string(d) + " == " + to_string(number), {});  // an operator has no room for its line
+}
+
+}  // namespace detail
 
 // Declared below the frontend, which knows no BURIN_API; exported by this library all the same.
 __attribute__((visibility("default"))) Dim::operator std::int64_t() const {

@@ -119,6 +119,10 @@ HostTensor literal_value(const Literal& n, Dtype d) {
 }
 
 NodeRef number_node(const Arg& number, Dtype d) {
+  if (number.size() != Dim()) {
+    const Tensor n = size_of(number.size(), number.where());
+    return d == i64 ? HandleAccess::read(n).node : cast_node(HandleAccess::read(n), d, number.where());
+  }
   NodeRef n = make_eager(literal_value(number.number(), d), number.where());
   n.get()->literal = context().trace != nullptr;
   return n;
@@ -168,7 +172,10 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes attribu
   const std::size_t n = operands.size();
   Few<Content> contents(n);
   for (std::size_t i = 0; i < n; ++i) {
-    if (!operands[i].tensor()) continue;
+    if (!operands[i].tensor()) {
+      if (operands[i].size() != Dim()) contents[i] = {number_node(operands[i], i64), true};
+      continue;
+    }
     contents[i] = HandleAccess::read(*operands[i].tensor());
     const Content& c = contents[i];
     if (!c.node || c.node.get()->maybe_undefined) check_usable(c, operands[i].tensor(), where);

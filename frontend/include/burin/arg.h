@@ -4,6 +4,7 @@
 #include <burin/dim.h>
 #include <burin/dtype.h>
 #include <burin/error.h>
+#include <burin/sizes.h>
 
 #include <cstdint>
 #include <initializer_list>
@@ -66,10 +67,17 @@ class Arg {
   Arg(T number, std::source_location where = std::source_location::current()) noexcept  // NOLINT
       : number_(detail::Literal::of(number)),
         where_(where) {}
+  /// A size is a number: `sum(x) / x.shape(0)`. Of a named size, the number that a call binds it to.
+  Arg(Dim size, std::source_location where = std::source_location::current()) noexcept  // NOLINT
+      : number_(detail::Literal::of(size.is_known() ? size.value() : std::int64_t{0})),
+        size_(size.is_known() ? Dim() : size),
+        where_(where) {}
 
   /// The handle, or null for a number.
   const Tensor* tensor() const { return tensor_; }
   const detail::Literal& number() const { return number_; }
+  /// The named size that it is; else 0.
+  Dim size() const { return size_; }
   const std::source_location& where() const { return where_; }
 
   BURIN_API Dtype dtype() const;
@@ -79,6 +87,7 @@ class Arg {
  private:
   const Tensor* tensor_ = nullptr;
   detail::Literal number_{};
+  Dim size_{};
   std::source_location where_;
 };
 
