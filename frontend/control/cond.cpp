@@ -233,7 +233,7 @@ void Branches::finish(const Leaves& results) {
     m.needs_result = true;
   }
 
-  if (!differ.empty() && s.is_rest) carried_types_changed(differ, s.r.loops.back()->where);
+  if (!differ.empty() && s.is_rest) carried_types_changed(differ, "while_loop", s.r.loops.back()->where);
   if (!differ.empty())
     fail({ErrorCode::invalid_argument,
           "cond: " + listed(differ, " after the then branch", " after the else branch") + "; both must have one type",

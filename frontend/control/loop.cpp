@@ -51,7 +51,7 @@ bool Loop::end_test(const Arg& again) {
   State& s = *state_;
   Content c = HandleAccess::read(*again.tensor());
   check_usable(c, again.tensor(), s.where);
-  check_condition(c, "while_loop", s.where);
+  check_condition(c, s.bound.who, s.where);
   if (s.trace) {
     s.again = lower(c, *s.trace);
     s.r.begin_body();
@@ -82,7 +82,7 @@ void Loop::end_trip() {
       changes.emplace_back(s.r.describe(slot.handle, slot.entry), slot.entry, next);
     HandleAccess::set_raw(*slot.handle, next);
   }
-  if (!changes.empty()) carried_types_changed(changes, s.where);
+  if (!changes.empty()) carried_types_changed(changes, s.bound.who, s.where);
 }
 
 void Loop::finish() {
@@ -139,7 +139,7 @@ void Loop::finish() {
                                                 : t.graph.add_argument(f.test_block, type));
     arguments.push_back(slot.argument ? slot.argument.get()->id : t.graph.add_argument(f.block, type));
   }
-  if (!changes.empty()) carried_types_changed(changes, s.where);
+  if (!changes.empty()) carried_types_changed(changes, s.bound.who, s.where);
   t.arguments[index(f.test_block)] = test_arguments;
   t.arguments[index(f.block)] = arguments;
   std::vector<ValueId> handed_on{s.again};

@@ -89,9 +89,10 @@ std::string listed(std::span<const TypeChange> changes, const char* where_before
   return text;
 }
 
-void carried_types_changed(std::span<const TypeChange> changes, const std::source_location& where) {
+void carried_types_changed(std::span<const TypeChange> changes, const char* who, const std::source_location& where) {
   fail({ErrorCode::invalid_argument,
-        "while_loop: " + listed(changes, " before the loop", " after a trip") + "; a carried tensor keeps its type",
+        std::string(who) + ": " + listed(changes, " before the loop", " after a trip") +
+            "; a carried tensor keeps its type",
         "carried-type", "", "cast or reshape before the loop or at the end of the body"},
        where);
 }

@@ -49,7 +49,8 @@ struct TypeChange {
 };
 /// `'y' is f32[2] before the loop (made at ..) and f32[4] after a trip (made at ..); 'n' is ..`.
 std::string listed(std::span<const TypeChange>, const char* where_before, const char* where_after);
-[[noreturn]] void carried_types_changed(std::span<const TypeChange>, const std::source_location& where);
+[[noreturn]] void carried_types_changed(std::span<const TypeChange>, const char* who,
+                                        const std::source_location& where);
 void check_condition(const Content&, const char* what, const std::source_location&);
 bool condition_value(const Content&);
 

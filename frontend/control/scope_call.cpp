@@ -38,7 +38,7 @@ struct ScopeCall::State {
     for (Tensor* leaf : arguments.tensors) HandleAccess::set_raw(*leaf, {});
     if (!assigned.empty())
       fail({ErrorCode::trace, who + ": " + assigned + " is assigned within its function", "assigned-outside", "",
-            "return it"},
+            "return it; random numbers are drawn with a key there: Generator::key() before the call gives one"},
            where);
     RecordedGraph made{{}, {}};
     for (const Capture& c : t.captures) made.captures.push_back({c.node, false});
@@ -91,7 +91,7 @@ void ScopeCall::begin_backward(const Leaves& results, const Leaves& cotangents) 
 
 void ScopeCall::yield_backward(const Leaves& cotangents) {
   State& s = *state_;
-  check_same_structure(s.arguments, cotangents, "custom_gradient");
+  check_same_structure(s.arguments, cotangents, "custom_gradient", s.where);
   for (std::size_t i = 0; i < s.values.size(); ++i) {
     const TensorType& wanted = type_of(s.values[i].node);
     if (!is_floating(wanted.dtype)) continue;

@@ -41,7 +41,18 @@ void Stacks::put(const Leaves& slices, const Tensor& at) {
   s.put = true;
   if (!r.trace) {
     auto& made = s.trips_made.emplace_back();
+    if (slices.tensors.empty()) return;
     for (Tensor* t : slices.tensors) made.push_back(strong(HandleAccess::read(*t)));
+    const auto& first = *std::find_if(s.trips_made.begin(), s.trips_made.end(), [](auto& t) { return !t.empty(); });
+    for (std::size_t i = 0; i < made.size(); ++i) {
+      check_usable(made[i], slices.tensors[i], s.where);
+      if (i < first.size() && type_of(made[i].node) != type_of(first[i].node))
+        fail({ErrorCode::invalid_argument,
+              "scan: a row is " + to_string(type_of(made[i].node)) + " at one position and " +
+                  to_string(type_of(first[i].node)) + " at the one before; rows that are stacked have one type",
+              "row-type", "", "cast or reshape it"},
+             s.where);
+    }
     return;
   }
   if (!s.started) {
@@ -95,6 +106,25 @@ void Stacks::take(const Leaves& into, bool reversed) {
     if (reversed) std::reverse(rows.begin(), rows.end());
     HandleAccess::set_raw(*into.tensors[i], HandleAccess::raw(concatenate(rows, 0)));
   }
+}
+
+Tensor check_count(const Arg& n, const std::source_location& where) {
+  if (is_floating(n.dtype()) || n.dtype() == boolean || n.rank() != 0)
+    fail({ErrorCode::invalid_argument,
+          "for_loop: the count is " + to_string(TensorType{n.dtype(), n.shape()}) + "; expected an integer []", "trips",
+          "", n.rank() != 0 ? "its size along an axis is shape(axis)" : "cast it"},
+         where);
+  return cast(n, i64);
+}
+
+Tensor Choice::check_choice(const Arg& index, const std::source_location& where) {
+  if (is_floating(index.dtype()) || index.dtype() == boolean || index.rank() != 0)
+    fail({ErrorCode::invalid_argument,
+          "switch_case: the index is " + to_string(TensorType{index.dtype(), index.shape()}) +
+              "; expected an integer []",
+          "index", "", index.dtype() == boolean ? "cond chooses by a bool[]" : "cast it, or take one element"},
+         where);
+  return HandleAccess::make(HandleAccess::read(*index.tensor()));
 }
 
 std::int64_t positions_a_trip(std::int64_t unroll, const std::source_location& where) {

@@ -203,6 +203,14 @@ bool matches(const Key& key, std::span<const Leaf> leaves, std::uint8_t level, D
   return true;
 }
 
+// A number, and no enum: that has the name of a type that nobody can make a Scalar of.
+static bool is_number(const KeyField& f) {
+  if (f.host_kind == HostValue::Kind::real) return true;
+  constexpr std::string_view words[] = {"int", "long", "short", "char", "signed", "unsigned"};
+  return f.host_kind == HostValue::Kind::integer &&
+         std::find(std::begin(words), std::end(words), f.type.substr(0, f.type.find(' '))) != std::end(words);
+}
+
 std::string explain_trace(FunctionState& f, const Entry& made, std::span<const std::shared_ptr<const Entry>> before) {
   if (before.empty()) return "trace of \"" + f.name + "\": the first one";
   // Fields are compared by path: a container that grew moves those behind it.
@@ -245,7 +253,7 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
     std::string a = to_string(was), b = to_string(is);
     text += " " + path + ": " + a + " -> " + b + ";";
     if (is.kind == Leaf::Kind::host && was.kind == Leaf::Kind::host) {
-      bool number = is.host_kind == HostValue::Kind::integer || is.host_kind == HostValue::Kind::real;
+      const bool number = is_number(is);
       std::string scalar =
           number ? "declare it Scalar<" + std::string(is.type) + "> where its value need not be known while tracing"
                  : "";

@@ -17,6 +17,9 @@ void check_companions(const char* who, const Leaves& params, std::initializer_li
   for (std::size_t i = 0; i < params.tensors.size(); ++i) {
     const Tensor& p = *params.tensors[i];
     if (!p.defined()) refuse(params.paths[i] + " holds nothing", "undefined", "assign it first");
+    if (!is_floating(p.dtype()))
+      refuse(params.paths[i] + " is " + to_string(p.type()) + "; expected f32, f64 or bf16", "dtype",
+             "cast it, or keep it in a tree of its own: a derivative is taken by floats");
     for (const Companion& c : companions) {
       const Tensor& t = *c.leaves.tensors[i];
       const bool is_state = &c != companions.begin();

@@ -61,12 +61,12 @@ void trees_differ(const Outline& a, const Outline& b, int number, const char* wh
        {});
 }
 
-void leaves_do_not_fit(const Leaves& tree, std::size_t given) {
+void leaves_do_not_fit(const Leaves& tree, std::size_t given, const std::source_location& where) {
   fail({ErrorCode::invalid_argument,
         "tree_unflatten: " + std::to_string(given) + " tensors for a tree that has " +
             std::to_string(tree.tensors.size()),
         "tree", "", "give as many as tree_leaves of the tree has, in its order"},
-       {});
+       where);
 }
 
 void Leaves::tensor(Tensor& t, const Path& p) {
@@ -86,14 +86,14 @@ void adopt(const Leaves& l) noexcept {
     for (auto* t : l.tensors) HandleAccess::adopt(*t);
 }
 
-void check_same_structure(const Leaves& a, const Leaves& b, const char* what) {
+void check_same_structure(const Leaves& a, const Leaves& b, const char* what, const std::source_location& where) {
   if (a.tensors.size() == b.tensors.size() && a.statics == b.statics) return;
   fail({ErrorCode::invalid_argument,
         std::string(what) + ": the trees differ in structure: one has " + std::to_string(a.tensors.size()) +
             " tensors, the other " + std::to_string(b.tensors.size()) +
             (a.tensors.size() == b.tensors.size() ? ", and their host values or lengths differ" : ""),
         "tree", "", "use the same containers with the same lengths and host values"},
-       {});
+       where);
 }
 
 }  // namespace burin::detail

@@ -156,7 +156,7 @@ VariableGradients::~VariableGradients() {
 std::vector<Tensor> VariableGradients::finish(const Tensor& loss, const std::source_location& where) {
   State& s = *state_;
   s.scope.reset();
-  check_loss(loss, where);
+  check_loss(loss, "grad", where);
   std::vector<Content> sources;
   for (auto& x : s.sources) sources.push_back(x.fresh);
   s.restore();

@@ -382,6 +382,7 @@ std::string spelled(const TensorType& t) { return to_string(t); }
 struct Batching::State final : LaneDraws {
   VmapOptions options;
   std::source_location where;
+  std::size_t count = 0;  // arguments given
   struct Draw {
     Shape shape;
     std::function<Tensor(const Shape&)> make;
@@ -436,6 +437,7 @@ Batching::~Batching() = default;
 
 void Batching::argument(std::size_t position, const Leaves& leaves) {
   State& s = *state_;
+  s.count = position + 1;
   const auto& axes = s.options.in_axes;
   const std::optional<Axis> axis = position < axes.size() ? axes[position] : std::optional<Axis>(0);
   for (std::size_t i = 0; i < leaves.tensors.size(); ++i) {
@@ -478,6 +480,12 @@ void Batching::argument(std::size_t position, const Leaves& leaves) {
 
 void Batching::begin() {
   State& s = *state_;
+  if (s.options.in_axes.size() > s.count)
+    fail({ErrorCode::invalid_argument,
+          "vmap: in_axes has " + std::to_string(s.options.in_axes.size()) + " axes; the call has " +
+              std::to_string(s.count) + (s.count == 1 ? " argument" : " arguments"),
+          "lanes", "", "give an axis by argument: it counts for all tensors of that argument"},
+         s.where);
   if (!s.lanes)
     fail({ErrorCode::invalid_argument, "vmap: no argument has lanes", "lanes", "",
           "give at least one argument an axis in in_axes"},

@@ -158,10 +158,10 @@ void check_source(const Tensor& source, const std::string& name, const char* who
         where);
 }
 
-void check_loss(const Tensor& loss, const std::source_location& where) {
+void check_loss(const Tensor& loss, const char* who, const std::source_location& where) {
   if (loss.defined() && loss.rank() == 0 && is_floating(loss.dtype())) return;
   fail({ErrorCode::invalid_argument,
-        "grad: the function returned " + (loss.defined() ? to_string(loss.type()) : "nothing") +
+        std::string(who) + ": the function returned " + (loss.defined() ? to_string(loss.type()) : "nothing") +
             "; a gradient needs a scalar of f32, f64 or bf16",
         "scalar-loss",
         {},
@@ -233,11 +233,14 @@ void Pullback::pull(const Leaves& cotangents, const Leaves& into, const std::sou
 
 struct GradientSession::State {
   Pullback run;
-  State(const Leaves& sources, const std::source_location& where) : run(sources, "grad", where) {}
+  const char* who;
+  State(const Leaves& sources, const char* called, const std::source_location& where)
+      : run(sources, called, where),
+        who(called) {}
 };
 
-GradientSession::GradientSession(const Leaves& sources, const std::source_location& where)
-    : state_(std::make_unique<State>(sources, where)) {}
+GradientSession::GradientSession(const Leaves& sources, const std::source_location& where, const char* who)
+    : state_(std::make_unique<State>(sources, who, where)) {}
 
 GradientSession::~GradientSession() = default;
 
@@ -246,7 +249,7 @@ void GradientSession::finish(const Tensor& loss, const Leaves& sources, const st
   result.tensors.push_back(const_cast<Tensor*>(&loss));
   result.paths.push_back("loss");
   state_->run.finish(result);
-  check_loss(loss, where);
+  check_loss(loss, state_->who, where);
   Tensor one = cast(Tensor(1.0f), loss.dtype());
   result.tensors[0] = &one;
   state_->run.pull(result, sources, where);

@@ -76,7 +76,7 @@ Error no_derivative(OpKind);
 void check_source(const Tensor&, const std::string& path, const char* who, const std::source_location&);
 
 /// Throws where this is not what a gradient starts from.
-void check_loss(const Tensor& loss, const std::source_location& where);
+void check_loss(const Tensor& loss, const char* who, const std::source_location& where);
 
 std::vector<Content> contents(std::span<const Tensor>);
 std::vector<Tensor> handles(std::span<const Content>);

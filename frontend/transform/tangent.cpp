@@ -207,20 +207,20 @@ struct Pushforward::State {
   std::unique_ptr<TapeScope> scope;
 };
 
-Pushforward::Pushforward(const Leaves& x, const Leaves& v, const std::source_location& where)
+Pushforward::Pushforward(const Leaves& x, const Leaves& v, const std::source_location& where, const char* who)
     : state_(std::make_unique<State>()) {
-  check_same_structure(x, v, "jvp");
+  check_same_structure(x, v, who, where);
   for (std::size_t i = 0; i < x.tensors.size(); ++i) {
-    check_source(*x.tensors[i], x.paths[i], "jvp", where);
+    check_source(*x.tensors[i], x.paths[i], who, where);
     Tensor tangent = *v.tensors[i];
     if (!tangent.defined())
-      fail({ErrorCode::invalid_argument, "jvp: the tangent of '" + x.paths[i] + "' holds nothing", "undefined", "",
-            "give zeros for no direction"},
+      fail({ErrorCode::invalid_argument, std::string(who) + ": the tangent of '" + x.paths[i] + "' holds nothing",
+            "undefined", "", "give zeros for no direction"},
            where);
     tangent = HandleAccess::make(strong(adapt(HandleAccess::raw(tangent), x.tensors[i]->dtype())));
     if (tangent.type() != x.tensors[i]->type())
       fail({ErrorCode::invalid_argument,
-            "jvp: the tangent of '" + x.paths[i] + "' is " + to_string(tangent.type()) + "; expected " +
+            std::string(who) + ": the tangent of '" + x.paths[i] + "' is " + to_string(tangent.type()) + "; expected " +
                 to_string(x.tensors[i]->type()),
             "tangent-type", "", ""},
            where);

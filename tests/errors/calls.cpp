@@ -246,3 +246,70 @@ TEST_CASE("what a lambda does wrong inside a region while traced is an error, an
   CHECK(error_of<TraceError>([] { (void)(kept.front() + 1); }).find("[after-trace]") != std::string::npos);
   kept.clear();
 }
+
+TEST_CASE("loops, choices and lanes name themselves where what they are given is of another kind") {
+  const Tensor x({1.0f, 2.0f});
+  auto nothing = [](const Tensor&) {};
+  CHECK(error_in_both<InvalidArgument>([&](const Tensor& t) { return for_loop(sum(t), nothing), t; }, x) ==
+        "for_loop: the count is f32[]; expected an integer [] [trips]");
+  CHECK(error_in_both<InvalidArgument>([&](const Tensor& t) { return for_loop(cast(t, i32), nothing), t; }, x) ==
+        "for_loop: the count is i32[2]; expected an integer [] [trips]");
+  CHECK(error_of([&] { range(sum(x)); }) == "for_loop: the count is f32[]; expected an integer [] [trips]");
+  int trips = 0;
+  for_loop(-3, [&](const Tensor&) { ++trips; });  // as for a tensor
+  CHECK(trips == 0);
+  auto pick = [](const Tensor& t, const Tensor& index) {
+    return switch_case(index, [&] { return t; }, [&] { return -t; });
+  };
+  CHECK(error_in_both<InvalidArgument>([&](const Tensor& t) { return pick(t, sum(t)); }, x) ==
+        "switch_case: the index is f32[]; expected an integer [] [index]");
+  CHECK(error_in_both<InvalidArgument>([&](const Tensor& t) { return pick(t, cast(t, i64)); }, x) ==
+        "switch_case: the index is i64[2]; expected an integer [] [index]");
+  try {
+    switch_case(Tensor(0.5f), [] { return Tensor(1); }, [] { return Tensor(2); });
+    FAIL("no error");
+  } catch (const InvalidArgument& e) { CHECK_THAT(e.error.where, Catch::Contains("calls.cpp")); }
+  CHECK_THAT(
+      error_in_both<InvalidArgument>(
+          [](const Tensor& t) {
+            return scan([](const Tensor& c, const Tensor& v) { return std::pair(c + v, c); }, Tensor(0), t).second;
+          },
+          x),
+      Catch::Contains("scan: 'carry' is i32[] before the loop"));
+  CHECK(error_of<InvalidArgument>([&] {
+          int row = 0;
+          map([&](const Tensor& v) { return ++row == 1 ? v : cast(v, f64); }, x);
+        }) ==
+        "scan: a row is f64[] at one position and f32[] at the one before; rows that are stacked have one type "
+        "[row-type]");
+  CHECK(error_of<InvalidArgument>([&] { vmap([](const Tensor& t) { return t; }, {.in_axes = {0, 0}})(x); }) ==
+        "vmap: in_axes has 2 axes; the call has 1 argument [lanes]");
+}
+
+TEST_CASE("trees that a loop carries name the loop and its line where they differ") {
+  const Tensor x({1.0f, 2.0f});
+  try {
+    scan([](const Tensors& c, const Tensor& t) { return std::pair(Tensors{t}, c); }, Tensors{}, x);
+    FAIL("no error");
+  } catch (const InvalidArgument& e) {
+    CHECK(e.error.message == "scan: the trees differ in structure: one has 0 tensors, the other 1");
+    CHECK_THAT(e.error.where, Catch::Contains("calls.cpp"));
+  }
+}
+
+TEST_CASE("an optimiser refuses parameters without a derivative") {
+  Adam adam;
+  Tensor p = {1, 2};
+  auto state = adam.init(p);
+  CHECK(error_of<InvalidArgument>([&] { adam.update(p, p, state); }) ==
+        "Adam::update: params is i32[2]; expected f32, f64 or bf16 [dtype]");
+}
+
+TEST_CASE("a retrace for an enum does not advise a Scalar of it") {
+  enum class Kind { relu, tanh };
+  auto f = burin::function([](const Tensor& t, Kind k) { return k == Kind::relu ? relu(t) : tanh(t); },
+                           {.name = "f", .level = Level::graph});
+  f(Tensor(1.0f), Kind::relu);
+  f(Tensor(1.0f), Kind::tanh);
+  CHECK_THAT(f.explain(), Catch::Contains("arg1: 0") && !Catch::Contains("Scalar"));
+}

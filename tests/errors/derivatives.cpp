@@ -186,3 +186,19 @@ TEST_CASE("functions with regions of their own read no values and assign nothing
         "custom_gradient: a tensor outside is assigned within its function [assigned-outside]");
   CHECK(error_of<InvalidArgument>([&] { reads(Tensor()); }) == "remat: 'x' holds nothing [undefined]");
 }
+
+TEST_CASE("second derivatives name themselves, not what they are made of") {
+  auto twice = [](const Tensor& x) { return x * 2.0; };
+  const std::string text =
+      ": the function returned f64[2]; a gradient needs a scalar of f32, f64 or bf16 [scalar-loss]";
+  CHECK(error_of<InvalidArgument>([&] { hessian(twice)(vec); }) == "hessian" + text);
+  CHECK(error_of<InvalidArgument>([&] { hessian(twice, Mode::forward)(vec); }) == "hessian" + text);
+  CHECK(error_of<InvalidArgument>([&] { hvp(twice, vec, vec); }) == "hvp" + text);
+  auto total = [](const Tensor& x) { return sum(x * x); };
+  CHECK(error_of<InvalidArgument>([&] { hvp(total, vec, Tensor(1.0)); }) ==
+        "hvp: the tangent of 'x' is f64[]; expected f64[2] [tangent-type]");
+  CHECK(error_of<InvalidArgument>([&] { hessian(total)(Tensor({1, 2})); }) ==
+        "hessian: 'x' is i32[2]; a derivative needs f32, f64 or bf16 [dtype]");
+  CHECK(error_of<InvalidArgument>([&] { jacobian(total)(Tensor({1, 2})); }) ==
+        "jacobian: 'x' is i32[2]; a derivative needs f32, f64 or bf16 [dtype]");
+}

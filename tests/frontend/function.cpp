@@ -183,3 +183,12 @@ TEST_CASE("a by-reference parameter changes in loops of the function and nested 
   CHECK(f(s, 3.0f).item<float>() == 4.5f);
   CHECK(s.total.item<float>() == 18);
 }
+
+TEST_CASE("a callable that returns a reference gives a value") {
+  struct Layer {
+    Tensor w, b;
+  };
+  auto f = function([](const Layer& l) -> const Tensor& { return l.b; });
+  const Tensor b = {3.0f, 4.0f};
+  CHECK(f(Layer{Tensor(1.0f), b}).to_vector<float>() == std::vector<float>{3, 4});
+}

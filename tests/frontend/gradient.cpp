@@ -174,3 +174,17 @@ TEST_CASE("what has no derivative says so") {
   CHECK(grad([](const Tensor& t) { return sum(t * cast(argmin(t, 0), f32)); })(x).to_vector<float>() ==
         std::vector<float>{0, 0});
 }
+
+TEST_CASE("a number is a tensor to whatever takes derivatives") {
+  auto cube = [](const Tensor& x) { return x * x * x; };
+  CHECK(grad(cube)(2.0).item<double>() == 12);
+  CHECK(value_and_grad(cube)(2.0f).first.item<float>() == 8);
+  const auto [y, dy] = jvp(cube, 2.0, 0.5);
+  CHECK(y.item<double>() == 8);
+  CHECK(dy.item<double>() == 6);
+  const auto [z, back] = vjp(cube, 2.0);
+  CHECK(back(Tensor(1.0)).item<double>() == 12);
+  CHECK(jacobian(cube)(2.0).item<double>() == 12);
+  CHECK(hessian(cube)(2.0).item<double>() == 12);
+  CHECK(hvp(cube, 2.0, 2.0).item<double>() == 24);
+}

@@ -254,7 +254,7 @@ R invoke(const std::shared_ptr<FunctionState>& state, F& f, A&... arguments) {
 template <class T> struct SignatureOf;
 template <class R, class... P> struct SignatureOf<R(P...)> {
   using Result = R;
-  template <template <class, class, class...> class Out, class F> using With = Out<F, R, P...>;
+  template <template <class, class, class...> class Out, class F> using With = Out<F, std::remove_cvref_t<R>, P...>;
 };
 template <class F> struct CallableSignature;
 template <class R, class... P> struct CallableSignature<R (*)(P...)> : SignatureOf<R(P...)> {};

@@ -135,7 +135,8 @@ BURIN_API void leave_if(Exit, const Arg& condition, const std::source_location&)
 /// How often a loop runs at most, where that is known: what a reverse-mode derivative needs to keep values of each trip.
 struct LoopBound {
   std::optional<Dim> trips{};
-  bool certain = false;  ///< the test fails by then of itself
+  bool certain = false;            ///< the test fails by then of itself
+  const char* who = "while_loop";  ///< what the user called, for errors
 };
 
 /// One loop: `while (l.begin_test() && l.end_test(test())) { l.run(body); l.end_trip(); }`.
@@ -286,6 +287,8 @@ auto while_loop(const Init& init, Test&& test, Body&& body, LoopOptions options 
                 std::source_location where = std::source_location::current()) {
   using S = detail::Valued<Init>;
   S state = init;
+  static_assert(std::is_convertible_v<decltype(body(std::as_const(state))), S>,
+                "while_loop: body(state) returns the next state, of the type of the first");
   if constexpr (!is_condition<decltype(test(std::as_const(state)))>) {
     while_loop([&] { return test(std::as_const(state)); }, [&] { state = body(std::as_const(state)); }, options, where);
     return state;
@@ -296,7 +299,7 @@ auto while_loop(const Init& init, Test&& test, Body&& body, LoopOptions options 
                [&] {
                  S next = body(std::as_const(state));
                  auto from = detail::leaves_of(next);
-                 detail::check_same_structure(leaves, from, "while_loop");
+                 detail::check_same_structure(leaves, from, "while_loop", where);
                  for (std::size_t i = 0; i < leaves.tensors.size(); ++i) *leaves.tensors[i] = *from.tensors[i];
                },
                options, where);

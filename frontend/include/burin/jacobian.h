@@ -27,8 +27,8 @@ BURIN_API void check_sources(const Leaves&, const char* who, const std::source_l
 /// By result leaf of f a tree like x, each tensor [result's..., its own...].
 template <class X> using Rows = std::vector<X>;
 
-template <class F, class X> Rows<X> rows_reverse(F& f, const X& x, const std::source_location& where) {
-  auto [y, back] = vjp(f, x, where);
+template <class F, class X> Rows<X> rows_reverse(F& f, const X& x, const std::source_location& where, const char* who) {
+  auto [y, back] = vjp(f, x, where, who);
   using Y = decltype(y);
   Y primal = y;
   const auto leaves = leaves_of(primal, "f(x)");
@@ -36,7 +36,7 @@ template <class F, class X> Rows<X> rows_reverse(F& f, const X& x, const std::so
   Rows<X> rows;
   for (std::size_t i = 0; i < leaves.tensors.size(); ++i) {
     const Tensor& leaf = *leaves.tensors[i];
-    check_jacobian_result(leaf, "jacobian", where);
+    check_jacobian_result(leaf, who, where);
     auto lane = [&](const Tensor& unit) {
       Y w = primal;
       auto parts = leaves_of(w);
@@ -52,10 +52,10 @@ template <class F, class X> Rows<X> rows_reverse(F& f, const X& x, const std::so
   return rows;
 }
 
-template <class F, class X> Rows<X> rows_forward(F& f, const X& x, const std::source_location& where) {
+template <class F, class X> Rows<X> rows_forward(F& f, const X& x, const std::source_location& where, const char* who) {
   X copy = x;
   const auto sources = leaves_of(copy, "x");
-  check_sources(sources, "jacobian", where);
+  check_sources(sources, who, where);
   Rows<X> rows;
   for (std::size_t i = 0; i < sources.tensors.size(); ++i) {
     auto lane = [&](const Tensor& unit) {
@@ -63,8 +63,8 @@ template <class F, class X> Rows<X> rows_forward(F& f, const X& x, const std::so
       auto parts = leaves_of(direction);
       for (std::size_t k = 0; k < parts.tensors.size(); ++k)
         *parts.tensors[k] = k == i ? unit : zeros(parts.tensors[k]->shape(), parts.tensors[k]->dtype());
-      auto [y, tangent] = jvp(f, x, direction, where);
-      for (Tensor* t : leaves_of(y).tensors) check_jacobian_result(*t, "jacobian", where);
+      auto [y, tangent] = jvp(f, x, direction, where, who);
+      for (Tensor* t : leaves_of(y).tensors) check_jacobian_result(*t, who, where);
       return tangent;
     };
     auto columns = vmap(lane, {.in_axes = {}, .out_axis = -1}, where)(unit_vectors(sources.tensors[i]->type()));
@@ -86,10 +86,13 @@ template <class F, class X> Rows<X> rows_forward(F& f, const X& x, const std::so
 /// Throws as `vjp` and `jvp`; InvalidArgument [jacobian-result] where a result is no float tensor. Differentiable.
 /// Example: `Tensor j = jacobian([](const Tensor& x) { return x * x; })(Tensor({1.0f, 2.0f}));  // [[2, 0], [0, 4]]`
 template <class F>
-auto jacobian(F f, Mode mode = Mode::reverse, std::source_location where = std::source_location::current()) {
-  return [f = std::move(f), mode, where]<class X>(const X& x) mutable {
+auto jacobian(F f, Mode mode = Mode::reverse, std::source_location where = std::source_location::current(),
+              const char* who = "jacobian") {
+  return [f = std::move(f), mode, where, who]<class Given>(const Given& given) mutable {
+    using X = detail::Source<F, Given>;
+    const X x = given;
     using Y = std::remove_cvref_t<decltype(f(x))>;
-    auto rows = mode == Mode::reverse ? detail::rows_reverse(f, x, where) : detail::rows_forward(f, x, where);
+    auto rows = mode == Mode::reverse ? detail::rows_reverse(f, x, where, who) : detail::rows_forward(f, x, where, who);
     if constexpr (std::is_base_of_v<Tensor, Y>) return X(std::move(rows[0]));
     else return rows;
   };
@@ -102,16 +105,16 @@ auto jacobian(F f, Mode mode = Mode::reverse, std::source_location where = std::
 /// Example: `Tensor h = hessian([](const Tensor& x) { return sum(x * x * x); })(Tensor({1.0f, 2.0f}));  // [[6, 0], [0, 12]]`
 template <class F>
 auto hessian(F f, Mode mode = Mode::reverse, std::source_location where = std::source_location::current()) {
-  return jacobian(grad(std::move(f), where), mode, where);
+  return jacobian(grad(std::move(f), where, "hessian"), mode, where, "hessian");
 }
 
 /// The second derivative of `f`, which returns a scalar, by x along `v`: the hessian times v, without the hessian, for the
 /// price of a few gradients. `v` is a tree like x; so is the result. Throws as `grad` and `jvp`.
 /// Example: `Tensor hv = hvp([](const Tensor& x) { return sum(x * x * x); }, x, v);  // 6 * x * v`
 template <class F, class X>
-X hvp(F&& f, const X& x, const std::type_identity_t<X>& v,
-      std::source_location where = std::source_location::current()) {
-  return jvp(grad([&](const auto& y) { return f(y); }, where), x, v, where).second;
+auto hvp(F&& f, const X& x, const std::type_identity_t<X>& v,
+         std::source_location where = std::source_location::current()) {
+  return jvp(grad([&](const auto& y) { return f(y); }, where, "hvp"), x, v, where, "hvp").second;
 }
 
 }  // namespace burin

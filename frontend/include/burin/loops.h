@@ -50,13 +50,24 @@ BURIN_API void refuse_exits(const Loop&, const std::source_location&);
 /// The size that the leaves' first axes share, or the length given.
 BURIN_API Dim scan_length(const Leaves& xs, std::optional<Dim> length, const std::source_location&);
 
-template <class N> LoopBound bound_of(const N& n, const LoopOptions& options) {
-  if constexpr (is_condition<N>) return {options.max_trips};
-  else return {max(Dim(n), 0), true};
+template <class T> inline constexpr bool is_pair = false;
+template <class A, class B> inline constexpr bool is_pair<std::pair<A, B>> = true;
+
+/// How often a counted loop runs: a count below 0 is none, as for a tensor.
+template <class N> Dim host_count(const N& n) {
+  static_assert(std::is_integral_v<N> || std::is_same_v<N, Dim>,
+                "for_loop, range: the count is an integer, a Dim or a 0-d integer tensor");
+  return max(Dim(n), 0);
 }
+template <class N> LoopBound bound_of(const N& n, const LoopOptions& options) {
+  if constexpr (is_condition<N>) return {options.max_trips, false, "for_loop"};
+  else return {host_count(n), true, "for_loop"};
+}
+/// The count as an i64[] tensor. Throws InvalidArgument [trips] where it is no 0-d integer tensor.
+BURIN_API Tensor check_count(const Arg& n, const std::source_location& where);
 template <class N> Tensor trip_limit(const N& n, const std::source_location& where) {
-  if constexpr (is_condition<N>) return cast(Arg(n, where), i64);
-  else return size_of(max(Dim(n), 0), where);
+  if constexpr (is_condition<N>) return check_count(Arg(n, where), where);
+  else return size_of(host_count(n), where);
 }
 
 /// A counted loop, for as long as `go` allows: it gives a Known (autograph.h), or is not there.
@@ -70,6 +81,7 @@ void count(const Tensor& limit, const LoopBound& bound, Body& body, const std::s
     else return and_or((go, ...)(), true, more, where);
   };
   while (loop.begin_test() && loop.end_test(Arg(test(), where))) {
+    static_assert(std::is_invocable_v<Body&, const Tensor&>, "for_loop: the body takes the index, a const Tensor&");
     loop.run([&] { body(std::as_const(i)); });
     i = add(Arg(i, where), 1);
     loop.end_trip();
@@ -80,7 +92,8 @@ void count(const Tensor& limit, const LoopBound& bound, Body& body, const std::s
 
 /// Runs `body(i)` for i = 0, 1, …, n - 1, i an i64[] tensor; not at all where n is below 1. `n` is a number, a Dim or a 0-d
 /// integer tensor; what the body assigns is carried as in `while_loop`. With a tensor `n`, `max_trips` may bound it, for gradients.
-/// Throws as `while_loop` does. Example: `for_loop(3, [&](const Tensor& i) { y = y * x + cast(i, f32); });`
+/// Throws InvalidArgument [trips] where n is another tensor; else as `while_loop` does.
+/// Example: `for_loop(3, [&](const Tensor& i) { y = y * x + cast(i, f32); });`
 template <class N, class Body>
 void for_loop(const N& n, Body&& body, LoopOptions options = {},
               std::source_location where = std::source_location::current()) {
@@ -102,7 +115,11 @@ auto scan(F&& f, const Carry& init, const Xs& xs, ScanOptions options = {},
   auto inputs = detail::leaves_of(sources, "xs");
   auto state = detail::leaves_of(carry, "carry");
   detail::Named named(state);
-  using Y = typename std::remove_cvref_t<decltype(f(std::as_const(carry), std::as_const(sources)))>::second_type;
+  using Step = std::remove_cvref_t<decltype(f(std::as_const(carry), std::as_const(sources)))>;
+  static_assert(detail::is_pair<Step>, "scan: f(carry, x) returns std::pair(next carry, y); y may be std::tuple<>()");
+  static_assert(std::is_convertible_v<typename Step::first_type, Kept>,
+                "scan: the next carry has the type of the carry that scan was given");
+  using Y = typename Step::second_type;
   const std::int64_t unroll = detail::positions_a_trip(options.unroll, where);
   const Dim n = detail::scan_length(inputs, options.length, where);
   const Tensor limit = size_of(n, where);
@@ -116,13 +133,13 @@ auto scan(F&& f, const Carry& init, const Xs& xs, ScanOptions options = {},
       for (Tensor* t : detail::leaves_of(x).tensors) *t = detail::slice_at(*t, at, where);
       auto step = f(std::as_const(carry), std::as_const(x));
       auto next = detail::leaves_of(step.first);
-      detail::check_same_structure(state, next, "scan");
+      detail::check_same_structure(state, next, "scan", where);
       for (std::size_t k = 0; k < state.tensors.size(); ++k) *state.tensors[k] = *next.tensors[k];
       stacks.put(detail::leaves_of(step.second), at);
       if (!result.value) result.set(step.second);
     };
     auto run = [&](const Tensor& until, Dim trips, std::int64_t positions) {
-      detail::Loop loop(where, {trips, true});
+      detail::Loop loop(where, {trips, true, "scan"});
       while (loop.begin_test() && loop.end_test(Arg(less(Arg(i, where), until), where))) {
         loop.run([&] {
           take_one();
@@ -156,21 +173,56 @@ auto scan(F&& f, const Carry& init, const Xs& xs, ScanOptions options = {},
 /// all at once. Example: `Tensor norms = map([](const Tensor& row) { return sqrt(sum(row * row)); }, matrix);`
 template <class F, class Xs>
 auto map(F&& f, const Xs& xs, ScanOptions options = {}, std::source_location where = std::source_location::current()) {
+  static_assert(!std::is_void_v<decltype(f(xs))>, "map: f(x) returns a tree of tensors, for each position");
   auto step = [&](const std::tuple<>&, const Xs& x) { return std::pair(std::tuple<>(), f(x)); };
   return scan(step, std::tuple<>(), xs, options, where).second;
 }
 
-/// Calls the function at `index` of the list, without arguments; all assign or return alike, as for `cond`. An index below 0
-/// means the first, one beyond the list the last. A host index chooses while tracing.
-/// Example: `Tensor y = switch_case(k, [&] { return x; }, [&] { return x * x; }, [&] { return exp(x); });`
-template <class Index, class First, class... Rest>
-auto switch_case(const Index& index, First&& first, Rest&&... rest) -> decltype(first()) {
+namespace detail {
+
+/// Which function `switch_case` calls, and where it was asked.
+class Choice {
+ public:
+  template <std::integral T> requires(!std::same_as<T, bool>)
+  Choice(T index, std::source_location where = std::source_location::current())  // NOLINT
+      : host_(static_cast<std::int64_t>(index)),
+        where_(where) {}
+  template <class T> requires is_condition<T>
+  Choice(const T& index, std::source_location where = std::source_location::current())  // NOLINT
+      : index_(check_choice(Arg(index, where), where)),
+        where_(where) {}
+  std::optional<std::int64_t> host() const { return host_; }
+  const Tensor& index() const { return index_; }
+  const std::source_location& where() const { return where_; }
+
+ private:
+  /// Throws InvalidArgument [index] where it is no 0-d integer tensor.
+  BURIN_API static Tensor check_choice(const Arg&, const std::source_location&);
+  std::optional<std::int64_t> host_{};
+  Tensor index_;
+  std::source_location where_;
+};
+
+template <class First, class... Rest>
+auto choose(const Choice& c, std::int64_t position, First&& first, Rest&&... rest) -> decltype(first()) {
   if constexpr (sizeof...(Rest) == 0) {
     return first();
   } else {
-    const auto next = index - 1;
-    return cond(index < 1, first, [&] { return switch_case(next, rest...); });
+    auto later = [&] { return choose(c, position + 1, rest...); };
+    if (c.host()) return *c.host() <= position ? first() : later();
+    return cond(less_equal(Arg(c.index(), c.where()), position), first, later, c.where());
   }
+}
+
+}  // namespace detail
+
+/// Calls the function at `index` of the list, without arguments; all assign or return alike, as for `cond`. An index below 0
+/// means the first, one beyond the list the last. A host index chooses while tracing. `index`: an integer, or integer [].
+/// Throws InvalidArgument [index] where it is another tensor; else as `cond` does.
+/// Example: `Tensor y = switch_case(k, [&] { return x; }, [&] { return x * x; }, [&] { return exp(x); });`
+template <class First, class... Rest>
+auto switch_case(const detail::Choice& index, First&& first, Rest&&... rest) -> decltype(first()) {
+  return detail::choose(index, 0, first, rest...);
 }
 
 }  // namespace burin

@@ -45,7 +45,7 @@ void adam_update(const char* who, const auto& o, double weight_decay, P& params,
 // Every optimiser: `init(params)` gives the state: zeros like the parameters and `step`, i64[], the number of updates made.
 // `update(params, gradients, state)` adds 1 to it and assigns params and the state. Params, gradients and the trees of the
 // state are of one type, with float tensors of the same shapes and dtypes; else InvalidArgument [tree, undefined, state,
-// shape-mismatch]. The learning rate is a 0-d tensor: in an argument of a compiled function it may change from call to call
+// shape-mismatch, dtype]. The learning rate is a 0-d tensor: in an argument of a compiled function it may change from call to call
 // without a new trace; the other options are static. What a compiled function captures is bound while tracing, options too.
 // Differentiable. Thread safety: as for plain values.
 

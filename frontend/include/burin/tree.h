@@ -168,7 +168,7 @@ template <class T> Leaves leaves_of(T& x, std::string_view root = {}) {
 /// Makes these handles, born untracked, belong to the region that is open now.
 BURIN_API void adopt(const Leaves&) noexcept;
 /// Throws InvalidArgument naming `what` where two trees differ in structure or in static values.
-BURIN_API void check_same_structure(const Leaves& a, const Leaves& b, const char* what);
+BURIN_API void check_same_structure(const Leaves& a, const Leaves& b, const char* what, const std::source_location&);
 
 /// What a tree is made of, in words: made where structures differ, to say where.
 struct BURIN_API Outline final : TreeVisitor {
@@ -188,7 +188,7 @@ template <class T> Outline outline_of(const T& x) {
 }
 /// Throws InvalidArgument [tree] naming the first place where the trees differ; `number` is b's among those given.
 [[noreturn]] BURIN_API void trees_differ(const Outline& a, const Outline& b, int number, const char* who);
-[[noreturn]] BURIN_API void leaves_do_not_fit(const Leaves& tree, std::size_t given);
+[[noreturn]] BURIN_API void leaves_do_not_fit(const Leaves& tree, std::size_t given, const std::source_location&);
 
 template <class T, class... More> void check_trees(const char* who, const T& first, const More&... more) {
   const Leaves a = leaves_of(first);
@@ -277,10 +277,12 @@ template <class T> std::vector<Tensor> tree_leaves(const T& tree) {
 }
 /// A tree like `like` with these tensors, in the order of tree_leaves. Throws InvalidArgument [tree] where their number is not
 /// the tree's. Example: `Params again = tree_unflatten(params, tree_leaves(params));`
-template <class T> T tree_unflatten(const T& like, const std::vector<Tensor>& leaves) {
+template <class T>
+T tree_unflatten(const T& like, const std::vector<Tensor>& leaves,
+                 std::source_location where = std::source_location::current()) {
   T out = like;
   const detail::Leaves to = detail::leaves_of(out);
-  if (to.tensors.size() != leaves.size()) detail::leaves_do_not_fit(to, leaves.size());
+  if (to.tensors.size() != leaves.size()) detail::leaves_do_not_fit(to, leaves.size(), where);
   for (std::size_t i = 0; i < leaves.size(); ++i) *to.tensors[i] = leaves[i];
   return out;
 }

@@ -108,6 +108,10 @@ template <class F>
 std::pair<Tensor, std::vector<Tensor>> value_and_grad(F&& f, const std::vector<Variable>& variables,
                                                       std::source_location where = std::source_location::current()) {
   detail::VariableGradients session(variables, where);
+  static_assert(
+      detail::is_loss<decltype(f())>,
+      "value_and_grad: the function returns one Tensor; a number has no derivative, and what else is wanted is "
+      "assigned to a variable outside");
   Tensor loss = f();
   auto gradients = session.finish(loss, where);
   return {std::move(loss), std::move(gradients)};

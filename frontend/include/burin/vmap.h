@@ -66,6 +66,7 @@ auto vmap(F f, VmapOptions options = {}, std::source_location where = std::sourc
     batching.begin();
     using R =
         std::remove_cvref_t<decltype(std::apply([&](auto&... copy) { return f(std::as_const(copy)...); }, copies))>;
+    static_assert(!std::is_void_v<R>, "vmap: the function returns a tree of tensors, for each lane");
     detail::Prototype<R> result;
     {
       R made = std::apply([&](auto&... copy) { return f(std::as_const(copy)...); }, copies);
