@@ -3,10 +3,13 @@
 #include <burin/gradient_tape.h>
 
 #include <burin/ops.h>
+#include <burin/variable.h>
 
 #include "frontend/rules/rules.h"
 #include "frontend/trace/recorder.h"
 #include "frontend/transform/gradient.h"
+
+#include <algorithm>
 
 namespace burin {
 
@@ -29,7 +32,8 @@ struct GradientTape::State {
   Recorder* recorder = &context();
   std::uint64_t trace = 0;  // the number of the trace that it was opened in
   std::size_t regions = 0;
-  std::vector<Content> watched;  // an identity is good while its value lives
+  std::vector<Content> watched;                         // an identity is good while its value lives
+  std::vector<std::pair<Variable, Content>> variables;  // which are among `watched`
   GradientNotes notes{{}};
   std::unique_ptr<TapeScope> scope;
   bool used = false;
@@ -86,6 +90,17 @@ void GradientTape::watch_leaves(const Leaves& leaves, const std::source_location
     s.watched.push_back(HandleAccess::read(*t));
     s.notes.watch(s.watched.back());
   }
+}
+
+void GradientTape::watch_variable(const Variable& v, const std::source_location& where) {
+  Tensor now = v;
+  watch_leaves(leaves_of(now, v.name().empty() ? "x" : v.name()), where);
+  state_->variables.emplace_back(v, state_->watched.back());
+}
+Tensor GradientTape::watched(const Variable& v) const {
+  const auto& known = state_->variables;
+  const auto it = std::find_if(known.rbegin(), known.rend(), [&](auto& w) { return w.first.same_as(v); });
+  return it == known.rend() ? v.value() : HandleAccess::make(it->second);
 }
 
 void GradientTape::close(std::source_location where) {

@@ -180,3 +180,25 @@ TEST_CASE("a compiled function called under a tape is differentiated") {
                 differences([&](const Tensor& t) { return f(t) * f(t); }, x));
   }
 }
+
+TEST_CASE("a gradient by a variable is one by the value that was watched, whatever was assigned since") {
+  Variable w(Tensor({1.0f, 2.0f}), "w"), b(3.0f, "b");
+  auto run = [&] {
+    w = Tensor({1.0f, 2.0f});
+    GradientTape tape({.persistent = true});
+    tape.watch(w);
+    tape.watch(b);
+    const Tensor loss = sum(w * w) * b;
+    w -= 0.5f;
+    b += 0.0f;
+    const auto both = tape.gradient(loss, {w, b});
+    return std::tuple(tape.gradient(loss, w), both[0], both[1], w.value());
+  };
+  auto traced = burin::function(run);
+  for (const auto& [g, first, second, now] : {run(), traced()}) {
+    CHECK(g.to_vector<float>() == std::vector<float>{6, 12});
+    CHECK(first.to_vector<float>() == std::vector<float>{6, 12});
+    CHECK(second.item<float>() == 5);
+    CHECK(now.to_vector<float>() == std::vector<float>{0.5f, 1.5f});
+  }
+}

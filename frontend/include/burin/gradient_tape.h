@@ -3,6 +3,7 @@
 #pragma once
 #include <burin/tensor.h>
 #include <burin/tree.h>
+#include <burin/variable.h>
 
 #include <memory>
 #include <tuple>
@@ -31,7 +32,8 @@ inline constexpr bool holds_references<std::pair<A, B>> = std::is_reference_v<A>
 /// Records the ops that descend from watched tensors, from its construction until it is closed: by `close`, by `gradient`
 /// unless it is persistent, or by its destructor. Works eagerly, with any host control flow, and inside `function`; a tape
 /// inside another one's life gives higher orders. It watches values, not variables: every handle of a watched value counts,
-/// and a tensor that is assigned later holds another value. Of a Variable it watches the value that it has then.
+/// and a tensor that is assigned later holds another value. Of a Variable it watches the value that it has then, and that is
+/// what `gradient` by the Variable means, also where it was assigned since.
 /// Keeps alive the values that a derivative may read, until it is asked (where persistent: until it is destroyed).
 /// Belongs to the thread, and to the trace, branch or loop body, that it was made in.
 /// Example:
@@ -50,8 +52,7 @@ class BURIN_API GradientTape {
   /// Throws InvalidArgument [dtype, undefined, no-tensors, tape-closed].
   template <class X> void watch(const X& tree, std::source_location where = std::source_location::current()) {
     if constexpr (std::is_same_v<X, Variable>) {
-      Tensor now = tree;  // what the variable holds: reads give it until it is assigned
-      watch_leaves(detail::leaves_of(now, "x"), where);
+      watch_variable(tree, where);
     } else {
       watch_leaves(detail::leaves_of(const_cast<X&>(tree), "x"), where);
     }
@@ -68,7 +69,7 @@ class BURIN_API GradientTape {
                 std::source_location where = std::source_location::current()) {
     static_assert(!detail::holds_references<X>,
                   "GradientTape::gradient: sources in std::tie would be overwritten; write std::tuple(a, b)");
-    std::conditional_t<std::is_same_v<X, Variable>, Tensor, X> out = sources;
+    std::conditional_t<std::is_same_v<X, Variable>, Tensor, X> out = watched(sources);
     pull(detail::leaves_of(const_cast<Y&>(target), "target"), detail::leaves_of(out, "sources"), unconnected, where);
     return out;
   }
@@ -80,12 +81,31 @@ class BURIN_API GradientTape {
     return gradient(target, std::vector<Tensor>(sources), unconnected, where);
   }
 
+  template <class Y>
+  std::vector<Tensor> gradient(const Y& target, const std::vector<Variable>& sources,
+                               Unconnected unconnected = Unconnected::zeros,
+                               std::source_location where = std::source_location::current()) {
+    std::vector<Tensor> values;
+    for (const Variable& v : sources) values.push_back(watched(v));
+    return gradient(target, values, unconnected, where);
+  }
+  template <class Y>
+  std::vector<Tensor> gradient(const Y& target, std::initializer_list<Variable> sources,
+                               Unconnected unconnected = Unconnected::zeros,
+                               std::source_location where = std::source_location::current()) {
+    return gradient(target, std::vector<Variable>(sources), unconnected, where);
+  }
+
   /// Ends the recording; `gradient` may still be asked. Does nothing where it has ended.
   void close(std::source_location where = std::source_location::current());
   /// Whether it still records.
   bool is_open() const noexcept;
 
  private:
+  template <class X> const X& watched(const X& sources) const { return sources; }
+  /// The value that was watched, also where the Variable was assigned since; else the one that it has.
+  Tensor watched(const Variable&) const;
+  void watch_variable(const Variable&, const std::source_location&);
   void watch_leaves(const detail::Leaves&, const std::source_location&);
   void pull(const detail::Leaves& target, const detail::Leaves& sources, Unconnected, const std::source_location&);
   struct State;
