@@ -212,3 +212,20 @@ TEST_CASE("a sum over no axes leaves -0 as it is; a sum of -0 alone is +0") {
     for (Level level : {Level::graph, Level::no_fuse, Level::full}) check(function(sums, {.level = level})(x));
   }
 }
+
+TEST_CASE("a reduction of what is the same everywhere, and what is computed from it") {
+  for (Dtype dtype : {f32, f64, bf16, i32}) {
+    auto f = [&](const Tensor& x) {
+      const Tensor rows = broadcast_to(cast(Tensor(2.0), dtype), {3, x.shape(0)});
+      return reduce_sum(rows, 1) * 3 + reduce_sum(rows * cast(x, dtype), 1);
+    };
+    const std::vector<double> values{1, 2, 3, 4};
+    for (std::size_t n : {0u, 1u, 4u}) {
+      const Tensor x(std::vector<double>(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(n)));
+      const auto want = cast(f(x), f64).to_vector<double>();
+      for (Level level : {Level::no_fuse, Level::full})
+        for (const auto& signature : {std::vector<Spec>{}, std::vector<Spec>{spec<Dtype::f64>({"n"})}})
+          CHECK(cast(function(f, {.level = level, .signature = signature})(x), f64).to_vector<double>() == want);
+    }
+  }
+}

@@ -37,6 +37,11 @@ Value LaneEmitter::splat(Value Scalar, int64_t Lanes) {
   return E.splat(Scalar, Lanes);
 }
 
+Value LaneEmitter::firstLane(Value V) {
+  if (lanesIn(V) == 1) return V;
+  return LLVM::ExtractElementOp::create(E.B, V, LLVM::ConstantOp::create(E.B, E.B.getI32Type(), 0));
+}
+
 Value LaneEmitter::constant(TypedAttr Scalar, int64_t Lanes) {
   Type T = registerType(Scalar.getType());
   Attribute A = Scalar;

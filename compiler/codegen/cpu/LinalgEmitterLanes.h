@@ -17,6 +17,8 @@ public:
 
   Value constant(mlir::TypedAttr Scalar, int64_t Lanes);
   Value splat(Value Scalar, int64_t Lanes);
+  /// A value that is the same in all lanes, as a scalar.
+  Value firstLane(Value V);
   /// Elements `Index + lane * Stride` of M; Stride is null for 0 .. a constant 1 for neighbours.
   Value load(Type Scalar, const Buffer &M, Value Index, Value Stride, int64_t Lanes, Value Mask);
   /// Element `Offsets[lane]` of M.

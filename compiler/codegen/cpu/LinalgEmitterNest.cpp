@@ -544,8 +544,13 @@ private:
     if (!P.Dims.empty() && P.Outputs.empty()) RowDim = P.Dims.back();
     Values Accs = loops(P, 0, P.Dims.size(), Ids, Kept, F, neutral(P, F.Copies, F.Lanes),
                         [&](uint64_t, ValueRange A) { return step(P, Ids, A, F); });
-    for (auto [I, R] : llvm::enumerate(P.Reductions))
+    for (auto [I, R] : llvm::enumerate(P.Reductions)) {
+      if (!inLanes(R)) { // the same in all lanes, and what is computed from it is too
+        Now.Scalar[R] = L.firstLane(Accs[I * F.Copies]);
+        continue;
+      }
       for (int64_t C = 0; C < F.Copies; ++C) Now.Vector[C][R] = Accs[I * F.Copies + C];
+    }
     RowDim.reset();
   }
 
