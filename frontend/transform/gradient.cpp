@@ -82,11 +82,14 @@ void GradientNotes::note(const NotedOp& op) {
   steps_.push_back({op.kind, contents(op.operands), contents(op.results), op.attributes, {}, op.where});
 }
 
-void GradientNotes::note(OpKind kind, std::vector<Content> operands, std::vector<Content> results, Pullback pullback,
+void GradientNotes::note(OpKind kind, std::vector<Content> operands, std::vector<Content>& results, Pullback pullback,
                          const std::source_location& where) {
-  for (const Content& r : results)
-    if (is_floating(type_of(r.node).dtype)) descendants_.insert(identity(r));
-  steps_.push_back({kind, std::move(operands), std::move(results), {}, std::move(pullback), where});
+  for (Content& r : results) {
+    if (!is_floating(type_of(r.node).dtype)) continue;
+    if (descends(r)) r = HandleAccess::raw(fresh_identity(HandleAccess::make(r)));
+    descendants_.insert(identity(r));
+  }
+  steps_.push_back({kind, std::move(operands), results, {}, std::move(pullback), where});
 }
 
 std::vector<Tensor> GradientNotes::step_cotangents(const Step& step, std::span<const Tensor> operands,

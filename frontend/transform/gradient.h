@@ -47,8 +47,10 @@ class GradientNotes final : public Tape {
 
   /// Cotangents of an op's operands from those of its results, which are all defined; undefined where nothing flows.
   using Pullback = std::function<std::vector<Tensor>(std::span<const Tensor> cotangents)>;
-  /// Notes an op that brings its own derivative. The pullback keeps contents, never handles.
-  void note(OpKind, std::vector<Content> operands, std::vector<Content> results, Pullback, const std::source_location&);
+  /// Notes an op that brings its own derivative. The pullback keeps contents, never handles. A result that is an operand handed
+  /// on, or another result, gets an identity of its own: its cotangent is this op's alone.
+  void note(OpKind, std::vector<Content> operands, std::vector<Content>& results, Pullback,
+            const std::source_location&);
 
  private:
   /// Values are kept as contents, not as handles: open regions track handles, and these are none of the user's.

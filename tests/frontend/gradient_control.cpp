@@ -159,3 +159,17 @@ TEST_CASE("an unbounded loop whose derivative keeps values says what it needs") 
                     Catch::Contains("while_loop: its gradient needs to know how often it runs at most") &&
                         Catch::Contains("max_trips") && Catch::Contains("gradient_control.cpp"));
 }
+
+TEST_CASE("what a branch hands on as it is has its derivative once") {
+  auto same = function([](Tensor x) { return x; }, {.level = Level::graph});
+  auto loss = [&](const Tensor& x) {
+    Tensor y = x;
+    cond(sum(x) > 0.0, [&] { y = same(y); });
+    return sum(y) + sum(x * x);
+  };
+  const Tensor x({0.5, -0.25});
+  const std::vector<double> want{2.0, 0.5};
+  CHECK(grad(loss)(x).to_vector<double>() == want);
+  for (Level level : {Level::graph, Level::full})
+    CHECK(function(grad(loss), {.level = level})(x).to_vector<double>() == want);
+}

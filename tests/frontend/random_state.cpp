@@ -60,9 +60,8 @@ Statements random_statements(std::mt19937_64& r, int count, int depth, bool in_l
 
 void print(std::ostream& out, const Statements& list, const std::string& pad) {
   for (const Statement& s : list) {
-    out << pad << names[static_cast<int>(s.kind)] << " to = " << s.to % all << " "
-        << to_string(type_of_slot(s.to % all)) << ", a = " << s.a % all << ", b = " << s.b % all << ", op = " << s.op
-        << ", k = " << s.k << '\n';
+    out << pad << names[static_cast<int>(s.kind)] << " to = " << s.to << " " << to_string(type_of_slot(s.to % all))
+        << ", a = " << s.a << ", b = " << s.b << ", op = " << s.op << ", k = " << s.k << '\n';
     print(out, s.body, pad + "  | ");
     print(out, s.other, pad + "  : ");
   }
