@@ -1,7 +1,13 @@
 // See copy.h.
 #include "compiler/graph/copy.h"
 
+#include "compiler/graph/sizes.h"
+
 namespace burin {
+
+TensorType GraphCopy::type(ValueId v) const {
+  return bindings_.empty() ? from_.type(v) : substitute(from_.type(v), bindings_);
+}
 
 void GraphCopy::op(const Op& op, BlockId to) {
   std::vector<BlockId> regions;
@@ -9,14 +15,16 @@ void GraphCopy::op(const Op& op, BlockId to) {
   std::vector<ValueId> operands;
   for (ValueId v : from_.operands(op)) operands.push_back(mapped(v));
   std::vector<TensorType> types;
-  for (std::uint32_t i = 0; i < op.num_results; ++i) types.push_back(from_.type(from_.result(op, i)));
-  const OpId copy = to_.append(to, op.kind, operands, op.attributes, types, line(op.line), std::move(regions));
+  for (std::uint32_t i = 0; i < op.num_results; ++i) types.push_back(type(from_.result(op, i)));
+  Attributes attributes =
+      !bindings_.empty() && mentions_sizes(op.attributes) ? substitute(op.attributes, bindings_) : op.attributes;
+  const OpId copy = to_.append(to, op.kind, operands, std::move(attributes), types, line(op.line), std::move(regions));
   for (std::uint32_t i = 0; i < op.num_results; ++i) map(from_.result(op, i), to_.result(to_.op(copy), i));
 }
 
 BlockId GraphCopy::block(BlockId from, BlockId parent) {
   const BlockId to = to_.add_block(parent);
-  for (ValueId a : from_.block(from).arguments) map(a, to_.add_argument(to, from_.type(a)));
+  for (ValueId a : from_.block(from).arguments) map(a, to_.add_argument(to, type(a)));
   for (OpId id : from_.block(from).ops) op(from_.op(id), to);
   std::vector<ValueId> yields;
   for (ValueId y : from_.block(from).yields) yields.push_back(mapped(y));

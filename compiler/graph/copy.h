@@ -1,16 +1,18 @@
-// GraphCopy: copies ops of one Graph to another, regions included, op by op as the caller asks. Cuts and single regions are
-// made with it; prune and inline, which change ops as they go, copy by themselves.
+// GraphCopy: copies ops of one Graph to another, regions included, op by op as the caller asks. Cuts, single regions and
+// inlined graphs are made with it; prune, which leaves out operands and results as it goes, copies by itself.
 #pragma once
 #include "compiler/graph/graph.h"
 
 namespace burin {
 
-/// Maps values of `from` to values of `to` while ops are copied in order. Sizes keep their names.
+/// Maps values of `from` to values of `to` while ops are copied in order. Sizes keep their names, but for those that are bound;
+/// the bindings outlive this.
 class GraphCopy {
  public:
-  GraphCopy(const Graph& from, Graph& to)
+  GraphCopy(const Graph& from, Graph& to, std::span<const DimBinding> bindings = {})
       : from_(from),
         to_(to),
+        bindings_(bindings),
         map_(from.num_values(), ValueId::none),
         lines_(from.num_lines()) {}
 
@@ -27,6 +29,7 @@ class GraphCopy {
   BlockId block(BlockId from, BlockId parent);
 
  private:
+  TensorType type(ValueId v) const;
   std::uint32_t line(std::uint32_t i) {
     if (i != 0 && lines_[i] == 0) lines_[i] = to_.intern_line_copy(from_.line(i));
     return lines_[i];
@@ -34,6 +37,7 @@ class GraphCopy {
 
   const Graph& from_;
   Graph& to_;
+  std::span<const DimBinding> bindings_;
   std::vector<ValueId> map_;
   std::vector<std::uint32_t> lines_;
 };
