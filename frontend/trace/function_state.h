@@ -63,6 +63,8 @@ struct Entry {
   std::vector<BoundVariable> variables;           ///< in the order in which calls lock them
   bool captures_traced = false;                   ///< good for the trace that it was made in only
   bool by_guards = false;  ///< serves calls that its guards allow; another trace serves the others
+  /// Made by reduce_retracing: the host may have seen that sizes differ, so no two names are one number or one of these.
+  std::optional<std::vector<Dim>> numbers{};
   std::size_t num_results = 0;
   std::vector<std::size_t> state_outputs;                 ///< by state leaf: which output it is given
   std::shared_ptr<void> prototype;                        ///< the returned tree, its tensors emptied

@@ -2,6 +2,7 @@
 #include "frontend/trace/function_state.h"
 #include "frontend/trace/log.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -22,6 +23,25 @@ std::optional<std::size_t> differing_sizes(const Key& a, const Key& b) {
     for (std::size_t d = 0; d < x.tensor.shape.size(); ++d) count += x.tensor.shape[d] != y.tensor.shape[d];
   }
   return count;
+}
+
+// The sizes that are numbers.
+std::vector<Dim> numbers_of(const Key& key) {
+  std::vector<Dim> numbers;
+  for (const KeyField& k : key.fields)
+    for (Dim d : k.tensor.shape)
+      if (d.is_known() && std::find(numbers.begin(), numbers.end(), d) == numbers.end()) numbers.push_back(d);
+  return numbers;
+}
+
+// Whether a size with a name is what another one is too, so that the host sees equal sizes where the trace has two.
+bool coincide(std::span<const Dim> bound, std::span<const Dim> numbers) {
+  for (std::size_t i = 0; i < bound.size(); ++i)
+    if (std::find(bound.begin(), bound.begin() + static_cast<std::ptrdiff_t>(i), bound[i]) !=
+            bound.begin() + static_cast<std::ptrdiff_t>(i) ||
+        std::find(numbers.begin(), numbers.end(), bound[i]) != numbers.end())
+      return true;
+  return false;
 }
 
 }  // namespace
@@ -55,11 +75,15 @@ std::optional<Key> name_sizes(const Key& key, std::span<const std::shared_ptr<co
   if (all_named && names.size() == differed.size())
     return std::nullopt;  // that trace exists; its guards refuse the call
   if (names.size() > max_names) return std::nullopt;
+  std::vector<Dim> bound;
+  for (auto& [change, name] : names) bound.push_back(Dim::from_word(change.second));
+  if (coincide(bound, numbers_of(named))) return std::nullopt;
   finish_key(named);
   return named;
 }
 
 bool guards_allow(const Entry& e, const Dim* bound) {
+  if (e.numbers && coincide({bound, e.key.names.size()}, *e.numbers)) return false;
   if (e.graph->guards().empty()) return true;
   std::vector<DimBinding> bindings;
   for (std::size_t i = 0; i < e.key.names.size(); ++i) bindings.push_back({e.key.names[i], bound[i]});
@@ -78,6 +102,7 @@ std::shared_ptr<Entry> trace_named(FunctionState& f, Call& call, const Key& name
   std::shared_ptr<Entry> entry;
   try {
     entry = trace_entry(f, call, named, paths, trace, user);
+    entry->numbers = numbers_of(named);
   } catch (const BurinError& e) { return refused(e.error.text()); }
   Dim bound[max_names];
   if (!matches(named, call.leaves(), named.level, bound) || !guards_allow(*entry, bound))

@@ -46,6 +46,19 @@ TEST_CASE("reduce_retracing takes sizes that change alike for one, and widens ag
   CHECK(f.stats().traces == 3);
 }
 
+TEST_CASE("sizes that the host may compare are one number only where reduce_retracing gave them one name") {
+  auto f =
+      function([](const Tensor& x, const Tensor& y) { return x.shape(0) == y.shape(0) ? sum(x) : sum(x) * sum(y); },
+               {.level = Level::graph, .reduce_retracing = true});
+  auto g = function([](const Tensor& x) { return x.shape(0) == x.shape(1) ? sum(x) : -sum(x); },
+                    {.level = Level::graph, .reduce_retracing = true});
+  for (auto [n, m] : {std::pair(3, 4), std::pair(5, 6), std::pair(7, 7), std::pair(8, 9), std::pair(2, 2)})
+    CHECK(f(row(n), row(m)).item<float>() == static_cast<float>(n == m ? 2 * n : 4 * n * m));
+  CHECK(f.stats().traces == 4);  // numbers, names; and the same for equal sizes
+  for (int n : {3, 5, 4, 7}) CHECK(g(rows(n, 4)).item<float>() == static_cast<float>(n == 4 ? 48 : -12 * n));
+  CHECK(g.stats().traces == 3);
+}
+
 TEST_CASE("reduce_retracing leaves calls exact that named sizes cannot serve") {
   SECTION("a callable that needs the number") {
     int ran = 0;
