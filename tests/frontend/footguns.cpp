@@ -436,6 +436,35 @@ TEST_CASE("a host loop that unrolls beyond measure warns and names the remedy") 
   mentions(warnings, "scan");
 }
 
+TEST_CASE("a loop whose test sees nothing of what the body assigns warns: it would run for ever") {
+  static std::string warnings;
+  warnings.clear();
+  burin_rt_set_warning_sink([](void*, const char* s, std::size_t n) { warnings.append(s, n) += '\n'; }, nullptr);
+  auto f = function(
+      [](const Tensor& t) {
+        Tensor n = 9, y = t;
+        while_loop([=] { return n < 3; }, [=, &y]() mutable { n += 1, y = y * 2; });
+        return y;
+      },
+      {.name = "f", .level = Level::graph});
+  CHECK(floats(f(x)) == one_two);  // not at all
+  mentions(warnings, "f: the test of the while_loop at tests/frontend/footguns.cpp:");
+  mentions(warnings, "reads nothing that the body assigns");
+  warnings.clear();
+  function(
+      [](const Tensor& t) {
+        Tensor n = 0;
+        while_loop([&] { return n < 3; }, [&] { n += 1; });
+        while_loop([&] { return sum(t) > 0; }, [&] { n += 1, break_if(n > 5); });
+        for_loop(n, [&](const Tensor&) { n += 1; });
+        ag::do_while_(vars(), [&] { n += 1; }, [&] { return n < 20; });
+        return n;
+      },
+      {.name = "f", .level = Level::graph})(x);
+  burin_rt_set_warning_sink(nullptr, nullptr);
+  CHECK(warnings.empty());
+}
+
 // ---- Derivatives ----------------------------------------------------------------------------------------------------------
 
 TEST_CASE("a derivative of what has none is an error that says what to do") {
