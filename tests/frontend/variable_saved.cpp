@@ -74,3 +74,32 @@ TEST_CASE("a call that fails leaves a loaded function's variables as they were")
     CHECK(g(Tensor({std::int64_t{1}}))[0].to_vector<float>() == std::vector<float>{3});
   }
 }
+
+TEST_CASE("parameters and an optimiser's state are saved by a function that gives them, and put back") {
+  struct Params {
+    std::vector<Tensor> w;
+    float rate;
+  };
+  TemporaryFolder folder;
+  Adam adam;
+  Params p{{Tensor({1.0f, 2.0f}), Tensor({3.0f})}, 0.5f};
+  auto state = adam.init(p);
+  auto save = [&](const std::string& file) {
+    auto all = function([&] { return std::pair(p, state); }, {.name = "checkpoint", .level = Level::graph});
+    all.trace();
+    all.save(folder.path / file);
+  };
+  save("0");
+  adam.update(p, p, state);
+  save("1");
+  const auto later = p.w[0].to_vector<float>();
+  adam.update(p, p, state);
+  const auto structure = std::pair(p, state);
+  std::tie(p, state) = tree_unflatten(structure, load(folder.path / "1")());
+  CHECK(p.w[0].to_vector<float>() == later);
+  CHECK(p.rate == 0.5f);
+  CHECK(state.step.item<std::int64_t>() == 1);
+  std::tie(p, state) = tree_unflatten(structure, load(folder.path / "0")());
+  CHECK(p.w[0].to_vector<float>() == std::vector<float>{1, 2});
+  CHECK(state.step.item<std::int64_t>() == 0);
+}
