@@ -53,7 +53,8 @@ NodeRef stored(const VariableCell& cell, const Arg& value) {
   return c.node;
 }
 
-// Puts `next` where `expected` is; false where somebody has assigned since.
+}  // namespace
+
 bool replace(VariableCell& cell, const NodeRef& expected, NodeRef next) {
   if (recorder && recorder->trace) {
     if (HandleAccess::read(cell.handle).node != expected) return false;
@@ -65,8 +66,6 @@ bool replace(VariableCell& cell, const NodeRef& expected, NodeRef next) {
   put(cell, std::move(next));
   return true;
 }
-
-}  // namespace
 
 HeldVariables::HeldVariables(const Entry& e, RunInput* hidden, bool keep) : entry_(e) {
   std::size_t n = 0;

@@ -47,6 +47,8 @@ struct VariableCell : std::enable_shared_from_this<VariableCell> {
 };
 /// `variable 'w'`, or `the variable made at f.cpp:12`.
 std::string describe(const VariableCell&);
+/// Puts `next` where `expected` is; false where somebody has assigned since.
+bool replace(VariableCell&, const NodeRef& expected, NodeRef next);
 
 inline VariableCell& cell_of(const Tensor& handle) { return *static_cast<const VariableHandle&>(handle).cell; }
 inline bool is_shadow(const Tensor& handle) { return &handle != &cell_of(handle).handle; }

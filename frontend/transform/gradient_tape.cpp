@@ -7,6 +7,7 @@
 
 #include "frontend/rules/rules.h"
 #include "frontend/trace/recorder.h"
+#include "frontend/trace/variable.h"
 #include "frontend/transform/gradient.h"
 
 #include <algorithm>
@@ -93,9 +94,23 @@ void GradientTape::watch_leaves(const Leaves& leaves, const std::source_location
 }
 
 void GradientTape::watch_variable(const Variable& v, const std::source_location& where) {
+  auto& known = state_->variables;
   Tensor now = v;
+  auto same = [&](auto& w) { return w.first.same_as(v) && w.second.node == HandleAccess::raw(now).node; };
+  if (std::any_of(known.begin(), known.end(), same)) return;
+  // An identity of its own: another variable may have begun with the same tensor. A trace has an input for each.
+  if (!context().trace && is_open() && is_floating(v.dtype()))
+    for (;;) {
+      const Content before = HandleAccess::raw(now);
+      const Tensor fresh = fresh_identity(now);
+      if (replace(VariableCell::of(v), before.node, HandleAccess::raw(fresh).node)) {
+        now = fresh;
+        break;
+      }
+      now = v;
+    }
   watch_leaves(leaves_of(now, v.name().empty() ? "x" : v.name()), where);
-  state_->variables.emplace_back(v, state_->watched.back());
+  known.emplace_back(v, state_->watched.back());
 }
 Tensor GradientTape::watched(const Variable& v) const {
   const auto& known = state_->variables;

@@ -202,3 +202,28 @@ TEST_CASE("a gradient by a variable is one by the value that was watched, whatev
     CHECK(now.to_vector<float>() == std::vector<float>{0.5f, 1.5f});
   }
 }
+
+TEST_CASE("variables that began with one tensor are told apart by a tape") {
+  const Tensor start({1.0f, 2.0f});
+  Variable a(start, "a"), b(start, "b");
+  auto run = [&] {
+    GradientTape outer({.persistent = true});
+    outer.watch(a);
+    GradientTape tape;
+    tape.watch(a);
+    tape.watch(b);
+    tape.watch(a);
+    const Tensor loss = sum(a * a * b);
+    const auto g = tape.gradient(loss, {a, b});
+    const Tensor twice = outer.gradient(sum(g[0]), a);
+    return std::tuple(g[0], g[1], twice, outer.gradient(loss, a));
+  };
+  auto traced = burin::function(run);
+  for (const auto& [first, second, twice, again] : {run(), traced()}) {
+    CHECK(first.to_vector<float>() == std::vector<float>{2, 8});
+    CHECK(second.to_vector<float>() == std::vector<float>{1, 4});
+    CHECK(twice.to_vector<float>() == std::vector<float>{2, 4});
+    CHECK(again.to_vector<float>() == std::vector<float>{2, 8});
+  }
+  CHECK(start.to_vector<float>() == std::vector<float>{1, 2});
+}
