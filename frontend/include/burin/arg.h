@@ -119,7 +119,7 @@ inline const Axes reversed_axes = Axes::every(true);
 /// One axis; negative counts from the end.
 using Axis = std::int64_t;
 
-/// A list of integers, or one. Example: `pad(x, {0, 1}, {0, 1})`.
+/// A list of integers, or one. Example: the strides of `slice(x, {0, 0}, {2, 2}, {1, 2})`.
 class Ints {
  public:
   Ints() = default;

@@ -39,7 +39,7 @@ inline constexpr bool holds_references<std::pair<A, B>> = std::is_reference_v<A>
 /// Example:
 ///   GradientTape tape;
 ///   tape.watch(w);
-///   Tensor loss = mean(square(matmul(x, w) - t));
+///   Tensor d = matmul(x, w) - t, loss = mean(d * d);
 ///   Tensor g = tape.gradient(loss, w);
 class BURIN_API GradientTape {
  public:
