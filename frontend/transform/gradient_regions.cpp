@@ -29,6 +29,10 @@ Contents read_of(const Linearized& l, std::span<const Content> inputs) {
 }
 
 Content zeros_of(const TensorType& type) { return HandleAccess::raw(zeros(type.shape, type.dtype)); }
+/// What nobody reads but lanes that throw away what they make of it: 1, since a pole there would make NaN of their slopes.
+Content unread(const TensorType& type) {
+  return is_floating(type.dtype) ? HandleAccess::raw(ones(type.shape, type.dtype)) : zeros_of(type);
+}
 
 // -- while ---------------------------------------------------------------------------------------------------------------
 
@@ -205,13 +209,15 @@ Contents GradientNotes::branch(const RegionOp& op) {
   options.active_results = active;
   options.kept.assign(op.captures.size(), true);
   Side sides[2];
-  std::vector<TensorType> slots;  // the union by type of what the two sides save
+  // The union by type of what the two sides save. Under vmap both sides run behind, one of them on what the other saved: whole
+  // numbers, which may count trips or be positions, are apart.
+  std::vector<TensorType> slots;
   for (int i = 0; i < 2; ++i) {
     sides[i].linear = std::make_shared<const Linearized>(linearize(*op.regions[i], options, op.where));
     std::vector<bool> taken(slots.size());
     for (const TensorType& type : sides[i].linear->parts.handed_on) {
       std::size_t at = 0;
-      while (at < slots.size() && (taken[at] || slots[at] != type)) ++at;
+      while (at < slots.size() && (taken[at] || slots[at] != type || !is_floating(type.dtype))) ++at;
       if (at == slots.size()) {
         slots.push_back(type);
         taken.push_back(false);
@@ -228,7 +234,7 @@ Contents GradientNotes::branch(const RegionOp& op) {
       out.resize(n + slots.size());
       for (std::size_t i = 0; i < side.slots.size(); ++i) out[n + side.slots[i]] = made[n + i];
       for (std::size_t i = 0; i < slots.size(); ++i)
-        if (!out[n + i].defined()) out[n + i] = zeros_of(slots[i]);
+        if (!out[n + i].defined()) out[n + i] = unread(slots[i]);
       return out;
     };
   };

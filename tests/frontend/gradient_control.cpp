@@ -173,3 +173,35 @@ TEST_CASE("what a branch hands on as it is has its derivative once") {
   for (Level level : {Level::graph, Level::full})
     CHECK(function(grad(loss), {.level = level})(x).to_vector<double>() == want);
 }
+
+TEST_CASE("lanes that take different branches: what each saves for its derivative is no matter of the other's") {
+  auto f = [](const Tensor& v) {  // loops that keep no values, of 3 trips and of none; a pole at 0
+    return cond(
+        v > 0.0,
+        [&] {
+          Tensor y = log(1.0 + v * v);
+          for_loop(3, [&](const Tensor&) { y = y * 2.0; });
+          return y;
+        },
+        [&] {
+          Tensor y = v * v * v;
+          for_loop(0, [&](const Tensor&) { y = y * 5.0; });
+          return y;
+        });
+  };
+  const Tensor x({0.5, -0.5});
+  auto first = [&](const Tensor& t) { return vmap(grad(f))(t); };
+  auto second = [&](const Tensor& t) { return grad([&](const Tensor& s) { return sum(first(s)); })(t); };
+  auto third = [&](const Tensor& t) { return grad([&](const Tensor& s) { return sum(second(s)); })(t); };
+  const std::vector<double> want[] = {{6.4, 0.75}, {7.68, -3.0}, {-22.528, 6.0}};
+  int order = 0;
+  for (const Loss& d : {Loss(first), Loss(second), Loss(third)}) {
+    for (const Tensor& made : {d(x), function(d, {.level = Level::graph})(x), function(d)(x)}) {
+      const auto got = made.to_vector<double>();
+      for (std::size_t i = 0; i < 2; ++i) CHECK(got[i] == Approx(want[order][i]));
+    }
+    ++order;
+  }
+  const auto jacobians = vmap([&](const Tensor& v) { return jacobian(f)(v); })(x).to_vector<double>();
+  for (std::size_t i = 0; i < 2; ++i) CHECK(jacobians[i] == Approx(want[0][i]));
+}
