@@ -223,6 +223,7 @@ class Run {
   // Slopes of what the body makes of floating-point slots, added to one.
   void tape(const Statement& s) {
     GradientTape t({.persistent = s.op % 2 == 0});
+    for (unsigned i : {0, 2}) *slots_[i] = *slots_[i] * 1;  // another slot, or a Variable, may hold the same value
     const Tensor before = *slots_[0];
     const std::vector<Tensor> sources{before, *slots_[2], world_.variables[0].value()};
     t.watch(sources);
@@ -248,7 +249,7 @@ enum class Held { no, yes, taped };
 
 std::string text(const Tensor& t) {
   std::ostringstream out;
-  out << t;
+  out << (is_floating(t.dtype()) ? t + 0 : t);  // -0 is 0
   return out.str();
 }
 
@@ -282,6 +283,8 @@ std::vector<std::string> observed(const Statements& program, Level level, Held h
     std::vector<Tensor> sources;
     if (held == Held::taped) {
       tape.emplace();
+      s.x = s.x * 1;
+      d = d * 1;
       sources = {s.x, d};
       tape->watch(sources);
     }
