@@ -99,12 +99,8 @@ void run_inlined(const FunctionState& f, const Entry& e, std::span<Leaf> given, 
 
 // On values: `bound` are those of the key's named sizes.
 void run_now(FunctionState& f, const Entry& e, std::span<Leaf> given, std::span<const Dim> bound, NodeRef* out) {
-  constexpr std::size_t room = 32;
-  const std::size_t n = given.size() + e.hidden.size();
-  RunInput few[room];
-  std::vector<RunInput> many(n > room ? n : 0);
-  RunInput* inputs = n > room ? many.data() : few;
-  std::size_t count = 0;
+  Few<RunInput, 32> inputs;
+  inputs.reserve(given.size() + e.hidden.size());
   std::vector<NodeRef> converted;
   for (std::size_t i = 0; i < given.size(); ++i) {
     if (!given[i].tensor) continue;
@@ -114,18 +110,18 @@ void run_now(FunctionState& f, const Entry& e, std::span<Leaf> given, std::span<
     if (type_of(node).dtype != k.tensor.dtype) {  // a weak number under an input signature
       if (converted.empty()) converted.reserve(given.size());
       converted.push_back(adapt(HandleAccess::raw(*given[i].tensor), k.tensor.dtype).node);
-      inputs[count++] = {&converted.back(), false};
+      inputs.push_back({&converted.back(), false});
     } else {
-      inputs[count++] = {&node, given[i].aliased};
+      inputs.push_back({&node, given[i].aliased});
     }
   }
-  RunInput* hidden = inputs + count;
-  for (auto& h : e.hidden) inputs[count++] = {&h.value, false};
+  RunInput* hidden = inputs.end();
+  for (auto& h : e.hidden) inputs.push_back({&h.value, false});
   // A tape keeps the old values, and so does a host loop or branch that may be undone.
   const bool noted = context().tapes && tapes_listen(), in_place = !noted && !recorder;
   auto run = [&] {
-    if (noted && called_by_tape(e, {inputs, count}, f.where, out)) return;
-    run_entry(f, e, {inputs, count}, bound, in_place, out);
+    if (noted && called_by_tape(e, inputs, f.where, out)) return;
+    run_entry(f, e, inputs, bound, in_place, out);
   };
   if (e.variables.empty()) {
     run();

@@ -12,6 +12,7 @@
 #include "runtime/core/image.h"
 #include "runtime/core/immortal.h"
 #include "runtime/core/profile.h"
+#include "runtime/ops/few.h"
 
 #include <algorithm>
 #include <cstring>
@@ -306,19 +307,14 @@ class Compiled final : public Executable {
 
   Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
                    std::span<const std::int64_t> sizes) const override {
-    constexpr std::size_t room = 64;
-    const std::size_t n = inputs.size() + code_->blobs.size() + outputs.size();
-    void* few[room];
-    std::vector<void*> many(n > room ? n : 0);
-    void** buffers = n > room ? many.data() : few;
-    std::size_t i = 0;
-    for (auto* t : inputs) buffers[i++] = const_cast<void*>(t->buffer.data());
-    for (auto& b : code_->blobs) buffers[i++] = const_cast<void*>(b->value.buffer.data());
-    for (auto* t : outputs) buffers[i++] = t->buffer.mutable_data();
+    Few<void*, 64> buffers;
+    for (auto* t : inputs) buffers.push_back(const_cast<void*>(t->buffer.data()));
+    for (auto& b : code_->blobs) buffers.push_back(const_cast<void*>(b->value.buffer.data()));
+    for (auto* t : outputs) buffers.push_back(t->buffer.mutable_data());
     Context ctx;
     if (!ctx.get()) return Error{ErrorCode::device, "out of memory", "out-of-memory", "", ""};
     if (ctx.get()->profile_begin) ctx.get()->profile_begin(ctx.get(), graph_->name.c_str());
-    int status = code_->entry(buffers, sizes.data(), ctx.get());
+    int status = code_->entry(buffers.data(), sizes.data(), ctx.get());
     if (ctx.get()->profile_end) ctx.get()->profile_end(ctx.get());
     if (ctx.get()->fault.kind != BURIN_RT_FAULT_NONE) return fault_error(*graph_, ctx.get()->fault);
     if (status == BURIN_RT_OK) return {};

@@ -3,33 +3,15 @@
 
 #include "frontend/trace/device.h"
 #include "frontend/trace/recorder.h"
+#include "runtime/ops/few.h"
 
 #include <burin/promotion.h>
 
-#include <array>
 #include <limits>
 
 namespace burin::detail {
 
 namespace {
-
-constexpr std::size_t inline_operands = 4;
-
-// Operands on the stack for all but very variadic ops.
-template <class T> class Few {
- public:
-  explicit Few(std::size_t n) : size_(n) {
-    if (n > inline_operands) more_.resize(n);
-  }
-  T& operator[](std::size_t i) { return data()[i]; }
-  T* data() { return size_ > inline_operands ? more_.data() : few_.data(); }
-  std::span<T> span() { return {data(), size_}; }
-
- private:
-  std::size_t size_;
-  std::array<T, inline_operands> few_;
-  std::vector<T> more_;
-};
 
 std::source_location line_of(std::span<const Arg> operands, const Recorder& r) {
   if (r.scope) return *r.scope;
@@ -38,15 +20,38 @@ std::source_location line_of(std::span<const Arg> operands, const Recorder& r) {
   return {};
 }
 
+// An operand: what its handle holds, or a value that was made for it.
+struct Operand {
+  const NodeRef* node = nullptr;  // null: a number that has no dtype yet
+  bool weak = false;
+  NodeRef own{};  // what `node` may point to: an operand stays where it is
+  void set(NodeRef n) {
+    own = std::move(n);
+    node = &own;
+  }
+  Node& get() const { return *node->get(); }
+};
+
+// What an op reads of a handle.
+void read(Operand& o, const Tensor& t, const std::source_location& where) {
+  o.node = HandleAccess::peek(t);
+  o.weak = HandleAccess::weak(t);
+  if (!o.node) {  // a variable's, which another thread may assign to
+    Content c = HandleAccess::read(t);
+    o.weak = c.weak;
+    o.set(std::move(c.node));
+  }
+  if (!*o.node || o.get().maybe_undefined) check_usable({*o.node, o.weak}, &t, where);
+}
+
 // The dtype that the masked operands meet in; nullopt where none is masked.
-std::optional<Dtype> meeting_dtype(std::span<const Arg> operands, std::span<const Content> contents,
-                                   PromotionMask mask) {
+std::optional<Dtype> meeting_dtype(std::span<const Arg> operands, std::span<const Operand> values, PromotionMask mask) {
   std::optional<Dtype> strong_type, weak_type;
   for (std::size_t i = 0; i < operands.size(); ++i) {
     if (!(mask >> (i < 31 ? i : 31) & 1)) continue;
-    bool number = !contents[i].defined();
-    Dtype d = number ? operands[i].number().dtype : type_of(contents[i].node).dtype;
-    auto& met = number || contents[i].weak ? weak_type : strong_type;
+    bool number = !values[i].node;
+    Dtype d = number ? operands[i].number().dtype : type_of(*values[i].node).dtype;
+    auto& met = number || values[i].weak ? weak_type : strong_type;
     met = met ? promote(*met, d) : d;
   }
   if (!strong_type || !weak_type) return strong_type ? strong_type : weak_type;
@@ -148,94 +153,85 @@ void check_usable(const Content& c, const Tensor* handle, const std::source_loca
 
 namespace {
 
-// The results of an op, without an allocation for one.
-struct Results {
-  NodeRef first;
-  std::vector<NodeRef> rest;
-  std::size_t count = 0;
-  void add(NodeRef n) {
-    if (count++ == 0) first = std::move(n);
-    else rest.push_back(std::move(n));
-  }
-  std::vector<Tensor> handles() const {
-    std::vector<Tensor> list;
-    list.reserve(count);
-    if (count) list.push_back(HandleAccess::make(first));
-    for (auto& n : rest) list.push_back(HandleAccess::make(n));
-    return list;
-  }
-};
+using Results = Few<NodeRef, 1>;
 
-Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes attributes, PromotionMask mask) {
+std::vector<Tensor> handles(const Results& results) {
+  std::vector<Tensor> list;
+  list.reserve(results.size());
+  for (auto& n : results) list.push_back(HandleAccess::make(n));
+  return list;
+}
+
+Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attributes, PromotionMask mask) {
   Recorder& r = context();
   std::source_location where = line_of(operands, r);
   const std::size_t n = operands.size();
-  Few<Content> contents(n);
+  Few<Operand, 4> values(n);
   for (std::size_t i = 0; i < n; ++i) {
-    if (!operands[i].tensor()) {
-      if (operands[i].size() != Dim()) contents[i] = {number_node(operands[i], i64), true};
-      continue;
+    if (operands[i].tensor()) {
+      read(values[i], *operands[i].tensor(), where);
+    } else if (operands[i].size() != Dim()) {
+      values[i].set(number_node(operands[i], i64));
+      values[i].weak = true;
     }
-    contents[i] = HandleAccess::read(*operands[i].tensor());
-    const Content& c = contents[i];
-    if (!c.node || c.node.get()->maybe_undefined) check_usable(c, operands[i].tensor(), where);
   }
   if (mask && n) {
-    if (auto d = meeting_dtype(operands, contents.span(), mask))
+    if (auto d = meeting_dtype(operands, values, mask))
       for (std::size_t i = 0; i < n; ++i) {
+        Operand& o = values[i];
         if (!(mask >> (i < 31 ? i : 31) & 1)) continue;
-        if (!contents[i].defined()) {
+        if (!o.node) {
           check_fits(op_info(kind).mnemonic, operands[i].number(), *d, where);
-          if (!r.trace || r.tapes) contents[i].node = make_eager(literal_value(operands[i].number(), *d), where);
+          if (!r.trace || r.tapes) o.set(make_eager(literal_value(operands[i].number(), *d), where));
           else
-            contents[i].node =
-                make_traced(*r.trace, literal_constant(*r.trace, operands[i].number(), *d, r.line_in(*r.trace, where)),
-                            {*d, {}}, where);
-          if (r.trace) contents[i].node.get()->literal = !contents[i].node.get()->traced();
-        } else if (type_of(contents[i].node).dtype != *d) {
-          contents[i].node = cast_node(contents[i], *d, where);
+            o.set(make_traced(*r.trace,
+                              literal_constant(*r.trace, operands[i].number(), *d, r.line_in(*r.trace, where)),
+                              {*d, {}}, where));
+          if (r.trace) o.get().literal = !o.get().traced();
+        } else if (type_of(*o.node).dtype != *d) {
+          o.set(cast_node({*o.node, o.weak}, *d, where));
         }
       }
   }
   for (std::size_t i = 0; i < n; ++i)
-    if (!contents[i].defined()) {
-      contents[i].node = make_eager(literal_value(operands[i].number(), operands[i].number().dtype), where);
-      contents[i].node.get()->literal = r.trace != nullptr;
+    if (!values[i].node) {
+      values[i].set(make_eager(literal_value(operands[i].number(), operands[i].number().dtype), where));
+      values[i].get().literal = r.trace != nullptr;
     }
 
   Results results;
   Trace* t = r.trace;
-  Attributes noted;
-  bool listen = r.tapes && tapes_listen();
-  if (listen) noted = attributes;
+  const bool listen = r.tapes && tapes_listen();
+  const Attributes noted = listen ? attributes : Attributes();
   if (!t) {
-    Few<HostTensor> values(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      if (contents[i].node.get()->traced()) foreign_value(*contents[i].node.get(), where);
-      values[i] = contents[i].node.get()->value;
+    Few<HostTensor, 4> given;
+    for (const Operand& o : values) {
+      if (o.get().traced()) foreign_value(o.get(), where);
+      given.push_back(o.get().value);
     }
-    auto made = eager_device().run(kind, values.span(), attributes);
+    auto made = eager_device().run(kind, given, attributes);
     if (!made) fail(std::move(made.error()), where);
-    for (auto& m : *made) results.add(make_eager(std::move(m), where));
+    for (auto& m : *made) results.push_back(make_eager(std::move(m), where));
   } else {
-    Few<TensorType> types(n);
-    Few<ValueId> ids(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      types[i] = type_of(contents[i].node);
-      ids[i] = lower(contents[i], *t);
+    Few<TensorType, 4> types;
+    Few<ValueId, 4> ids;
+    for (const Operand& o : values) {
+      types.push_back(type_of(*o.node));
+      ids.push_back(lower(*o.node, *t));
     }
     std::vector<Guard> guards;
-    auto inferred = infer_types(kind, {types.span(), attributes, &guards});
+    auto inferred = infer_types(kind, {types, attributes, &guards});
     if (!inferred) fail(std::move(inferred.error()), where);
     for (auto& g : guards) t->graph.add_guard(g);
-    OpId op = t->graph.append(t->current, kind, ids.span(), std::move(attributes), *inferred, r.line_in(*t, where));
+    OpId op = t->graph.append(t->current, kind, ids, std::move(attributes), *inferred, r.line_in(*t, where));
     for (std::uint32_t i = 0; i < inferred->size(); ++i)
-      results.add(make_traced(*t, t->graph.result(t->graph.op(op), i), (*inferred)[i], where));
+      results.push_back(make_traced(*t, t->graph.result(t->graph.op(op), i), (*inferred)[i], where));
   }
   if (listen) {
     Untracked untracked;
-    std::vector<Tensor> seen, made = results.handles();
-    for (std::size_t i = 0; i < n; ++i) seen.push_back(HandleAccess::make(contents[i].node));
+    std::vector<Tensor> seen, made = handles(results);
+    seen.reserve(n);
+    for (const Operand& o : values) seen.push_back(HandleAccess::make(*o.node));
     tell_tapes({kind, seen, noted, made, where});
     seen.clear();
     made.clear();
@@ -247,10 +243,11 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes attribu
 
 std::vector<Tensor> dispatch_all(OpKind kind, std::span<const Arg> operands, Attributes attributes,
                                  PromotionMask mask) {
-  return carry_out(kind, operands, std::move(attributes), mask).handles();
+  return handles(carry_out(kind, operands, std::move(attributes), mask));
 }
 Tensor dispatch(OpKind kind, std::span<const Arg> operands, Attributes attributes, PromotionMask mask) {
-  return HandleAccess::make(std::move(carry_out(kind, operands, std::move(attributes), mask).first));
+  Results results = carry_out(kind, operands, std::move(attributes), mask);
+  return results.empty() ? Tensor() : HandleAccess::make(std::move(results[0]));
 }
 
 std::int64_t axis_of(const Arg& operand, Axis axis) {

@@ -58,8 +58,14 @@ struct HandleAccess {
   static void adopt(Tensor& t) noexcept { t.attach(); }
   /// A read as ops do it: open loops learn of it. Defined in recorder.cpp.
   static Content read(const Tensor& t);
+  /// The same without a copy, valid until something is assigned to the handle; null for a Variable's own handle, which other
+  /// threads may assign to.
+  static const NodeRef* peek(const Tensor& t);
   /// An assignment as `=` does it.
   static void write(Tensor& t, Content c);
+
+ private:
+  static void note_read(const Tensor& t);
 };
 
 }  // namespace burin::detail

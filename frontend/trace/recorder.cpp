@@ -54,7 +54,10 @@ Recorder& context() {
   return *this_thread;
 }
 
-void Recorder::hook() { recorder = frames.empty() ? nullptr : this; }
+void Recorder::hook() {
+  recorder = frames.empty() ? nullptr : this;
+  loops_open = std::any_of(frames.begin(), frames.end(), [](const Frame& f) { return f.is_loop(); });
+}
 
 // -- handles -----------------------------------------------------------------------------------------------------
 
@@ -182,8 +185,16 @@ Content HandleAccess::read(const Tensor& t) {
     std::lock_guard lock(cell.lock);
     return raw(t);
   }
-  if (recorder) recorder->note_read(&t, recorder->frames.size());
+  note_read(t);
   return raw(t);
+}
+const NodeRef* HandleAccess::peek(const Tensor& t) {
+  if (t.variable_ && !is_shadow(t)) return nullptr;
+  note_read(t);
+  return &t.node_;
+}
+void HandleAccess::note_read(const Tensor& t) {
+  if (recorder && (recorder->loops_open || t.variable_)) recorder->note_read(&t, recorder->frames.size());
 }
 void HandleAccess::write(Tensor& t, Content c) {
   if (t.variable_ && !is_shadow(t)) {

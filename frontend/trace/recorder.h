@@ -57,6 +57,8 @@ struct Trace {
   std::unordered_map<std::uint32_t, TensorType> types;  ///< of values that were untyped when made
   std::unordered_map<std::uint32_t, std::vector<ValueId>> arguments;  ///< by block: its arguments in carried order
   std::unordered_map<std::uint64_t, std::uint32_t> lines;             ///< source_location, hashed, to its number
+  std::uint64_t last_line = 0;                                        ///< the one asked for last, hashed
+  std::uint32_t last_line_number = 0;
 
   std::uint32_t line(const std::source_location&);
   BlockId add_block(BlockId parent);
@@ -117,8 +119,9 @@ class Mute {
 struct Recorder {
   std::vector<Layer> layers;
   std::vector<Frame> frames;
-  Trace* trace = nullptr;  ///< innermost, or null: ops run eagerly
-  std::size_t tapes = 0;   ///< tapes in `layers`
+  Trace* trace = nullptr;   ///< innermost, or null: ops run eagerly
+  std::size_t tapes = 0;    ///< tapes in `layers`
+  bool loops_open = false;  ///< frames in which a read may be that of a carried value
   std::uint64_t clock = 0, clock_end = 0;
   std::optional<Error> poison;  ///< found in a destructor; thrown when the region closes
   const std::source_location* scope = nullptr;
@@ -161,7 +164,7 @@ struct Recorder {
   /// Closes what follows early exits: the rests on top, down to `height` frames.
   void close_rests(std::size_t height = 0);
   void abandon() noexcept;  ///< the same while an exception passes: handles get back what they held
-  void hook();              ///< sets or clears `recorder` for this thread
+  void hook();              ///< after frames changed: sets or clears `recorder` for this thread, and `loops_open`
 
   std::string describe(const Tensor* h, const Content& c) const;
   std::uint32_t line_in(Trace& t, const std::source_location& w) const {
@@ -176,7 +179,8 @@ Recorder& context();
 Recorder* context_if_any() noexcept;
 
 /// The value's number in that trace: its own, a capture's, or a constant's.
-ValueId lower(const Content&, Trace&);
+ValueId lower(const NodeRef&, Trace&);
+inline ValueId lower(const Content& c, Trace& t) { return lower(c.node, t); }
 /// The strong type of what a handle holds.
 Content strong(Content c);
 /// A weakly typed value in the dtype of what it is merged with, where its category allows; else as it is.

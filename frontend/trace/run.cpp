@@ -3,6 +3,7 @@
 #include "compiler/graph/interpret.h"
 #include "frontend/trace/function_state.h"
 #include "frontend/trace/log.h"
+#include "runtime/ops/few.h"
 
 #include <array>
 
@@ -16,21 +17,6 @@ TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings)
     if (!k.shape[i].is_known()) k.shape[i] = substitute(k.shape[i], bindings);
   return k;
 }
-
-// A list that allocates only where it is long: a hit of an ordinary function allocates nothing but results.
-template <class T, std::size_t N> class Room {
- public:
-  explicit Room(std::size_t n) : more_(n > N ? n : 0), data_(n > N ? more_.data() : few_.data()), size_(n) {}
-  T& operator[](std::size_t i) { return data_[i]; }
-  std::span<T> first(std::size_t n) { return {data_, n}; }
-  std::span<T> all() { return {data_, size_}; }
-
- private:
-  std::array<T, N> few_;
-  std::vector<T> more_;
-  T* data_;
-  std::size_t size_;
-};
 
 // An entry traced inside another trace has no executable yet; the first call outside makes it.
 const Executable& executable_of(FunctionState& f, const Entry& e) {
@@ -97,15 +83,14 @@ void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> input
     }
 
   // By pointer: a hit touches no counts of values that other threads may hold too.
-  Room<const HostTensor*, 32> given(inputs.size());
+  Few<const HostTensor*, 32> given(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) given[i] = &inputs[i].node->get()->value;
 
   // What is only handed on is counted first, so that nobody overwrites it below.
   const std::size_t m = g.outputs().size();
   for (std::size_t i = 0; i < m; ++i)
     if (e.sources[i] >= 0) results[i] = *inputs[static_cast<std::size_t>(e.sources[i])].node;
-  Room<HostTensor*, 16> made(m);
-  std::size_t count = 0;
+  Few<HostTensor*, 16> made;
   auto overwritten = [&](std::size_t i) -> const Node* {
     const int input = overwritten_input(g.outputs()[i]);
     return input >= 0 && e.sources[i] < 0 ? inputs[static_cast<std::size_t>(input)].node->get() : nullptr;
@@ -123,12 +108,12 @@ void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> input
       if (!fresh.buffer) fail(no_memory(g, g.outputs()[i].value, fresh.type), f.where);
       results[i] = make_eager(std::move(fresh), f.where);
     }
-    made[count++] = &results[i].get()->value;
+    made.push_back(&results[i].get()->value);
   }
 
   // Everything that can fail is behind us but the code itself, which writes to no state before it knows that it succeeds
   // (passes/MemoryPlan.cpp): the call fails with all values as they were, or it cannot fail any more.
-  auto ok = executable_of(f, e).run(given.all(), made.first(count), {sizes.data(), bound.size()});
+  auto ok = executable_of(f, e).run(given, made, {sizes.data(), bound.size()});
   if (!ok) fail(std::move(ok.error()), f.where);
   for (std::size_t i = 0; i < m; ++i)
     if (const Node* old = overwritten(i); old && old == results[i].get()) results[i].get()->value.buffer.bump_version();

@@ -11,9 +11,11 @@ std::uint32_t Trace::line(const std::source_location& w) {
   if (!w.line()) return 0;
   std::uint64_t key = reinterpret_cast<std::uintptr_t>(w.file_name()) * 0x9e3779b97f4a7c15u ^
                       (std::uint64_t{w.line()} << 20 | w.column());
+  if (key == last_line) return last_line_number;  // a host loop, or a composite of many ops
   auto [it, fresh] = lines.try_emplace(key, 0);
   if (fresh) it->second = graph.intern_line({w.file_name(), w.function_name(), w.line(), w.column()});
-  return it->second;
+  last_line = key;
+  return last_line_number = it->second;
 }
 
 BlockId Trace::add_block(BlockId parent) {
@@ -56,8 +58,8 @@ Trace* enclosing(std::uint64_t number) {
 
 }  // namespace
 
-ValueId lower(const Content& c, Trace& t) {
-  const Node& n = *c.node.get();
+ValueId lower(const NodeRef& node, Trace& t) {
+  const Node& n = *node.get();
   if (n.traced()) {
     Trace* own = n.trace == t.number ? &t : enclosing(n.trace);
     if (!own) foreign_value(n, n.where);
@@ -73,7 +75,7 @@ ValueId lower(const Content& c, Trace& t) {
   auto [it, fresh] = t.capture_of.try_emplace(&n, static_cast<std::uint32_t>(t.captures.size()));
   if (fresh) {
     ValueId v = t.graph.add_input(InputKind::capture, n.value.type, "capture" + std::to_string(t.captures.size()));
-    t.captures.push_back({c.node, v});
+    t.captures.push_back({node, v});
   }
   return t.captures[it->second].value;
 }

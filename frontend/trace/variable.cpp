@@ -70,15 +70,11 @@ bool replace(VariableCell& cell, const NodeRef& expected, NodeRef next) {
 HeldVariables::HeldVariables(const Entry& e, RunInput* hidden, bool keep) : entry_(e) {
   std::size_t n = 0;
   for (auto& v : e.variables) n += keep || v.output < 0;
-  if (n > few_.size()) more_.resize(n);
-  NodeRef* kept = more_.empty() ? few_.data() : more_.data();
+  kept_.reserve(n);
   for (auto& v : e.variables) v.cell->lock.lock();
   for (auto& v : e.variables) {
     const NodeRef* node = &HandleAccess::node(v.cell->handle);
-    if (keep || v.output < 0) {
-      *kept = *node;
-      node = kept++;
-    }
+    if (keep || v.output < 0) node = &kept_.emplace_back(*node);
     hidden[v.hidden].node = node;
     if (v.output < 0) v.cell->lock.unlock();
   }

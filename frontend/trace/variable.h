@@ -4,12 +4,11 @@
 #include <burin/variable.h>
 
 #include "frontend/trace/node.h"
+#include "runtime/ops/few.h"
 
-#include <array>
 #include <atomic>
 #include <source_location>
 #include <string>
-#include <vector>
 
 namespace burin::detail {
 
@@ -77,8 +76,7 @@ class HeldVariables {
  private:
   void release() noexcept;
   const Entry& entry_;
-  std::array<NodeRef, 8> few_;  // what is kept, without an allocation for few
-  std::vector<NodeRef> more_;
+  Few<NodeRef, 8> kept_;
   bool held_ = true;
 };
 

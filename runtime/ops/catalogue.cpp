@@ -3,6 +3,7 @@
 #include "runtime/ops/catalogue.h"
 
 #include "runtime/ops/check_mode.h"
+#include "runtime/ops/few.h"
 #include "runtime/ops/scalar.h"
 
 #include <xxhash.h>
@@ -271,7 +272,7 @@ struct FaultNote {
 Result<std::vector<HostTensor>> run_reference(OpKind kind, std::span<const HostTensor> operands,
                                               const Attributes& attributes, const KernelSink& sink) {
   const OpInfo& info = op_info(kind);
-  std::vector<TensorType> operand_types;
+  Few<TensorType, 4> operand_types;
   operand_types.reserve(operands.size());
   for (const HostTensor& operand : operands) operand_types.push_back(operand.type);
   auto types = infer_types(kind, {.operands = operand_types, .attributes = attributes});

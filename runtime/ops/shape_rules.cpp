@@ -71,7 +71,11 @@ std::optional<Shape> with_axis_replaced(const ShapeQuery& q, std::int64_t axis, 
   return out;
 }
 
-Types one(const ShapeQuery& q, const Shape& shape) { return std::vector<TensorType>{{q.dtype, shape}}; }
+Types one(const ShapeQuery& q, const Shape& shape) {
+  std::vector<TensorType> types;
+  types.push_back({q.dtype, shape});  // a list in braces would be copied from
+  return types;
+}
 
 std::optional<Shape> broadcast_shapes(const ShapeQuery& q, int tail) {
   int rank = 0;
@@ -125,7 +129,9 @@ std::string reshape_hint(const ShapeQuery& q) {
 }  // namespace
 
 Types broadcast(const ShapeQuery& q) {
-  if (q.operands.size() == 1) return one(q, q.operands[0].shape);
+  const Shape& first = q.operands[0].shape;
+  if (std::all_of(q.operands.begin(), q.operands.end(), [&](const TensorType& t) { return t.shape == first; }))
+    return one(q, first);
   auto shape = broadcast_shapes(q, 0);
   if (!shape)
     return violation(
