@@ -22,6 +22,9 @@ struct Row {
   /// Each call is timed alone after `prepare`, which is not timed: for what happens once, as a compile does.
   bool once = false;
   std::function<void()> prepare = {};
+  /// Where given, the peak memory of one call is reported too, of ours and of the peer: by how much the process grows while it
+  /// runs, once this has given back what is kept for reuse (the C library's is given back anyway).
+  std::function<void()> trim = {};
 };
 
 class Rows {

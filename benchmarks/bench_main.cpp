@@ -1,8 +1,10 @@
 // The main of every suite: hands the rows to Google Benchmark, interleaves ours with the peer's, prints medians with their
-// spread and, with --json FILE, writes the rows `{suite, name, ours, unit, peer, peer_name, ratio, threads, spread}`.
+// spread and, with --json FILE, writes the rows `{suite, name, ours, unit, peer, peer_name, ratio, threads, spread}`, with
+// `{peak_bytes, peer_peak_bytes}` where a row asks for memory.
 #include "benchmarks/bench.h"
 
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +14,7 @@
 #include <fstream>
 #include <map>
 #include <optional>
+#include <thread>
 
 namespace burin::bench {
 namespace {
@@ -74,6 +77,36 @@ std::optional<Median> median(Seconds times) {
   std::sort(times.begin(), times.end());
   double middle = times[times.size() / 2];
   return Median{middle, (times.back() - times.front()) / middle};
+}
+
+/// A line of /proc/self/status in bytes: VmRSS is memory in use, VmHWM its peak since it was last reset.
+std::int64_t process_bytes(const char* line) {
+  std::ifstream status("/proc/self/status");
+  for (std::string name; status >> name; status.ignore(1 << 12, '\n'))
+    if (name == line) {
+      std::int64_t kib = 0;
+      status >> kib;
+      return kib << 10;
+    }
+  return 0;
+}
+
+/// The peak memory of one call above what was in use before: the median of several. On this thread or on a new one, whichever
+/// shows more: what an allocator keeps for a thread that called before hides what the call takes.
+double peak_memory(const std::function<void()>& work, const std::function<void()>& trim) {
+  auto growth = [&](auto run) {
+    std::vector<double> growths;
+    for (int i = 0; i < 9; ++i) {
+      trim();
+      ::malloc_trim(0);
+      std::ofstream("/proc/self/clear_refs") << "5";  // resets the peak
+      const std::int64_t before = process_bytes("VmRSS:");
+      run();
+      growths.push_back(static_cast<double>(process_bytes("VmHWM:") - before));
+    }
+    return median(growths)->value;
+  };
+  return std::max(growth(work), growth([&] { std::thread(work).join(); }));
 }
 
 struct Unit {
@@ -145,13 +178,27 @@ int run(int argc, char** argv) {
     } else {
       std::snprintf(line, sizeof line, "\"peer\": null, \"peer_name\": null, \"ratio\": null");
     }
+    std::string memory;
+    if (row->trim) {
+      char bytes[128];
+      const double own = peak_memory(row->ours, row->trim);
+      std::printf("   peak %.2f MB", own / 1e6);
+      std::snprintf(bytes, sizeof bytes, ", \"peak_bytes\": %.0f", own);
+      memory = bytes;
+      if (row->peer) {
+        const double theirs = peak_memory(row->peer, row->trim);
+        std::printf(", peer %.2f MB", theirs / 1e6);
+        std::snprintf(bytes, sizeof bytes, ", \"peer_peak_bytes\": %.0f", theirs);
+        memory += bytes;
+      }
+    }
     std::printf("\n");
     char head[512];
     std::snprintf(head, sizeof head, "{\"suite\": \"%s\", \"name\": %s, \"ours\": %.6g, \"unit\": \"%s\", ",
                   BURIN_BENCH_SUITE, quoted(row->name).c_str(), mine * unit.factor, unit.name);
     char tail[128];
-    std::snprintf(tail, sizeof tail, ", \"threads\": %d, \"spread\": %.3g}", row->threads, ours->spread);
-    text += (text.empty() ? "  " : ",\n  ") + std::string(head) + line + tail;
+    std::snprintf(tail, sizeof tail, ", \"threads\": %d, \"spread\": %.3g", row->threads, ours->spread);
+    text += (text.empty() ? "  " : ",\n  ") + std::string(head) + line + tail + memory + "}";
   }
   if (!json.empty()) {
     std::ofstream out(json);

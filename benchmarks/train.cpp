@@ -3,6 +3,7 @@
 // besides parameters, state and batch.
 #include "benchmarks/bench.h"
 #include "benchmarks/peer/torch_mlp.h"
+#include "runtime/core/allocator.h"
 
 #include <burin/burin.h>
 
@@ -57,6 +58,7 @@ template <class Optimizer> void add_step(Rows& rows, const char* name, const Opt
   Row row{.name = name, .threads = static_cast<int>(std::thread::hardware_concurrency()), .ours = [=] {
             keep(step(s->p, s->state, optimizer, s->x, s->labels).defined());
           }};
+  row.trim = rt::trim_memory;
   if (auto peer = torch_mlp(adam, row.threads); peer.step) {
     row.peer_name = peer.name;
     row.peer = peer.step;

@@ -227,6 +227,12 @@ struct Code {
   ~Code() { burin_rt_image_unload(image); }
 };
 
+// What a call takes for temporaries, in words of the log.
+std::string temporaries_text(std::int64_t arena_bytes) {
+  return arena_bytes < 0 ? "temporaries by its named sizes"
+                         : "temporaries of " + std::to_string(arena_bytes) + " bytes";
+}
+
 Result<std::shared_ptr<const Code>> map_code(compiler::Image image) {
   auto code = std::make_shared<Code>();
   char message[256] = "";
@@ -241,7 +247,7 @@ Result<std::shared_ptr<const Code>> map_code(compiler::Image image) {
   code->bytes = image.bytes.size();
   log_to(Log::run, Severity::debug, [&] {
     return "mapped an image of " + std::to_string(code->bytes) + " bytes with " + std::to_string(code->blobs.size()) +
-           " constants";
+           " constants and " + temporaries_text(burin_rt_image_arena_bytes(code->image));
   });
   return std::shared_ptr<const Code>(std::move(code));
 }
@@ -346,7 +352,7 @@ void log_report(const std::string& name, const compiler::Image& image) {
   };
   log_to(Log::compile, Severity::info, [&] {
     return "compiled " + name + " in " + milliseconds(report.milliseconds) + ": an image of " +
-           std::to_string(image.bytes.size()) + " bytes";
+           std::to_string(image.bytes.size()) + " bytes, " + temporaries_text(report.arena_bytes);
   });
   log_to(Log::compile, Severity::debug, [&] {
     std::string text = "stages of " + name + ":";

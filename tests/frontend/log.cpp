@@ -68,7 +68,7 @@ TEST_CASE("at level info a function tells each trace with its reason, and each c
   CHECK_THAT(text, says("hint: name the size in an input signature"));
   CHECK_THAT(text, says("tests/frontend/log.cpp:"));
   CHECK_THAT(text, says("burin.compile info: opened "));
-  CHECK_THAT(text, says("burin.compile info: compiled \"story\" in "));
+  CHECK_THAT(text, says("burin.compile info: compiled \"story\" in ") && says(" bytes, temporaries of "));
   CHECK_THAT(text, !says("debug"));
   std::size_t traces = 0;
   for (std::size_t at = 0; (at = text.find("burin.trace", at)) != std::string::npos; ++at) ++traces;
@@ -81,7 +81,7 @@ TEST_CASE("each area has a level of its own") {
   CHECK_THAT(cache, !says("burin.trace") && !says("burin.compile") && !says("burin.run"));
   CHECK_THAT(told("BURIN_LOG=compile=debug"), says("stages of \"story\": 00-import ") && !says("burin.cache"));
   CHECK_THAT(told("BURIN_LOG=passes=debug"), says("burin.passes debug: fuse-kernels: tests/frontend/log.cpp:"));
-  CHECK_THAT(told("BURIN_LOG=run=debug"), says("burin.run debug: mapped an image of "));
+  CHECK_THAT(told("BURIN_LOG=run=debug"), says("burin.run debug: mapped an image of ") && says(" and temporaries of "));
   CHECK_THAT(told("BURIN_LOG=trace,passes=off"), says("graph=") && !says("burin.passes"));
 }
 
