@@ -219,6 +219,17 @@ def Burin_AbsOp : Burin_Unary<"abs"> {
   let derivative = "x: where(less(x, 0), -g, where(equal(x, 0), 0, g))";
 }
 
+def Burin_ReluOp : Burin_Unary<"relu"> {
+  let summary = "Takes each element that is above 0, else 0; NaN stays.";
+  let description = [{An op of its own and not max(x, 0), whose derivative at 0 would be half: the derivative at 0 is 0.}];
+  let math = "y = max(x, 0)";
+  let example = "Tensor y = relu(Tensor({-1.0f, 2.0f}));  // [0, 2]";
+  let dtypes = "numeric";
+  let reference = "maximum(x, std::decay_t<decltype(x)>())";
+  let lowering = "float: arith::MaximumFOp(x, scalar::number(s, x, 0.0)); signed: arith::MaxSIOp(x, scalar::number(s, x, 0.0)); unsigned: x";
+  let derivative = "x: where(less(0, x), g, 0)";
+}
+
 def Burin_FloorOp : Burin_Unary<"floor"> {
   let summary = "Rounds each element down to a whole number.";
   let math = "y = ⌊x⌋";

@@ -91,9 +91,6 @@ Tensor size_of(Dim n, std::source_location where) {
   return reduce_sum(Arg(full(Shape{n}, Arg(1, where), i64), where));
 }
 
-Tensor relu(const Arg& x) {
-  return composite("relu", x.where(), [&] { return max(x, 0); });
-}
 // Not `!(b < a)`, which would be true beside NaN.
 Tensor less_equal(const Arg& a, const Arg& b) {
   SourceScope scope(a.where());

@@ -93,6 +93,17 @@ TEST_CASE("gradients nest") {
   CHECK(grad(grad(grad(cube)))(Tensor(2.0)).item<double>() == Approx(6));
 }
 
+TEST_CASE("relu has slope 0 at 0") {
+  const double inf = std::numeric_limits<double>::infinity();
+  const Tensor x(std::vector<double>{-inf, -2, -0.0, 0, 1e-300, 3, inf, std::nan("")}, {8});
+  const std::vector<double> want{0, 0, 0, 0, 1, 1, 1, 0};
+  auto slope = grad([](const Tensor& t) { return sum(relu(t)); });
+  CHECK(slope(x).to_vector<double>() == want);
+  for (Level level : {Level::graph, Level::full})
+    CHECK(function(slope, {.level = level})(x).to_vector<double>() == want);
+  CHECK(jvp([](const Tensor& t) { return relu(t); }, x, ones({8}, f64)).second.to_vector<double>() == want);
+}
+
 TEST_CASE("softplus and its derivatives are right where e^x is not") {
   const double inf = std::numeric_limits<double>::infinity();
   const Tensor x(std::vector<double>{-inf, -800, -1, 0, 800, inf, std::nan("")}, {7});

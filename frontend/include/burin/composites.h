@@ -20,8 +20,6 @@ BURIN_API Tensor arange(Dim n, Dtype dtype = i64, std::source_location where = s
 /// A size as an i64[] tensor: of a named size, the number that a call binds it to.
 BURIN_API Tensor size_of(Dim n, std::source_location where = std::source_location::current());
 
-/// y = max(x, 0), NaN kept. `x`: any numeric dtype [...]. Differentiable. Example: `relu(x - 1)`.
-BURIN_API Tensor relu(const Arg& x);
 /// y = a ≤ b and its kin as functions, element by element with broadcasting; bool. False beside NaN (`not_equal`: true).
 BURIN_API Tensor less_equal(const Arg& a, const Arg& b);
 BURIN_API Tensor greater(const Arg& a, const Arg& b);
