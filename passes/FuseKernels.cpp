@@ -1,4 +1,5 @@
 // Turns the groups of FusionGroups.h into `burin.fusion` ops and orders the block by what they need of each other.
+#include "passes/DeadValues.h"
 #include "passes/FusionGroups.h"
 #include "passes/MakeKernel.h"
 #include "passes/Passes.h"
@@ -26,6 +27,9 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     });
     SmallVector<mlir::Block *> blocks;
     for (auto function : getOperation().getOps<func::FuncOp>()) {
+      if (function.isExternal()) continue;
+      function.walk([&](mlir::Block *block) { dropEmpty(*block); });
+      if (!single) dropDeadValues(function); // what only they read
       // First: within a loop that is one kernel nothing else becomes one.
       if (!single) fuseSmallLoops(function, explain);
       function.walk([&](mlir::Block *block) {
@@ -33,10 +37,7 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
         if (!isa<FusionOp>(around) && !around->getParentOfType<FusionOp>()) blocks.push_back(block);
       });
     }
-    for (mlir::Block *block : blocks) {
-      dropEmpty(*block);
-      fuse(*block);
-    }
+    for (mlir::Block *block : blocks) fuse(*block);
   }
 
   /// A tensor without elements needs no kernel: it is a constant of no bytes.
@@ -104,7 +105,7 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
           if (ops.size() == 1 || !llvm::is_contained(inputs, operand)) inputs.push_back(operand);
       if (!plan.copied(op))
         for (Value result : op->getResults())
-          if (ops.size() == 1 || plan.escapes(result, group)) results.push_back(result);
+          if (group.ops.size() == 1 || plan.escapes(result, group)) results.push_back(result);
     }
     OpBuilder b(before);
     // One op keeps its own line; more are a fused location of all.

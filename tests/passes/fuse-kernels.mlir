@@ -223,3 +223,19 @@ func.func @update_last(%w: tensor<4x4xf32>, %x: tensor<4x4xf32>)
   %h = burin.matmul %g, %x : (tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<4x4xf32>
   return %new, %h : tensor<4x4xf32>, tensor<4x4xf32>
 }
+
+// -----
+
+// A tensor without elements is a constant of no bytes, and what only it reads is no kernel. Where each op stays a kernel,
+// one that nobody reads still has its result.
+// CHECK-LABEL: @empty(
+// CHECK-NEXT:    %[[NONE:.+]] = burin.constant {value = dense<> : tensor<1x0xf32>}
+// CHECK-NEXT:    return %[[NONE]]
+// SINGLE-LABEL: @empty(
+// SINGLE:        %{{.+}} = burin.fusion "matmul"
+func.func @empty(%x: tensor<2x3xf32>) -> tensor<1x0xf32> {
+  %xt = burin.transpose %x {permutation = array<i64: 1, 0>} : (tensor<2x3xf32>) -> tensor<3x2xf32>
+  %0 = burin.matmul %xt, %x : (tensor<3x2xf32>, tensor<2x3xf32>) -> tensor<3x3xf32>
+  %1 = burin.slice %0 {starts = #burin.dims<[0, 0]>, sizes = #burin.dims<[1, 0]>, strides = array<i64: 1, 1>} : (tensor<3x3xf32>) -> tensor<1x0xf32>
+  return %1 : tensor<1x0xf32>
+}
