@@ -36,10 +36,10 @@
 namespace burin::rt {
 namespace {
 
-constexpr std::int64_t slack = 64;                               // room for a header in each class
-constexpr std::int64_t largest_class = std::int64_t{256} << 20;  // above: the system
-constexpr std::int64_t largest_local = std::int64_t{256} << 10;  // above: no thread keeps it
-constexpr std::int64_t mapped_from = std::int64_t{1} << 20;      // above: mmap, so that freeing really frees
+constexpr std::int64_t slack = 64;                                         // room for a header in each class
+constexpr std::int64_t largest_class = std::int64_t{256} << 20;            // above: the system
+constexpr std::int64_t largest_local = (std::int64_t{256} << 10) + slack;  // above: no thread keeps it
+constexpr std::int64_t mapped_from = std::int64_t{1} << 20;                // above: mmap, so that freeing really frees
 constexpr std::int64_t huge_page = std::int64_t{2} << 20;
 constexpr std::int64_t page = 4096;
 
@@ -55,7 +55,7 @@ constexpr std::int64_t capacity_of(int cls) {
   return (std::int64_t{1} << lg) + step * (std::int64_t{1} << (lg - 2)) + slack;
 }
 constexpr int num_classes = class_of(largest_class + slack) + 1;
-constexpr int num_local = class_of(largest_local + slack) + 1;
+constexpr int num_local = class_of(largest_local) + 1;
 
 constexpr bool classes_hold() {
   for (int c = 0; c < num_classes; ++c)
@@ -64,6 +64,7 @@ constexpr bool classes_hold() {
   return class_of(0) == 0;
 }
 static_assert(classes_hold());
+static_assert(capacity_of(num_local - 1) == largest_local);  // a thread's lists are asked for each size that they hold
 
 constexpr int local_count(int cls) {
   return static_cast<int>(std::clamp<std::int64_t>((std::int64_t{512} << 10) / capacity_of(cls), 4, 32));

@@ -55,6 +55,22 @@ TEST_CASE("a warm cycle asks the system for nothing") {
   CHECK(memory_stats().system_allocations == before);
 }
 
+TEST_CASE("blocks of sizes at the edges of the classes are all found again") {
+  for (std::int64_t edge : {576, 4160, 65600, 131136, 262144, 262208, 327744, 1 << 20})
+    for (std::int64_t n = edge - 1; n <= edge + 1; ++n) {
+      auto cycle = [&] {
+        std::vector<void*> held;
+        for (int i = 0; i < 12; ++i) held.push_back(allocate(n));
+        for (void* p : held) deallocate(p, n);
+      };
+      cycle();
+      const std::int64_t before = memory_stats().system_allocations;
+      for (int i = 0; i < 20; ++i) cycle();
+      CAPTURE(n);
+      CHECK(memory_stats().system_allocations == before);
+    }
+}
+
 TEST_CASE("a size that cannot be is refused without being tried") {
   CHECK(allocate(-1) == nullptr);
   CHECK(allocate(std::numeric_limits<std::int64_t>::min()) == nullptr);
