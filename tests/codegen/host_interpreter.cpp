@@ -7,10 +7,9 @@
 
 #include "tests/support/graphs.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/seeds.h"
 
 #include "mlir/Pass/PassManager.h"
-
-#include <cstdlib>
 
 using namespace burin;
 using namespace burin::test;
@@ -189,10 +188,9 @@ std::string problem(const Case& c, bool single) {
 }  // namespace
 
 TEST_CASE("Random graphs run through passes and memory plan as the referee has them") {
-  const char* only = std::getenv("BURIN_TEST_SEED");
-  const std::uint64_t first = only ? std::strtoull(only, nullptr, 10) : 0, last = only ? first + 1 : 500;
+  const Seeds seeds(500);
   for (bool single : {false, true})
-    for (std::uint64_t seed = first; seed < last; ++seed) {
+    for (std::uint64_t seed = seeds.first; seed < seeds.last; ++seed) {
       Case c = random_case(seed);
       if (problem(c, single).empty()) continue;
       Case small = shrink(c.copy(), [&](const Case& smaller) { return !problem(smaller, single).empty(); });

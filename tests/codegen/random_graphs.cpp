@@ -1,9 +1,9 @@
-// Random graphs with regions: compiled, fused and not, they compute what the referee does. BURIN_TEST_SEED replays one
-// seed, BURIN_TEST_GRAPHS sets how many; a failure prints the smallest case that shows it.
+// Random graphs with regions: compiled, fused and not, they compute what the referee does. A failure prints the smallest
+// case that shows it.
 #include "tests/support/compiled_graph.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/seeds.h"
 
-#include <cstdlib>
 #include <cstring>
 
 using namespace burin;
@@ -36,12 +36,9 @@ std::string problem(const Case& c, compiler::Options::Level level, bool in_place
 void try_graphs(const RandomOptions& options, std::uint64_t standard, std::vector<bool> in_place) {
   burin_rt_set_print_sink(
       [](void*, const char*, std::int64_t, std::int32_t, std::int32_t, const std::int64_t*, const void*) {}, nullptr);
-  const char* only = std::getenv("BURIN_TEST_SEED");
-  const char* count = std::getenv("BURIN_TEST_GRAPHS");
-  const std::uint64_t first = only ? std::strtoull(only, nullptr, 10) : 0;
-  const std::uint64_t last = only ? first + 1 : count ? std::strtoull(count, nullptr, 10) : standard;
+  const Seeds seeds(standard);
   for (auto level : {compiler::Options::Level::full, compiler::Options::Level::no_fuse})
-    for (std::uint64_t seed = first; seed < last; ++seed)
+    for (std::uint64_t seed = seeds.first; seed < seeds.last; ++seed)
       for (bool same : in_place) {
         Case c = random_case(seed, options);
         std::string why = problem(c, level, same);

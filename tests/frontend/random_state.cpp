@@ -1,8 +1,8 @@
 // Random programs over state: parameters by reference and by value, Variables, a Generator, values of all dtypes and of no
 // elements, assigned in loops, branches, nested functions and under tapes. All numbers are small integers, so that every way
-// to run them gives the same: eagerly, recorded, compiled; with arguments moved in or held elsewhere. BURIN_TEST_SEED replays
-// one seed, BURIN_TEST_GRAPHS sets how many, from BURIN_TEST_FIRST on.
+// to run them gives the same: eagerly, recorded, compiled; with arguments moved in or held elsewhere.
 #include "tests/support/catch.h"
+#include "tests/support/seeds.h"
 
 #include <burin/burin.h>
 
@@ -353,17 +353,11 @@ std::vector<Statements> smaller(const Statements& list) {
   return made;
 }
 
-std::uint64_t number(const char* name, std::uint64_t otherwise) {
-  const char* given = std::getenv(name);
-  return given ? std::strtoull(given, nullptr, 10) : otherwise;
-}
-
 }  // namespace
 
 TEST_CASE("random programs over state do the same however they are run") {
-  const bool only = std::getenv("BURIN_TEST_SEED") != nullptr, wide = std::getenv("BURIN_TEST_WIDE") != nullptr;
-  const std::uint64_t first = number("BURIN_TEST_SEED", number("BURIN_TEST_FIRST", 0));
-  const std::uint64_t last = only ? first + 1 : first + number("BURIN_TEST_GRAPHS", 60);
+  const auto [first, last, only] = test::Seeds(60);
+  const bool wide = std::getenv("BURIN_TEST_WIDE") != nullptr;
   std::uint64_t moving = 0;
   for (std::uint64_t seed = first; seed < last; ++seed) {
     std::mt19937_64 r(seed * 0x9e3779b97f4a7c15u + 3);

@@ -1,7 +1,8 @@
 // Random programs under random stacks of transforms: eagerly, recorded and compiled alike; jvp and vjp transposes of each other;
-// vmap what a loop over lanes gives; derivatives central differences; named sizes what numbers give. BURIN_TEST_SEED replays one
-// seed, BURIN_TEST_GRAPHS sets how many, from BURIN_TEST_FIRST on; a failure prints the smallest program and stack that show it.
+// vmap what a loop over lanes gives; derivatives central differences; named sizes what numbers give. A failure prints the
+// smallest program and stack that show it.
 #include "tests/support/catch.h"
+#include "tests/support/seeds.h"
 #include "tests/support/transform_program.h"
 
 #include <cmath>
@@ -279,17 +280,11 @@ Program shrunk(Program p, const Checks& checks) {
   return p;
 }
 
-std::uint64_t number(const char* name, std::uint64_t otherwise) {
-  const char* given = std::getenv(name);
-  return given ? std::strtoull(given, nullptr, 10) : otherwise;
-}
-
 }  // namespace
 
 TEST_CASE("random programs under random stacks of transforms agree with every other way to compute them") {
-  const bool only = std::getenv("BURIN_TEST_SEED") != nullptr, wide = std::getenv("BURIN_TEST_WIDE") != nullptr;
-  const std::uint64_t first = number("BURIN_TEST_SEED", number("BURIN_TEST_FIRST", 0));
-  const std::uint64_t last = only ? first + 1 : first + number("BURIN_TEST_GRAPHS", 300);
+  const auto [first, last, only] = test::Seeds(300);
+  const bool wide = std::getenv("BURIN_TEST_WIDE") != nullptr;
   int differences = 0;
   for (std::uint64_t seed = first; seed < last; ++seed) {
     const Program p = random_program(seed);

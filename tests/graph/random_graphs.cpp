@@ -1,5 +1,5 @@
 // Random graphs with regions: every way to hold or run a Graph agrees. The compiled ways are tried in tests/codegen.
-// BURIN_TEST_SEED replays one seed; a failure prints the smallest case that shows it.
+// A failure prints the smallest case that shows it.
 #include "compiler/graph/inline.h"
 #include "compiler/graph/interpret.h"
 #include "compiler/graph/prune.h"
@@ -7,16 +7,14 @@
 
 #include "tests/support/graphs.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/seeds.h"
 
-#include <cstdlib>
 #include <map>
 
 using namespace burin;
 using namespace burin::test;
 
 namespace {
-
-constexpr std::uint64_t num_graphs = 500;
 
 /// What is wrong with interpret() of that graph on the case's inputs, or nothing.
 std::string compare(const Expected& expected, const Graph& graph, const std::vector<HostTensor>& inputs) {
@@ -74,8 +72,8 @@ std::string problem(const Case& c) {
 }  // namespace
 
 TEST_CASE("Random graphs run alike recorded, pruned, inlined and loaded") {
-  const char* only = std::getenv("BURIN_TEST_SEED");
-  const std::uint64_t first = only ? std::strtoull(only, nullptr, 10) : 0, last = only ? first + 1 : num_graphs;
+  const auto [first, last, only] = Seeds(500);
+  const std::uint64_t num_graphs = last - first;
   std::size_t decided = 0, comparable = 0, outputs = 0, regions = 0;
   std::map<std::string_view, int> kinds;
   for (std::uint64_t seed = first; seed < last; ++seed) {

@@ -1,5 +1,5 @@
 // prune changes no result: random graphs are imported and run op by op by the referee before and after the pass, and must
-// agree bit for bit, prints and faults included. BURIN_TEST_SEED replays one seed, BURIN_TEST_GRAPHS sets how many.
+// agree bit for bit, prints and faults included.
 #include "compiler/driver/ContextPool.h"
 #include "compiler/graph/sizes.h"
 #include "compiler/ir/Import.h"
@@ -7,13 +7,13 @@
 
 #include "tests/support/graphs.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/seeds.h"
 
 #include "mlir/IR/Verifier.h"
 #include "mlir/Pass/PassManager.h"
 
 #include <chrono>
 #include <cmath>
-#include <cstdlib>
 #include <limits>
 
 using namespace burin;
@@ -171,10 +171,7 @@ std::string problem(const Case& c, unsigned* fewer = nullptr) {
 }  // namespace
 
 TEST_CASE("A pruned graph gives the same results, prints and faults") {
-  const char* only = std::getenv("BURIN_TEST_SEED");
-  const char* count = std::getenv("BURIN_TEST_GRAPHS");
-  const std::uint64_t first = only ? std::strtoull(only, nullptr, 10) : 0;
-  const std::uint64_t last = only ? first + 1 : count ? std::strtoull(count, nullptr, 10) : 500;
+  const auto [first, last, only] = Seeds(500);
   unsigned gone = 0;
   for (std::uint64_t seed = first; seed < last; ++seed) {
     const Case c = random_case(seed, {.ops = 24});
@@ -187,7 +184,7 @@ TEST_CASE("A pruned graph gives the same results, prints and faults") {
     FAIL("seed " << seed << ": " << problem(small));
   }
   INFO("ops that were dropped: " << gone);
-  CHECK((only != nullptr || gone > 0));  // else nothing was tried
+  CHECK((only || gone > 0));  // else nothing was tried
 }
 
 TEST_CASE("What prune takes for the same is the same for zeros, infinities, NaN and the ends of each dtype") {
