@@ -3,8 +3,6 @@
 
 #include <burin/burin.h>
 
-#include <vector>
-
 namespace burin::bench {
 namespace {
 
@@ -14,15 +12,11 @@ struct Params {
 
 Tensor mlp(const Params& p, const Tensor& x) { return matmul(relu(matmul(x, p.w1) + p.b1), p.w2) + p.b2; }
 
-Tensor filled(const Shape& shape) {
-  return Tensor(std::vector<float>(static_cast<std::size_t>(shape.num_elements().value()), 0.01f), shape);
-}
-
 }  // namespace
 
 void suite(Rows& rows) {
-  Params p{filled({256, 128}), filled({128}), filled({128, 10}), filled({10})};
-  Tensor x = filled({128, 256});
+  Params p{full({256, 128}, 0.01f), full({128}, 0.01f), full({128, 10}, 0.01f), full({10}, 0.01f)};
+  Tensor x = full({128, 256}, 0.01f);
   auto both = burin::function([](const Params& q, const Params& v, const Tensor& xs) {
     return jvp([&](const Params& r) { return mlp(r, xs); }, q, v);
   });
