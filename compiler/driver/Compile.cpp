@@ -1,7 +1,6 @@
 // One graph through the whole compiler: import, passes, kernels, host program, object.
 #include "compiler/driver/Compile.h"
 
-#include "compiler/codegen/LowerToLinalg.h"
 #include "compiler/codegen/Stopwatch.h"
 #include "compiler/codegen/cpu/CheckKernels.h"
 #include "compiler/codegen/cpu/EmitKernels.h"
@@ -9,6 +8,7 @@
 #include "compiler/codegen/cpu/LinalgEmitter.h"
 #include "compiler/codegen/cpu/LowerToLlvm.h"
 #include "compiler/codegen/host/HostToLlvm.h"
+#include "compiler/codegen/plan/LowerToLinalg.h"
 #include "compiler/driver/ContextPool.h"
 #include "compiler/driver/Diagnostics.h"
 #include "compiler/driver/Pipeline.h"

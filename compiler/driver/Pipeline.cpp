@@ -1,11 +1,11 @@
 // THE order of passes, with the reason for each place.
 #include "compiler/driver/Pipeline.h"
 
-#include "compiler/codegen/LoopLowering.h"
-#include "compiler/codegen/LowerToLinalg.h"
-#include "compiler/codegen/SmallLoop.h"
 #include "compiler/codegen/cpu/EmitKernels.h"
 #include "compiler/codegen/cpu/LinalgEmitter.h"
+#include "compiler/codegen/loops/LoopLowering.h"
+#include "compiler/codegen/loops/SmallLoop.h"
+#include "compiler/codegen/plan/LowerToLinalg.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

@@ -9,7 +9,7 @@ using namespace mlir;
 namespace burin::ir {
 namespace {
 
-/// Ops that code generation can do element by element on registers (codegen/SmallLoop.h).
+/// Ops that code generation can do element by element on registers (codegen/loops/SmallLoop.h).
 bool isElementByElement(Operation *op, const OpInfo &info) {
   if (scalarEmitter(info.kind)) return true;
   switch (info.kind) {

@@ -1,5 +1,5 @@
 // Loops of the ops whose positions are data.
-#include "compiler/codegen/LoopLowering.h"
+#include "compiler/codegen/loops/LoopLowering.h"
 
 namespace burin::codegen {
 using namespace mlir;

@@ -1,5 +1,5 @@
 // Loops of random_bits: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC 2011).
-#include "compiler/codegen/LoopLowering.h"
+#include "compiler/codegen/loops/LoopLowering.h"
 
 namespace burin::codegen {
 using namespace mlir;

@@ -1,5 +1,5 @@
 // Loops of the ops that combine along an axis and that linalg cannot say.
-#include "compiler/codegen/LoopLowering.h"
+#include "compiler/codegen/loops/LoopLowering.h"
 
 namespace burin::codegen {
 using namespace mlir;

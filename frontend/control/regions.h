@@ -1,6 +1,6 @@
 // What cond and while_loop share: merging the contents of handles at the end of regions.
 #pragma once
-#include "frontend/trace/recorder.h"
+#include "frontend/record/recorder.h"
 
 #include <burin/control.h>
 

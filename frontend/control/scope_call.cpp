@@ -4,7 +4,7 @@
 #include <burin/composites.h>
 
 #include "frontend/control/scopes.h"
-#include "frontend/trace/variable.h"
+#include "frontend/value/variable.h"
 
 namespace burin::detail {
 

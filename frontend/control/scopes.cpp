@@ -2,7 +2,7 @@
 #include "frontend/control/scopes.h"
 
 #include "compiler/graph/copy.h"
-#include "frontend/trace/evaluate.h"
+#include "frontend/control/evaluate.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 // remat and custom_gradient: ops whose region runs once where it stands. How one is made of recorded graphs, offered to the
 // tapes, recorded or run; and the session that the templates of custom_gradient.h drive.
 #pragma once
-#include "frontend/trace/recorder.h"
-#include "frontend/trace/recording.h"
+#include "frontend/record/recorder.h"
+#include "frontend/record/recording.h"
 
 #include <functional>
 

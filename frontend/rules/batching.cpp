@@ -3,8 +3,8 @@
 #include <burin/composites.h>
 #include <burin/ops.h>
 
+#include "frontend/record/dispatch.h"
 #include "frontend/rules/rules.h"
-#include "frontend/trace/dispatch.h"
 
 #include <algorithm>
 

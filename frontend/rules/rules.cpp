@@ -3,7 +3,7 @@
 
 #include <burin/ops.h>
 
-#include "frontend/trace/dispatch.h"
+#include "frontend/record/dispatch.h"
 
 namespace burin::rules {
 

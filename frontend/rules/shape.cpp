@@ -1,8 +1,8 @@
 // Derivatives of the ops that only move elements: each is linear, and its vjp moves them back.
 #include <burin/ops.h>
 
+#include "frontend/record/dispatch.h"
 #include "frontend/rules/rules.h"
-#include "frontend/trace/dispatch.h"
 
 namespace burin::rules {
 namespace {

@@ -9,13 +9,13 @@
 
 #include "compiler/graph/copy.h"
 #include "compiler/graph/evaluate.h"
+#include "frontend/control/evaluate.h"
 #include "frontend/control/regions.h"
 #include "frontend/control/scopes.h"
+#include "frontend/record/recording.h"
 #include "frontend/rules/rules.h"
-#include "frontend/trace/evaluate.h"
-#include "frontend/trace/recording.h"
-#include "frontend/trace/variable.h"
 #include "frontend/transform/gradient.h"
+#include "frontend/value/variable.h"
 
 #include <set>
 

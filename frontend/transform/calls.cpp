@@ -1,7 +1,7 @@
 // A compiled function called eagerly under a tape: one step, whose derivative is a compiled graph too.
+#include "frontend/control/evaluate.h"
 #include "frontend/control/scopes.h"
-#include "frontend/trace/callable_graph.h"
-#include "frontend/trace/evaluate.h"
+#include "frontend/transform/callable_graph.h"
 #include "frontend/transform/tangent.h"
 
 #include "frontend/transform/linearize.h"

@@ -5,8 +5,8 @@
 #include <burin/grad.h>
 #include <burin/ops.h>
 
+#include "frontend/record/recorder.h"
 #include "frontend/rules/rules.h"
-#include "frontend/trace/recorder.h"
 
 namespace burin::detail {
 namespace {

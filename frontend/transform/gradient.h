@@ -1,8 +1,8 @@
 // Reverse mode over a tape: what `grad` and `value_and_grad` are made of. The backward pass runs through the dispatch, so
 // it is recorded where a trace is open and noted by the tapes around (higher orders need nothing more).
 #pragma once
-#include "frontend/trace/node.h"
-#include "frontend/trace/tape.h"
+#include "frontend/record/tape.h"
+#include "frontend/value/node.h"
 
 #include <functional>
 #include <span>

@@ -1,9 +1,9 @@
 // Reverse mode through cond and while: the tape records the op in a form that also returns what its derivative reads, and
 // notes a pullback that records the backward op. DESIGN §2 has the rules; linearize does the work of the bodies.
 #include "compiler/graph/accumulate.h"
+#include "frontend/control/evaluate.h"
 #include "frontend/control/regions.h"
 #include "frontend/rules/rules.h"
-#include "frontend/trace/evaluate.h"
 #include "frontend/transform/gradient.h"
 #include "frontend/transform/linearize.h"
 

@@ -1,8 +1,8 @@
 // Reverse mode through remat and custom_gradient: the one computes its body again behind the cotangents, the other brings its
 // backward region.
+#include "frontend/control/evaluate.h"
 #include "frontend/control/regions.h"
 #include "frontend/control/scopes.h"
-#include "frontend/trace/evaluate.h"
 #include "frontend/transform/gradient.h"
 #include "frontend/transform/linearize.h"
 

@@ -5,10 +5,10 @@
 #include <burin/ops.h>
 #include <burin/variable.h>
 
+#include "frontend/record/recorder.h"
 #include "frontend/rules/rules.h"
-#include "frontend/trace/recorder.h"
-#include "frontend/trace/variable.h"
 #include "frontend/transform/gradient.h"
+#include "frontend/value/variable.h"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 // What jacobian's templates need of shapes and checks.
 #include <burin/jacobian.h>
 
-#include "frontend/trace/recorder.h"
+#include "frontend/record/recorder.h"
 #include "frontend/transform/gradient.h"
 
 namespace burin::detail {

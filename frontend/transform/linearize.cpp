@@ -3,8 +3,8 @@
 #include "frontend/transform/linearize.h"
 
 #include "compiler/graph/prune.h"
-#include "frontend/trace/evaluate.h"
-#include "frontend/trace/recording.h"
+#include "frontend/control/evaluate.h"
+#include "frontend/record/recording.h"
 #include "frontend/transform/gradient.h"
 
 namespace burin::detail {

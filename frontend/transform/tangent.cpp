@@ -5,10 +5,10 @@
 #include <burin/grad.h>
 
 #include "compiler/graph/prune.h"
+#include "frontend/control/evaluate.h"
 #include "frontend/control/regions.h"
 #include "frontend/control/scopes.h"
 #include "frontend/rules/rules.h"
-#include "frontend/trace/evaluate.h"
 #include "frontend/transform/linearize.h"
 
 namespace burin::detail {

@@ -1,5 +1,5 @@
 // The NumPy-made cases through the compiler: each a graph of one op, on this machine.
-#include "frontend/trace/executable.h"
+#include "frontend/execute/executable.h"
 #include "tests/support/goldens.h"
 
 using namespace burin;

@@ -1,6 +1,6 @@
 // The NumPy-made cases through the frontend's dispatch, as a user's eager call runs them.
-#include "frontend/trace/dispatch.h"
-#include "frontend/trace/node.h"
+#include "frontend/record/dispatch.h"
+#include "frontend/value/node.h"
 #include "tests/support/goldens.h"
 
 using namespace burin;

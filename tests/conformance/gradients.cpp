@@ -1,7 +1,7 @@
 // Every derivative rule against central differences, on the shapes and attributes of the op records: eagerly and recorded.
 // The values are the records' own, without those that have no slope to measure (NaN, Inf, the very large and small).
-#include "frontend/trace/dispatch.h"
-#include "frontend/trace/node.h"
+#include "frontend/record/dispatch.h"
+#include "frontend/value/node.h"
 #include "tests/support/goldens.h"
 
 #include <burin/burin.h>

@@ -1,7 +1,7 @@
 // The op records through `function`: each recorded by the frontend, run at level `graph`; refusals while tracing. Compiled
 // levels run the same graphs in compiled.cpp.
-#include "frontend/trace/dispatch.h"
-#include "frontend/trace/node.h"
+#include "frontend/record/dispatch.h"
+#include "frontend/value/node.h"
 #include "tests/support/goldens.h"
 
 #include <burin/burin.h>

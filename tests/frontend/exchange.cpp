@@ -1,7 +1,7 @@
 // Tensors from and to other memory: views, DLPack; and how tensors print.
 #include "tests/support/catch.h"
 
-#include "frontend/trace/dlpack.h"
+#include "frontend/library/dlpack.h"
 #include <burin/burin.h>
 
 using namespace burin;

@@ -1,8 +1,8 @@
 // By-reference parameters: updated in place where nobody else holds the value, and never seen to change by who does.
 #include "tests/support/catch.h"
 
-#include "frontend/trace/dlpack.h"
-#include "frontend/trace/node.h"
+#include "frontend/library/dlpack.h"
+#include "frontend/value/node.h"
 
 #include <burin/burin.h>
 

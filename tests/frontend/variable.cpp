@@ -1,7 +1,7 @@
 // Variables: what a program over them means eagerly, traced and as plain C++, and what a caller may rely on.
 #include "tests/support/catch.h"
 
-#include "frontend/trace/variable.h"
+#include "frontend/value/variable.h"
 
 #include <burin/burin.h>
 

@@ -13,6 +13,18 @@ GRAPH = OPS + ["compiler/graph/", "google/protobuf/", "nlohmann/"]
 MLIR = GRAPH + ["mlir/", "llvm/", "llvm-c/"]
 DIALECT = MLIR + ["compiler/ir/", "compiler/ops/"]
 PUBLIC = ["burin/"]
+# The rooms of the frontend: each sees itself, those named and nothing else of the frontend but public headers.
+ROOMS = [
+    ("value", [], []),
+    ("execute", ["value"], ["compiler/driver/Compiler.h", "spdlog/"]),
+    ("record", ["value"], ["frontend/ops.inc"]),
+    ("rules", ["value", "record"], []),
+    ("control", ["value", "record"], []),
+    ("transform", ["value", "execute", "record", "rules", "control"], []),
+    ("function", ["value", "execute", "record", "control", "transform"], []),
+    ("library", ["value", "record"], []),
+]
+MAX_ROOM = 15  # files
 LAYERS = [
     ("runtime/include/burin/rt/", ["burin/rt/"]),
     ("runtime/include/", ["burin/rt/", "burin/dtype.h", "burin/dim.h", "burin/error.h"]),
@@ -28,7 +40,8 @@ LAYERS = [
     ("compiler/driver/", DIALECT + ["compiler/", "passes/", "spdlog/"]),
     ("passes/", DIALECT + ["passes/"]),
     ("frontend/include/", PUBLIC),
-    ("frontend/", GRAPH + PUBLIC + ["frontend/", "compiler/driver/Compiler.h", "spdlog/"]),
+    *[(f"frontend/{room}/", GRAPH + PUBLIC + [f"frontend/{r}/" for r in below + [room]] + extra) for room, below, extra in ROOMS],
+    ("frontend/", ["only the rooms of the frontend hold code"]),
     ("tools/burin-tblgen/", ["mlir/TableGen/", "mlir/Tools/mlir-tblgen/", "mlir/Support/", "llvm/", "tools/burin-tblgen/"]),
     ("tools/burin-opt/", DIALECT + ["compiler/", "passes/"]),
     ("tools/burin-inspect/", GRAPH + ["tools/", "compiler/driver/Compiler.h"]),
@@ -88,6 +101,14 @@ def length(path, text):
     opening = "\n".join(text.split("\n")[:5]).lower()
     if path.endswith(CODE) and lines > MAX_LINES and "table" not in opening:
         yield f"{path}: {lines} lines, more than {MAX_LINES}, and not a table"
+
+
+def rooms(files):
+    """A room of the frontend is small enough to be seen at a glance."""
+    for room, _, _ in ROOMS:
+        count = sum(os.path.dirname(f) == f"frontend/{room}" for f in files)
+        if count > MAX_ROOM:
+            yield f"frontend/{room}: {count} files, more than {MAX_ROOM}"
 
 
 def opening_comment(path, text):
@@ -171,7 +192,7 @@ def main():
         if path and os.path.isfile(path):
             with open(path, encoding="utf-8", errors="replace") as f:
                 contents[path] = f.read()
-    findings = list(passes(contents)) + list(readme_program(contents)) + list(table_of_checks(contents))
+    findings = list(passes(contents)) + list(readme_program(contents)) + list(table_of_checks(contents)) + list(rooms(contents))
     for path, text in sorted(contents.items()):
         for check in (includes, exceptions, environment, length, opening_comment):
             findings += check(path, text)

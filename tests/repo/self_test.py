@@ -13,11 +13,11 @@ class Checks(unittest.TestCase):
         self.assertEqual(self.found(check.includes("compiler/graph/hash.cpp", '#include "runtime/ops/buffer.h"\n')), 0)
 
     def test_the_frontend_sees_the_compiler_through_its_facade_only(self):
-        self.assertEqual(self.found(check.includes("frontend/trace/a.cpp", '#include "compiler/driver/Pipeline.h"\n')), 1)
-        self.assertEqual(self.found(check.includes("frontend/trace/a.cpp", '#include "compiler/driver/Compiler.h"\n')), 0)
+        self.assertEqual(self.found(check.includes("frontend/execute/a.cpp", '#include "compiler/driver/Pipeline.h"\n')), 1)
+        self.assertEqual(self.found(check.includes("frontend/execute/a.cpp", '#include "compiler/driver/Compiler.h"\n')), 0)
 
     def test_public_headers_include_no_mlir_llvm_or_spdlog(self):
-        for header in ("mlir/IR/Value.h", "llvm/ADT/StringRef.h", "spdlog/spdlog.h", "frontend/trace/tape.h"):
+        for header in ("mlir/IR/Value.h", "llvm/ADT/StringRef.h", "spdlog/spdlog.h", "frontend/record/tape.h"):
             self.assertEqual(self.found(check.includes("frontend/include/burin/a.h", f"#include <{header}>\n")), 1, header)
         self.assertEqual(self.found(check.includes("frontend/include/burin/a.h", "#include <vector>\n")), 0)
 
@@ -27,7 +27,7 @@ class Checks(unittest.TestCase):
     def test_exceptions_outside_the_frontend_are_found(self):
         self.assertEqual(self.found(check.exceptions("compiler/graph/a.cpp", "void f() { throw 1; }\n")), 1)
         self.assertEqual(self.found(check.exceptions("compiler/graph/a.cpp", "// we never throw\nauto s = \"try {\";\n")), 0)
-        self.assertEqual(self.found(check.exceptions("frontend/trace/a.cpp", "void f() { throw 1; }\n")), 0)
+        self.assertEqual(self.found(check.exceptions("frontend/execute/a.cpp", "void f() { throw 1; }\n")), 0)
 
     def test_the_environment_is_read_in_one_file(self):
         self.assertEqual(self.found(check.environment("frontend/a.cpp", 'auto s = std::getenv("X");\n')), 1)

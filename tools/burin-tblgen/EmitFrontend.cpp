@@ -127,7 +127,7 @@ void emitOpsHeader(ArrayRef<OpDef> ops, raw_ostream &os) {
 
 void emitOpsSource(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << banner("bodies of the public ops")
-     << "// Included once, by frontend/trace/ops.cpp, within namespace burin, after frontend/trace/dispatch.h.\n\n";
+     << "// Included once, by frontend/record/ops.cpp, within namespace burin, after frontend/record/dispatch.h.\n\n";
   for (const OpDef &op : ops) {
     if (op.hidden) continue;
     os << resultType(op) << " " << op.mnemonic << "(" << parameters(op, false) << ") {\n";

@@ -1,12 +1,12 @@
 // Who writes a kernel: the small loop, the matrix product, a loop lowering, or linalg and its emitter.
 #include "compiler/codegen/cpu/EmitKernels.h"
 
-#include "compiler/codegen/LoopLowering.h"
-#include "compiler/codegen/LowerToLinalg.h"
-#include "compiler/codegen/SmallLoop.h"
 #include "compiler/codegen/cpu/Gemm.h"
 #include "compiler/codegen/cpu/KernelAbi.h"
 #include "compiler/codegen/cpu/LinalgEmitter.h"
+#include "compiler/codegen/loops/LoopLowering.h"
+#include "compiler/codegen/loops/SmallLoop.h"
+#include "compiler/codegen/plan/LowerToLinalg.h"
 #include "compiler/ir/Types.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"

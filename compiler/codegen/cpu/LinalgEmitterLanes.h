@@ -2,7 +2,7 @@
 // bodies, combining. With one lane everything is scalar. Knows neither loops nor nests.
 #pragma once
 #include "compiler/codegen/cpu/Emitter.h"
-#include "compiler/codegen/cpu/LinalgEmitterPlan.h"
+#include "compiler/codegen/plan/KernelPlan.h"
 
 namespace burin::codegen::cpu {
 

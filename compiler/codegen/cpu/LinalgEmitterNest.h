@@ -3,7 +3,7 @@
 #pragma once
 #include "compiler/codegen/cpu/KernelAbi.h"
 #include "compiler/codegen/cpu/LinalgEmitterLanes.h"
-#include "compiler/codegen/cpu/LinalgEmitterPlan.h"
+#include "compiler/codegen/plan/KernelPlan.h"
 
 namespace burin::codegen::cpu {
 

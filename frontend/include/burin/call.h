@@ -1,5 +1,5 @@
 // What the templates of function.h hand to the library for one call or one trace: the leaves of arguments and results.
-// Keys, caches, tracing and execution are in frontend/trace. Nothing here is for users.
+// Keys, caches, tracing and execution are in frontend/function. Nothing here is for users.
 #pragma once
 #include <burin/function_options.h>
 #include <burin/tree.h>

@@ -17,7 +17,7 @@ namespace burin {
 
 namespace detail {
 
-/// The shared value behind handles; the rest is in frontend/trace/node.h.
+/// The shared value behind handles; the rest is in frontend/value/node.h.
 struct NodeBase {
   mutable std::atomic<std::uint32_t> references{1};
 };
@@ -210,7 +210,7 @@ class BURIN_API Tensor {
 
   mutable detail::NodeRef node_;
   mutable std::uint64_t weak_ : 1 = 0;
-  std::uint64_t variable_ : 1 = 0;  // the handle of a Variable (frontend/trace/variable.h)
+  std::uint64_t variable_ : 1 = 0;  // the handle of a Variable (frontend/value/variable.h)
   std::uint64_t born_ : 62 = 0;     // stamp of the recorder's clock; 0: before any recording
 };
 

@@ -1,0 +1,438 @@
+// Compiled executables: from the memory cache, the disk cache, or libburin_compiler.so, which is opened at the first miss
+// only. Every part of the key is known without it, so a process that only hits its disk cache never loads LLVM.
+#include "frontend/execute/compile.h"
+
+#include "compiler/driver/Compiler.h"
+#include "compiler/graph/interpret.h"
+#include "frontend/execute/executable.h"
+#include "frontend/execute/log.h"
+#include "runtime/core/cache_store.h"
+#include "runtime/core/cpu_features.h"
+#include "runtime/core/environment.h"
+#include "runtime/core/image.h"
+#include "runtime/core/immortal.h"
+#include "runtime/core/profile.h"
+#include "runtime/ops/few.h"
+
+#include <algorithm>
+#include <cstring>
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <list>
+#include <mutex>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace burin::detail {
+
+namespace {
+
+using rt::Digest;
+using rt::Env;
+
+// -- the library ---------------------------------------------------------------------------------------------------
+
+std::string compiler_path() {
+  const std::string& chosen = rt::environment().text(Env::compiler_library);
+  if (!chosen.empty()) return chosen;
+  Dl_info info;
+  std::string beside =
+      dladdr(reinterpret_cast<const void*>(&compiler_path), &info) && info.dli_fname ? info.dli_fname : "";
+  auto slash = beside.rfind('/');
+  return (slash == std::string::npos ? "" : beside.substr(0, slash + 1)) + "libburin_compiler.so";
+}
+
+Result<const compiler::Api*> open_compiler() {
+  static std::mutex mutex;
+  static const compiler::Api* api = nullptr;
+  std::lock_guard lock(mutex);
+  if (api) return api;
+  std::string path = compiler_path();
+  auto missing = [&](const std::string& why) {
+    return Error{ErrorCode::unsupported, "the compiler library " + path + " cannot be used: " + why, "no-compiler", "",
+                 "install it beside libburin.so, set BURIN_COMPILER_LIBRARY, or call at level graph"};
+  };
+  Elapsed elapsed;
+  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!library) return missing(dlerror());
+  auto close = [&](std::string why) {  // so that the right one is opened once it stands there
+    dlclose(library);
+    return missing(std::move(why));
+  };
+  auto entry = reinterpret_cast<const compiler::Api* (*)(std::uint32_t)>(dlsym(library, "burin_compiler_api"));
+  if (!entry) return close("it has no burin_compiler_api");
+  api = entry(compiler::api_version);
+  if (!api) return close("it is of another version");
+  log_to(Log::compile, Severity::info, [&] { return "opened " + path + " in " + elapsed.text(); });
+  return api;
+}
+
+std::string hex(std::span<const std::uint8_t> bytes) {
+  std::string s;
+  for (auto b : bytes) {
+    s += "0123456789abcdef"[b >> 4];
+    s += "0123456789abcdef"[b & 15];
+  }
+  return s;
+}
+
+// The linker's build id of an ELF file, read from its notes; else its size and time.
+std::string build_id(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return "none";
+  struct stat st{};
+  ::fstat(fd, &st);
+  std::string id = "size " + std::to_string(st.st_size) + ", time " + std::to_string(st.st_mtim.tv_sec) + "." +
+                   std::to_string(st.st_mtim.tv_nsec);
+  std::uint8_t page[4096];
+  ssize_t n = ::pread(fd, page, sizeof page, 0);
+  ::close(fd);
+  Elf64_Ehdr header;
+  if (n < static_cast<ssize_t>(sizeof header)) return id;
+  std::memcpy(&header, page, sizeof header);
+  auto inside = [&](std::uint64_t at, std::uint64_t size) {
+    return at <= static_cast<std::uint64_t>(n) && size <= static_cast<std::uint64_t>(n) - at;
+  };
+  for (unsigned i = 0; i < header.e_phnum; ++i) {
+    std::uint64_t at = header.e_phoff + i * sizeof(Elf64_Phdr);
+    if (!inside(at, sizeof(Elf64_Phdr))) break;
+    Elf64_Phdr p;
+    std::memcpy(&p, page + at, sizeof p);
+    if (p.p_type != PT_NOTE || !inside(p.p_offset, p.p_filesz)) continue;
+    for (std::uint64_t o = p.p_offset; o + sizeof(Elf64_Nhdr) <= p.p_offset + p.p_filesz;) {
+      Elf64_Nhdr note;
+      std::memcpy(&note, page + o, sizeof note);
+      std::uint64_t name = o + sizeof note, text = name + ((note.n_namesz + 3u) & ~3u),
+                    next = text + ((note.n_descsz + 3u) & ~3u);
+      if (!inside(text, note.n_descsz) || next <= o) break;
+      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(page + name, "GNU", 4) == 0)
+        return hex({page + text, note.n_descsz});
+      o = next;
+    }
+  }
+  return id;
+}
+
+// -- keys ------------------------------------------------------------------------------------------------------------
+
+const std::string& toolchain_text() {
+  static const std::string text = [] {
+    std::string s = "compiler=" + build_id(compiler_path()) + "\nabi=" + std::to_string(BURIN_RT_ABI_VERSION) +
+                    "\nimage=" + std::to_string(rt::image_version) + "\ncpu=";
+    for (auto f : rt::cpu_features()) s += std::string(f) + ",";
+    return s + "\n";
+  }();
+  return text;
+}
+
+std::string key_text(const Graph& g, bool fuse, bool check) {
+  auto h = hash(g);
+  return "graph=" + hex({reinterpret_cast<const std::uint8_t*>(h.data()), sizeof h}) +
+         "\nburin=" BURIN_VERSION "\nlevel=" + (fuse ? "full" : "no_fuse") + "\ncheck=" + (check ? "on" : "off") +
+         "\ntarget=host\n" + toolchain_text();
+}
+Digest digest_of(const std::string& text) { return rt::digest({std::as_bytes(std::span(text))}); }
+
+// -- what is cached: constants that the code is given, then the image --------------------------------------------------
+// `u32 count`, then for each blob its digest and a byte: 0 = a constant of the graph, found by digest; 1 = one that the
+// compiler made, stored whole (dtype, rank, sizes, bytes). The rest is the image, which checks itself.
+
+struct Packed {
+  std::vector<std::uint8_t> bytes;
+  template <class T> void put(const T& x) {
+    auto* p = reinterpret_cast<const std::uint8_t*>(&x);
+    bytes.insert(bytes.end(), p, p + sizeof x);
+  }
+};
+
+std::vector<std::shared_ptr<const Constant>> constants_of(const Graph& g) {
+  std::vector<std::shared_ptr<const Constant>> list;
+  for (std::uint32_t i = 0; i < g.num_ops(); ++i)
+    for (auto& a : g.op(OpId{i}).attributes)
+      if (auto* c = std::get_if<std::shared_ptr<const Constant>>(&a)) list.push_back(*c);
+  return list;
+}
+
+std::vector<std::uint8_t> pack(const compiler::Image& image, const Graph& g) {
+  auto known = constants_of(g);
+  Packed out;
+  out.put(static_cast<std::uint32_t>(image.blobs.size()));
+  for (auto& b : image.blobs) {
+    out.put(b->digest);
+    bool in_graph = std::any_of(known.begin(), known.end(), [&](auto& c) { return c->digest == b->digest; });
+    out.put(static_cast<std::uint8_t>(!in_graph));
+    if (in_graph) continue;
+    out.put(static_cast<std::uint8_t>(b->value.type.dtype));
+    out.put(static_cast<std::uint8_t>(b->value.type.shape.rank()));
+    for (Dim d : b->value.type.shape) out.put(d.value());
+    auto* p = b->value.data<std::uint8_t>();
+    out.bytes.insert(out.bytes.end(), p, p + b->value.num_bytes());
+  }
+  out.bytes.insert(out.bytes.end(), image.bytes.begin(), image.bytes.end());
+  return std::move(out.bytes);
+}
+
+bool unpack(std::span<const std::uint8_t> bytes, const Graph& g, compiler::Image& image) {
+  auto known = constants_of(g);
+  std::size_t at = 0;
+  auto get = [&](auto& x) {
+    if (bytes.size() - at < sizeof x) return false;
+    std::memcpy(&x, bytes.data() + at, sizeof x);
+    at += sizeof x;
+    return true;
+  };
+  std::uint32_t count = 0;
+  if (!get(count)) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    Digest d;
+    std::uint8_t whole = 0, dtype = 0, rank = 0;
+    if (!get(d) || !get(whole)) return false;
+    if (!whole) {
+      auto it = std::find_if(known.begin(), known.end(), [&](auto& c) { return c->digest == d; });
+      if (it == known.end()) return false;
+      image.blobs.push_back(*it);
+      continue;
+    }
+    if (!get(dtype) || !get(rank) || dtype >= num_dtypes || rank > max_rank) return false;
+    TensorType type{static_cast<Dtype>(dtype), {}};
+    std::int64_t n = byte_size(type.dtype);
+    for (int k = 0; k < rank; ++k) {
+      std::int64_t size = 0;
+      if (!get(size) || size < 0 || __builtin_mul_overflow(n, size, &n)) return false;
+      type.shape.push_back(size);
+    }
+    if (static_cast<std::uint64_t>(n) > bytes.size() - at) return false;
+    HostTensor value{type, Buffer::allocate(n)};
+    if (!value.buffer) return false;
+    std::memcpy(value.buffer.mutable_data(), bytes.data() + at, static_cast<std::size_t>(n));
+    at += static_cast<std::size_t>(n);
+    image.blobs.push_back(make_constant(std::move(value)));
+  }
+  image.bytes.assign(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.end());
+  return true;
+}
+
+// -- code that is mapped -------------------------------------------------------------------------------------------------
+
+/// Mapped code and the constants that it is given; shared by every entry with the same body.
+struct Code {
+  burin_rt_image* image = nullptr;
+  burin_rt_entry entry = nullptr;
+  std::vector<std::shared_ptr<const Constant>> blobs;
+  std::size_t bytes = 0;
+  Code() = default;
+  Code(const Code&) = delete;
+  Code& operator=(const Code&) = delete;
+  ~Code() { burin_rt_image_unload(image); }
+};
+
+// What a call takes for temporaries, in words of the log.
+std::string temporaries_text(std::int64_t arena_bytes) {
+  return arena_bytes < 0 ? "temporaries by its named sizes"
+                         : "temporaries of " + std::to_string(arena_bytes) + " bytes";
+}
+
+Result<std::shared_ptr<const Code>> map_code(compiler::Image image) {
+  auto code = std::make_shared<Code>();
+  char message[256] = "";
+  int status = burin_rt_image_load(image.bytes.data(), image.bytes.size(), &code->image, message, sizeof message);
+  if (status != BURIN_RT_OK)
+    return Error{status == BURIN_RT_UNSUPPORTED     ? ErrorCode::unsupported
+                 : status == BURIN_RT_OUT_OF_MEMORY ? ErrorCode::device
+                                                    : ErrorCode::internal,
+                 std::string("the compiled code cannot be mapped: ") + message, "image", "", ""};
+  code->entry = burin_rt_image_entry(code->image);
+  code->blobs = std::move(image.blobs);
+  code->bytes = image.bytes.size();
+  log_to(Log::run, Severity::debug, [&] {
+    return "mapped an image of " + std::to_string(code->bytes) + " bytes with " + std::to_string(code->blobs.size()) +
+           " constants and " + temporaries_text(burin_rt_image_arena_bytes(code->image));
+  });
+  return std::shared_ptr<const Code>(std::move(code));
+}
+
+// The process's compiled code by key, least recently used first to go. Code in use lives on in its entries.
+class MemoryCache {
+ public:
+  std::shared_ptr<const Code> get(const Digest& key) {
+    std::lock_guard lock(mutex_);
+    for (auto it = items_.begin(); it != items_.end(); ++it)
+      if (it->first == key) {
+        items_.splice(items_.begin(), items_, it);
+        return it->second;
+      }
+    return nullptr;
+  }
+  void put(const Digest& key, std::shared_ptr<const Code> code) {
+    auto limit = static_cast<std::size_t>(rt::environment().integer(Env::memory_cache_bytes));
+    std::lock_guard lock(mutex_);
+    bytes_ += code->bytes;
+    items_.emplace_front(key, std::move(code));
+    while (!items_.empty() && bytes_ > limit) {
+      bytes_ -= items_.back().second->bytes;
+      items_.pop_back();
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::list<std::pair<Digest, std::shared_ptr<const Code>>> items_;
+  std::size_t bytes_ = 0;
+};
+// Neither is destroyed: functions that are static objects may be called, and die, later than anything here would.
+MemoryCache& memory_cache() {
+  static rt::Immortal<MemoryCache> c;
+  return *c;
+}
+rt::CacheStore& disk_cache() {
+  static rt::Immortal<rt::CacheStore> store(rt::environment().cache_dir(), rt::environment().integer(Env::cache_bytes));
+  return *store;
+}
+
+// A context for one call, given back on every way out.
+class Context {
+ public:
+  Context() : ctx_(burin_rt_ctx_acquire(0)) {}
+  ~Context() {
+    if (ctx_) burin_rt_ctx_release(ctx_);
+  }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+  burin_rt_ctx* get() const { return ctx_; }
+
+ private:
+  burin_rt_ctx* ctx_;
+};
+
+class Compiled final : public Executable {
+ public:
+  Compiled(std::shared_ptr<const Graph> g, std::shared_ptr<const Code> code)
+      : graph_(std::move(g)),
+        code_(std::move(code)) {}
+
+  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
+                   std::span<const std::int64_t> sizes) const override {
+    Few<void*, 64> buffers;
+    for (auto* t : inputs) buffers.push_back(const_cast<void*>(t->buffer.data()));
+    for (auto& b : code_->blobs) buffers.push_back(const_cast<void*>(b->value.buffer.data()));
+    for (auto* t : outputs) buffers.push_back(t->buffer.mutable_data());
+    Context ctx;
+    if (!ctx.get()) return Error{ErrorCode::device, "out of memory", "out-of-memory", "", ""};
+    if (ctx.get()->profile_begin) ctx.get()->profile_begin(ctx.get(), graph_->name.c_str());
+    int status = code_->entry(buffers.data(), sizes.data(), ctx.get());
+    if (ctx.get()->profile_end) ctx.get()->profile_end(ctx.get());
+    if (ctx.get()->fault.kind != BURIN_RT_FAULT_NONE) return fault_error(*graph_, ctx.get()->fault);
+    if (status == BURIN_RT_OK) return {};
+    if (status == BURIN_RT_OUT_OF_MEMORY)
+      return Error{ErrorCode::device, "out of memory: the temporaries of \"" + graph_->name + "\" do not fit",
+                   "out-of-memory", "", "use smaller shapes"};
+    return Error{ErrorCode::internal,
+                 "the compiled code of \"" + graph_->name + "\" returned status " + std::to_string(status), "status",
+                 "", ""};
+  }
+  std::size_t bytes() const override { return code_->bytes; }
+
+ private:
+  std::shared_ptr<const Graph> graph_;
+  std::shared_ptr<const Code> code_;
+};
+
+}  // namespace
+
+namespace {
+
+// What the log says of a compile: its time, then by stage; what the passes decided.
+void log_report(const std::string& name, const compiler::Image& image) {
+  const compiler::Report& report = image.report;
+  auto milliseconds = [](double ms) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f ms", ms);
+    return std::string(text);
+  };
+  log_to(Log::compile, Severity::info, [&] {
+    return "compiled " + name + " in " + milliseconds(report.milliseconds) + ": an image of " +
+           std::to_string(image.bytes.size()) + " bytes, " + temporaries_text(report.arena_bytes);
+  });
+  log_to(Log::compile, Severity::debug, [&] {
+    std::string text = "stages of " + name + ":";
+    for (auto& s : report.stages) text += " " + s.name + " " + milliseconds(s.milliseconds) + ",";
+    text.back() = '.';
+    return text;
+  });
+  for (auto& r : report.remarks)
+    log_to(Log::passes, Severity::debug, [&] {
+      std::string line = r.line.line ? std::string(r.line.file) + ":" + std::to_string(r.line.line) + ": " : "";
+      return r.pass + ": " + line + r.message;
+    });
+  for (auto& s : report.stages)
+    log_to(Log::passes, Severity::trace, [&] { return name + " after " + s.name + "\n" + s.text; });
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph> graph, bool fuse, ExecutableStats& stats,
+                                             bool check) {
+  const std::string name = "\"" + graph->name + "\"";
+  std::string text = key_text(*graph, fuse, check);
+  Digest key = digest_of(text);
+  auto ready = [&](std::shared_ptr<const Code> code) -> Result<std::shared_ptr<Executable>> {
+    return std::shared_ptr<Executable>(std::make_shared<Compiled>(graph, std::move(code)));
+  };
+  log_to(Log::cache, Severity::trace, [&] { return "key of " + name + ":\n" + text; });
+  if (auto code = memory_cache().get(key)) {
+    stats.memory_hit = true;
+    log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " found in memory"; });
+    return ready(std::move(code));
+  }
+  Elapsed elapsed;
+  if (auto bytes = disk_cache().get(key, text)) {
+    compiler::Image image;
+    if (unpack(*bytes, *graph, image))
+      if (auto code = map_code(std::move(image))) {
+        stats.disk_hit = true;
+        memory_cache().put(key, *code);
+        log_to(Log::cache, Severity::info, [&] {
+          return "code of " + name + " found on disk and mapped in " + elapsed.text() + ": " + disk_cache().path(key);
+        });
+        return ready(*code);
+      }
+    log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " on disk cannot be mapped: compiled anew"; });
+  } else {
+    log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " is in no cache"; });
+  }
+  rt::ProfileScope span("compile", graph->name);
+  auto api = open_compiler();
+  if (!api) return api.error();
+  compiler::Request request;
+  request.graph = graph.get();
+  request.options.level = fuse ? compiler::Options::Level::full : compiler::Options::Level::no_fuse;
+  request.options.check_mode = check;
+  request.explain = logs(Log::passes, Severity::debug);
+  auto image = (*api)->compile(request);
+  if (!image) return image.error();
+  stats.compiled = true;
+  log_report(name, *image);
+  auto bytes = pack(*image, *graph);
+  auto code = map_code(std::move(*image));
+  if (!code) return code.error();
+  disk_cache().put(key, text, bytes);
+  if (!disk_cache().off())
+    log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " stored: " + disk_cache().path(key); });
+  memory_cache().put(key, *code);
+  return ready(*code);
+}
+
+Result<compiler::Report> compile_report(const Graph& graph, bool fuse) {
+  auto api = open_compiler();
+  if (!api) return api.error();
+  compiler::Request request;
+  request.graph = &graph;
+  request.explain = true;
+  request.options.level = fuse ? compiler::Options::Level::full : compiler::Options::Level::no_fuse;
+  auto image = (*api)->compile(request);
+  if (!image) return image.error();
+  return std::move(image->report);
+}
+
+}  // namespace burin::detail

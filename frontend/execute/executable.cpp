@@ -1,0 +1,49 @@
+// The referee as an executable: level `graph`.
+#include "frontend/execute/executable.h"
+
+#include "compiler/graph/interpret.h"
+#include "frontend/value/print.h"
+
+#include <cstring>
+
+namespace burin::detail {
+
+namespace {
+
+class Interpreted final : public Executable {
+ public:
+  Interpreted(std::shared_ptr<const Graph> g, bool check) : graph_(std::move(g)), check_(check) {}
+  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
+                   std::span<const std::int64_t>) const override {
+    std::vector<HostTensor> values;
+    for (auto* t : inputs) values.push_back(*t);
+    KernelSink sink;
+    sink.check_mode = check_;
+    sink.print = [](void*, std::string_view label, const HostTensor& value) { print_value(label, value); };
+    auto made = interpret(*graph_, values, sink);
+    if (!made) return made.error();
+    for (std::size_t i = 0; i < outputs.size(); ++i) *outputs[i] = std::move((*made)[i]);
+    return {};
+  }
+
+ private:
+  std::shared_ptr<const Graph> graph_;
+  bool check_;
+};
+
+}  // namespace
+
+std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph> g, bool check) {
+  return std::make_shared<Interpreted>(std::move(g), check);
+}
+
+Error no_memory(const Graph& g, ValueId v, const TensorType& type) {
+  const bool made = g.is_op_result(v);
+  std::string op = made ? std::string(op_info(g.op(g.defining_op(v)).kind).mnemonic) : g.name;
+  return {ErrorCode::device,
+          op + ": no memory for the result " + burin::to_string(type) + " (" +
+              burin::to_string(type.shape.num_elements() * byte_size(type.dtype)) + " bytes)",
+          "out-of-memory", made ? place_of(g, g.defining_op(v)) : "", ""};
+}
+
+}  // namespace burin::detail

@@ -1,0 +1,113 @@
+// Running an entry on values: which memory its results get, state in place among them, and what becomes of a failed call.
+// Knows nodes, not handles: by-reference parameters reach it as any other state input does.
+#include "compiler/graph/interpret.h"
+#include "frontend/execute/log.h"
+#include "frontend/function/function_state.h"
+#include "runtime/ops/few.h"
+
+#include <array>
+
+namespace burin::detail {
+
+namespace {
+
+TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings) {
+  TensorType k = t;
+  for (std::size_t i = 0; i < k.shape.size(); ++i)
+    if (!k.shape[i].is_known()) k.shape[i] = substitute(k.shape[i], bindings);
+  return k;
+}
+
+// An entry traced inside another trace has no executable yet; the first call outside makes it.
+const Executable& executable_of(FunctionState& f, const Entry& e) {
+  if (auto* ready = e.ready.load(std::memory_order_acquire)) return *ready;
+  static std::mutex making;
+  std::lock_guard lock(making);
+  if (!e.ready.load(std::memory_order_relaxed)) make_executable(f, const_cast<Entry&>(e));
+  return *e.ready.load(std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void make_executable(FunctionState& f, Entry& e) {
+  if (level_of(e.key.level) == Level::graph) {
+    e.executable = interpreted(e.computed, is_checked(e.key.level));
+    log_to(Log::run, Severity::debug, [&] { return "the referee runs \"" + f.name + "\" (level graph)"; });
+    e.ready.store(e.executable.get(), std::memory_order_release);
+    return;
+  }
+  ExecutableStats made;
+  auto x = compiled(e.computed, level_of(e.key.level) == Level::full, made, is_checked(e.key.level));
+  if (!x) fail(std::move(x.error()), f.where);
+  e.executable = std::move(*x);
+  e.ready.store(e.executable.get(), std::memory_order_release);
+  std::lock_guard lock(f.mutex);
+  f.stats.compiles += made.compiled;
+  f.stats.memory_hits += made.memory_hit;
+  f.stats.disk_hits += made.disk_hit;
+}
+
+// The counts are read after the caller's other threads gave up what they held: a handle that is passed by reference belongs
+// to this call, so once it is the only one, no other can appear.
+bool may_overwrite(const Node& n) {
+  return n.references.load(std::memory_order_acquire) == 1 && n.value.buffer.unique() && !n.value.buffer.foreign();
+}
+
+void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> inputs, std::span<const Dim> bound,
+               bool in_place, NodeRef* results) {
+  const Graph& g = *e.graph;
+  std::vector<DimBinding> bindings;
+  std::array<std::int64_t, max_names> sizes;
+  for (std::size_t i = 0; i < bound.size(); ++i) {
+    bindings.push_back({e.key.names[i], bound[i]});
+    sizes[i] = bound[i].value();
+  }
+  for (auto& guard : g.guards())
+    if (decide(guard, bindings) != true) {
+      std::string given;
+      for (auto& b : bindings)
+        given += (given.empty() ? "" : ", ") + std::string(b.name) + " is " + burin::to_string(b.value);
+      fail({ErrorCode::invalid_argument,
+            f.name + ": the sizes break what the trace relies on: " + burin::to_string(guard), "guard", "",
+            "in this call " + given},
+           f.where);
+    }
+
+  // By pointer: a hit touches no counts of values that other threads may hold too.
+  Few<const HostTensor*, 32> given(inputs.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) given[i] = &inputs[i].node->get()->value;
+
+  // What is only handed on is counted first, so that nobody overwrites it below.
+  const std::size_t m = g.outputs().size();
+  for (std::size_t i = 0; i < m; ++i)
+    if (e.sources[i] >= 0) results[i] = *inputs[static_cast<std::size_t>(e.sources[i])].node;
+  Few<HostTensor*, 16> made;
+  auto overwritten = [&](std::size_t i) -> const Node* {
+    const int input = overwritten_input(g.outputs()[i]);
+    return input >= 0 && e.sources[i] < 0 ? inputs[static_cast<std::size_t>(input)].node->get() : nullptr;
+  };
+  for (std::size_t i = 0; i < m; ++i) {
+    if (e.sources[i] >= 0) continue;
+    const Node* old = overwritten(i);
+    const RunInput* given_up = old ? &inputs[static_cast<std::size_t>(overwritten_input(g.outputs()[i]))] : nullptr;
+    if (in_place && old && !given_up->aliased && may_overwrite(*old)) {
+      results[i] = *given_up->node;
+    } else {
+      const TensorType& type = g.type(g.outputs()[i].value);
+      HostTensor fresh{bindings.empty() ? type : known_type(type, bindings), {}};
+      fresh.buffer = Buffer::allocate(fresh.num_bytes());
+      if (!fresh.buffer) fail(no_memory(g, g.outputs()[i].value, fresh.type), f.where);
+      results[i] = make_eager(std::move(fresh), f.where);
+    }
+    made.push_back(&results[i].get()->value);
+  }
+
+  // Everything that can fail is behind us but the code itself, which writes to no state before it knows that it succeeds
+  // (passes/MemoryPlan.cpp): the call fails with all values as they were, or it cannot fail any more.
+  auto ok = executable_of(f, e).run(given, made, {sizes.data(), bound.size()});
+  if (!ok) fail(std::move(ok.error()), f.where);
+  for (std::size_t i = 0; i < m; ++i)
+    if (const Node* old = overwritten(i); old && old == results[i].get()) results[i].get()->value.buffer.bump_version();
+}
+
+}  // namespace burin::detail

@@ -1,0 +1,202 @@
+// See composites.h.
+#include <burin/composites.h>
+
+#include "frontend/record/recorder.h"
+
+#include <burin/ops.h>
+
+namespace burin {
+
+namespace {
+
+// Runs a composite: its ops get the caller's line, and what they refuse is said in the composite's name, since the caller
+// wrote no `reduce_max`. The words behind the name are the op's own: composites name their operands as their ops do. What
+// fails when it runs (memory, faults) keeps the op's name, which is all that a compiled function knows.
+template <class F> Tensor composite(std::string_view name, const std::source_location& where, F&& body) {
+  SourceScope scope(where);
+  try {
+    return body();
+  } catch (const BurinError& e) {
+    Error renamed = e.error;
+    const std::size_t end = renamed.message.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_");
+    if (renamed.code != ErrorCode::invalid_argument || end == 0 || end == std::string::npos ||
+        renamed.message[end] != ':')
+      throw;
+    const std::string inner = renamed.message.substr(0, end);
+    if (inner == name) throw;
+    renamed.message.replace(0, end, name);
+    for (std::size_t at = 0; (at = renamed.hint.find(inner + "(", at)) != std::string::npos; at += name.size())
+      renamed.hint.replace(at, inner.size(), name);
+    raise(std::move(renamed));
+  }
+}
+
+// The number of elements that a reduction combines, as a tensor of x's dtype: a constant where the sizes are known.
+Tensor count_along(const Arg& x, const std::vector<std::int64_t>& axes, Dtype dtype) {
+  Shape shape = x.shape();
+  Dim n = 1;
+  Shape reduced;
+  for (auto a : axes)
+    if (a >= 0 && a < shape.rank()) {
+      n = n * shape[static_cast<std::size_t>(a)];
+      reduced.push_back(shape[static_cast<std::size_t>(a)]);
+    }
+  if (n.is_known()) return full({}, Arg(n.value(), x.where()), dtype);
+  return reduce_sum(Arg(full(reduced, Arg(1, x.where()), dtype), x.where()));
+}
+
+std::string type_text(const Arg& x) { return to_string(TensorType{x.dtype(), x.shape()}); }
+[[noreturn]] void refuse(const char* name, const std::string& what, const char* tag,
+                         const std::source_location& where) {
+  detail::fail({ErrorCode::invalid_argument, std::string(name) + ": " + what, tag, "", ""}, where);
+}
+/// Whether the shapes are one, as far as is known here; ops compare named sizes, which broadcast as little.
+bool fits(const Shape& a, const Shape& b) {
+  if (a.rank() != b.rank()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    if (a[i] != b[i] && ((a[i].is_known() && b[i].is_known()) || a[i] == Dim(1) || b[i] == Dim(1))) return false;
+  return true;
+}
+
+}  // namespace
+
+Tensor full(const Shape& shape, const Arg& value) { return full(shape, value, value.dtype()); }
+Tensor full(const Shape& shape, const Arg& value, Dtype dtype) {
+  return composite("full", value.where(), [&] {
+    Tensor v = detail::HandleAccess::make(value.tensor() ? detail::HandleAccess::read(*value.tensor())
+                                                         : detail::Content{detail::number_node(value, dtype), false});
+    if (v.dtype() != dtype) v = cast(v, dtype);
+    return shape.empty() && v.shape().empty() ? v : broadcast_to(v, shape);
+  });
+}
+Tensor zeros(const Shape& shape, Dtype dtype, std::source_location where) {
+  return composite("zeros", where, [&] { return full(shape, Arg(0, where), dtype); });
+}
+Tensor ones(const Shape& shape, Dtype dtype, std::source_location where) {
+  return composite("ones", where, [&] { return full(shape, Arg(1, where), dtype); });
+}
+Tensor zeros_like(const Arg& x) {
+  return composite("zeros_like", x.where(), [&] { return full(x.shape(), Arg(0, x.where()), x.dtype()); });
+}
+Tensor ones_like(const Arg& x) {
+  return composite("ones_like", x.where(), [&] { return full(x.shape(), Arg(1, x.where()), x.dtype()); });
+}
+Tensor arange(Dim n, Dtype dtype, std::source_location where) {
+  return composite("arange", where, [&] { return iota(Shape{n}, 0, dtype, where); });
+}
+
+Tensor size_of(Dim n, std::source_location where) {
+  if (const auto number = constant_value(n)) return full({}, Arg(*number, where), i64);
+  // A named size has no value while tracing; counting ones gives it.
+  return reduce_sum(Arg(full(Shape{n}, Arg(1, where), i64), where));
+}
+
+// Not `!(b < a)`, which would be true beside NaN.
+Tensor less_equal(const Arg& a, const Arg& b) {
+  SourceScope scope(a.where());
+  return logical_or(less(a, b), equal(a, b));
+}
+Tensor greater(const Arg& a, const Arg& b) { return less(b, a); }
+Tensor greater_equal(const Arg& a, const Arg& b) { return less_equal(b, a); }
+Tensor not_equal(const Arg& a, const Arg& b) {
+  SourceScope scope(a.where());
+  return logical_not(equal(a, b));
+}
+Tensor sum(const Arg& x, const Axes& axes, bool keepdims) {
+  return composite("sum", x.where(), [&] { return reduce_sum(x, axes, keepdims); });
+}
+Tensor mean(const Arg& x, const Axes& axes, bool keepdims) {
+  return composite("mean", x.where(), [&] {
+    Dtype dtype = is_floating(x.dtype()) ? x.dtype() : f32;
+    Tensor total = is_floating(x.dtype()) ? reduce_sum(x, axes, keepdims) : reduce_sum(cast(x, f32), axes, keepdims);
+    return total / count_along(x, detail::axes_of(x, axes), dtype);
+  });
+}
+// The greatest element is taken away so that e^x cannot overflow; the result does not depend on it, nor does its derivative.
+Tensor softmax(const Arg& x, Axis axis) {
+  return composite("softmax", x.where(), [&] {
+    Tensor e = exp(x - stop_gradient(reduce_max(x, axis, true)));
+    return e / reduce_sum(e, axis, true);
+  });
+}
+Tensor log_softmax(const Arg& x, Axis axis) {
+  return composite("log_softmax", x.where(), [&] {
+    Tensor centred = x - stop_gradient(reduce_max(x, axis, true));
+    return centred - log(reduce_sum(exp(centred), axis, true));
+  });
+}
+Tensor one_hot(const Arg& labels, Dim classes, Dtype dtype) {
+  return composite("one_hot", labels.where(), [&] {
+    if (!is_integer(labels.dtype()))
+      refuse("one_hot", "labels is " + type_text(labels) + "; expected integers", "dtype", labels.where());
+    return cast(equal(expand_dims(labels, -1), iota(Shape{classes}, 0, i32)), dtype);
+  });
+}
+Tensor argmax(const Arg& x, Axis axis) {
+  return composite("argmax", x.where(), [&] {
+    // The least of what counts the other way round; -x - 1 does so for every integer, the least and unsigned ones too.
+    return argmin(is_integer(x.dtype()) ? -x - 1 : -x, axis);
+  });
+}
+Tensor softmax_cross_entropy(const Arg& logits, const Arg& targets) {
+  const char* name = "softmax_cross_entropy";
+  return composite(name, logits.where(), [&] {
+    const Shape shape = logits.shape();
+    if (!is_floating(logits.dtype()))
+      refuse(name, "logits is " + type_text(logits) + "; expected dtype f32|f64|bf16", "dtype", logits.where());
+    if (shape.empty())
+      refuse(name, "logits is " + type_text(logits) + "; expected an axis of classes", "rank", logits.where());
+    const bool classes = is_integer(targets.dtype());
+    const Shape rows(std::span<const Dim>(shape.begin(), shape.end() - 1));
+    if ((!classes && !is_floating(targets.dtype())) || !fits(targets.shape(), classes ? rows : shape))
+      refuse(name,
+             "logits is " + type_text(logits) + ", targets is " + type_text(targets) + "; expected classes, i32" +
+                 to_string(rows) + ", or probabilities, " + type_text(logits),
+             "shape-mismatch", logits.where());
+    const Tensor centred = logits - stop_gradient(reduce_max(logits, -1, true));
+    const Tensor total = log(reduce_sum(exp(centred), -1));
+    if (!classes) return mean(reduce_sum(targets, -1) * total - reduce_sum(targets * centred, -1));
+    // A label out of range would be a row without a right class; looking each up makes it the fault that it is.
+    const Tensor positions = iota(Shape{shape[shape.size() - 1]}, 0, i32);
+    const Tensor right = equal(expand_dims(gather(positions, targets, 0), -1), positions);
+    return mean(total - reduce_sum(where(right, centred, 0), -1));
+  });
+}
+Tensor sigmoid_cross_entropy(const Arg& logits, const Arg& targets) {
+  const char* name = "sigmoid_cross_entropy";
+  return composite(name, logits.where(), [&] {
+    if (!is_floating(logits.dtype()))
+      refuse(name, "logits is " + type_text(logits) + "; expected dtype f32|f64|bf16", "dtype", logits.where());
+    if (is_integer(targets.dtype()) || !fits(targets.shape(), logits.shape()))
+      refuse(name,
+             "logits is " + type_text(logits) + ", targets is " + type_text(targets) + "; expected bools or " +
+                 type_text(logits),
+             "shape-mismatch", logits.where());
+    return mean(softplus(logits) - logits * cast(targets, logits.dtype()));
+  });
+}
+Tensor expand_dims(const Arg& x, Axis axis) {
+  SourceScope scope(x.where());
+  Shape from = x.shape(), to;
+  const std::string type = to_string(TensorType{x.dtype(), from});
+  if (from.rank() == max_rank)
+    detail::fail({ErrorCode::invalid_argument,
+                  "expand_dims: the result would have rank " + std::to_string(max_rank + 1) + ": x is " + type +
+                      "; expected " + std::to_string(max_rank) + " or less",
+                  "rank", "", ""},
+                 x.where());
+  Axis at = axis < 0 ? axis + from.rank() + 1 : axis;
+  if (at < 0 || at > from.rank())
+    detail::fail({ErrorCode::invalid_argument,
+                  "expand_dims: axis " + std::to_string(axis) + " is out of range: x is " + type + "; expected " +
+                      std::to_string(-from.rank() - 1) + " to " + std::to_string(from.rank()),
+                  "axis", "", ""},
+                 x.where());
+  for (std::size_t i = 0; i <= from.size(); ++i) {
+    if (static_cast<Axis>(i) == at) to.push_back(1);
+    if (i < from.size()) to.push_back(from[i]);
+  }
+  return reshape(x, to);
+}
+
+}  // namespace burin

@@ -1,0 +1,187 @@
+// From handles to values of a graph: captures, constants, region checks; and the graph's last form once recording ends.
+#include "frontend/record/recorder.h"
+
+#include <burin/promotion.h>
+
+#include <cstring>
+
+namespace burin::detail {
+
+std::uint32_t Trace::line(const std::source_location& w) {
+  if (!w.line()) return 0;
+  std::uint64_t key = reinterpret_cast<std::uintptr_t>(w.file_name()) * 0x9e3779b97f4a7c15u ^
+                      (std::uint64_t{w.line()} << 20 | w.column());
+  if (key == last_line) return last_line_number;  // a host loop, or a composite of many ops
+  auto [it, fresh] = lines.try_emplace(key, 0);
+  if (fresh) it->second = graph.intern_line({w.file_name(), w.function_name(), w.line(), w.column()});
+  last_line = key;
+  return last_line_number = it->second;
+}
+
+BlockId Trace::add_block(BlockId parent) {
+  BlockId b = graph.add_block(parent);
+  if (open.size() <= index(b)) open.resize(index(b) + 1u);
+  open[index(b)] = true;
+  return b;
+}
+
+TensorType Trace::type(ValueId v) const {
+  auto it = types.find(index(v));
+  return it == types.end() ? graph.type(v) : it->second;
+}
+
+NodeRef make_traced(Trace& t, ValueId v, const TensorType& type, const std::source_location& where) {
+  Node* n = make_node();
+  n->trace = t.number;
+  n->id = v;
+  n->block = t.current;
+  n->value.type = type;
+  n->where = where;
+  return NodeRef(n);
+}
+
+namespace {
+
+ValueId append_constant(Trace& t, HostTensor value, const std::source_location& where) {
+  TensorType type = value.type;
+  OpId op = t.graph.append(t.current, OpKind::constant, {}, Attributes{make_constant(std::move(value))},
+                           std::span(&type, 1), t.line(where));
+  return t.graph.result(t.graph.op(op));
+}
+
+// Whether `number` is the trace of some layer below the innermost.
+Trace* enclosing(std::uint64_t number) {
+  for (auto& l : context().layers)
+    if (l.trace && l.trace->number == number) return l.trace;
+  return nullptr;
+}
+
+}  // namespace
+
+ValueId lower(const NodeRef& node, Trace& t) {
+  const Node& n = *node.get();
+  if (n.traced()) {
+    Trace* own = n.trace == t.number ? &t : enclosing(n.trace);
+    if (!own) foreign_value(n, n.where);
+    if (!own->open[index(n.block)])
+      fail({ErrorCode::trace, "a tensor made inside a branch or loop is used after that region ended", "outside-region",
+            "", "return it from the branch, or assign it to a Tensor declared before it"},
+           n.where);
+    if (own == &t) return n.id;
+    t.captures_traced = true;
+  } else if (n.literal) {
+    return append_constant(t, n.value, n.where);
+  }
+  auto [it, fresh] = t.capture_of.try_emplace(&n, static_cast<std::uint32_t>(t.captures.size()));
+  if (fresh) {
+    ValueId v = t.graph.add_input(InputKind::capture, n.value.type, "capture" + std::to_string(t.captures.size()));
+    t.captures.push_back({node, v});
+  }
+  return t.captures[it->second].value;
+}
+
+Content strong(Content c) {
+  c.weak = false;
+  return c;
+}
+
+Content adapt(const Content& c, Dtype target) {
+  if (!c.weak || !c.defined()) return c;
+  Dtype own = type_of(c.node).dtype;
+  if (own == target || promote_weak(target, own) != target) return strong(c);
+  const Node& n = *c.node.get();
+  Tensor t = HandleAccess::make(c.node);
+  return strong(HandleAccess::raw(dispatch(OpKind::cast, {Arg(t, n.where)}, Attributes{target}, promote_none)));
+}
+
+// -- the last form ---------------------------------------------------------------------------------------------------
+// Invariant loop arguments give way to the values they stand for, arguments take the order of the carried values, and
+// values that were untyped while their region was open get their types. Traces without loops are left as they are.
+
+namespace {
+
+class Finisher {
+ public:
+  explicit Finisher(const Trace& t)
+      : t_(t),
+        from_(t.graph),
+        map_(t.graph.num_values(), ValueId::none),
+        lines_(t.graph.num_lines(), 0) {}
+
+  Graph run() {
+    to_.name = from_.name;
+    for (auto& in : from_.inputs()) map(in.value) = to_.add_input(in.kind, from_.type(in.value), in.name);
+    for (auto& g : from_.guards()) to_.add_guard(g);
+    copy_ops(BlockId::top, BlockId::top);
+    for (auto& out : from_.outputs()) to_.add_output(out.kind, get(out.value), out.name, out.state);
+    return std::move(to_);
+  }
+
+  // A block by itself.
+  Graph run(BlockId block, std::span<const ValueId> outer) {
+    to_.name = t_.name;
+    for (ValueId a : arguments(block)) map(a) = to_.add_input(InputKind::argument, t_.type(a), "carried");
+    for (ValueId v : outer) map(v) = to_.add_input(InputKind::argument, t_.type(v), "captured");
+    copy_ops(block, BlockId::top);
+    for (ValueId y : from_.block(block).yields) to_.add_output(OutputKind::result, get(y), "");
+    return std::move(to_);
+  }
+
+ private:
+  const std::vector<ValueId>& arguments(BlockId b) const {
+    auto it = t_.arguments.find(index(b));
+    return it == t_.arguments.end() ? from_.block(b).arguments : it->second;
+  }
+  ValueId& map(ValueId v) { return map_[index(v)]; }
+  ValueId get(ValueId v) {
+    for (auto it = t_.forward.find(index(v)); it != t_.forward.end(); it = t_.forward.find(index(v))) v = it->second;
+    return map(v);
+  }
+
+  BlockId copy_block(BlockId from, BlockId parent) {
+    BlockId to = to_.add_block(parent);
+    for (ValueId a : arguments(from)) map(a) = to_.add_argument(to, t_.type(a));
+    copy_ops(from, to);
+    std::vector<ValueId> yields;
+    for (ValueId y : from_.block(from).yields) yields.push_back(get(y));
+    to_.set_yields(to, yields);
+    return to;
+  }
+
+  void copy_ops(BlockId from, BlockId to) {
+    for (OpId o : from_.block(from).ops) {
+      const Op& op = from_.op(o);
+      std::vector<ValueId> operands;
+      for (ValueId v : from_.operands(op)) operands.push_back(get(v));
+      std::vector<BlockId> regions;
+      for (BlockId r : op.regions) regions.push_back(copy_block(r, to));
+      std::vector<TensorType> types;
+      for (std::uint32_t i = 0; i < op.num_results; ++i) types.push_back(t_.type(from_.result(op, i)));
+      OpId copy = to_.append(to, op.kind, operands, op.attributes, types, line(op.line), std::move(regions));
+      for (std::uint32_t i = 0; i < op.num_results; ++i) map(from_.result(op, i)) = to_.result(to_.op(copy), i);
+    }
+  }
+
+  // Texts of a line may be the trace's own (ops that were evaluated from a finished graph), and it dies before the copy.
+  std::uint32_t line(std::uint32_t i) {
+    if (i != 0 && lines_[i] == 0) lines_[i] = to_.intern_line_copy(from_.line(i));
+    return lines_[i];
+  }
+
+  const Trace& t_;
+  const Graph& from_;
+  Graph to_;
+  std::vector<ValueId> map_;
+  std::vector<std::uint32_t> lines_;
+};
+
+}  // namespace
+
+Graph Trace::finish() {
+  if (forward.empty() && types.empty() && arguments.empty() && !orphans) return std::move(graph);
+  return Finisher(*this).run();
+}
+
+Graph Trace::region(BlockId block, std::span<const ValueId> outer) const { return Finisher(*this).run(block, outer); }
+
+}  // namespace burin::detail
