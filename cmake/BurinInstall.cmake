@@ -11,8 +11,14 @@ foreach(target burin_rt burin_rt_static burin_graph burin)
     list(APPEND exported ${target})
   endif()
 endforeach()
-install(TARGETS ${exported} EXPORT burin
-        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+foreach(target IN LISTS exported)
+  set(namelink)
+  if(target STREQUAL "burin")
+    set(namelink NAMELINK_SKIP)  # a script of that name is installed below
+  endif()
+  install(TARGETS ${target} EXPORT burin
+          LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ${namelink} ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endforeach()
 if(TARGET burin_compiler)  # opened at run time, linked by nobody
   install(TARGETS burin_compiler LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
@@ -29,4 +35,20 @@ configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/burinConfig.cmake.in"
 write_basic_package_version_file("${CMAKE_BINARY_DIR}/burinConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${CMAKE_BINARY_DIR}/burinConfig.cmake" "${CMAKE_BINARY_DIR}/burinConfigVersion.cmake"
         DESTINATION "${package_folder}")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+# For builds without CMake: `-lburin` alone links (a linker script, as libc.so is one, since programs call burin_graph too), and
+# `pkg-config --cflags --libs burin`, or `burin_rt` for C programs.
+if(TARGET burin)
+  file(WRITE "${CMAKE_BINARY_DIR}/install/libburin.so"
+       "/* GNU ld script: libburin and the libraries whose symbols its headers name. */\n"
+       "INPUT ( libburin.so.${PROJECT_VERSION_MAJOR} AS_NEEDED ( libburin_graph.so.${PROJECT_VERSION_MAJOR} "
+       "libburin_rt.so.${PROJECT_VERSION_MAJOR} ) )\n")
+  install(FILES "${CMAKE_BINARY_DIR}/install/libburin.so" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+endif()
+foreach(package burin burin_rt)
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/${package}.pc.in" "${CMAKE_BINARY_DIR}/install/${package}.pc" @ONLY)
+  install(FILES "${CMAKE_BINARY_DIR}/install/${package}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endforeach()
+
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/README.md" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/docs/" DESTINATION "${CMAKE_INSTALL_DOCDIR}/docs" FILES_MATCHING PATTERN "*.md")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/examples/" DESTINATION "${CMAKE_INSTALL_DOCDIR}/examples")

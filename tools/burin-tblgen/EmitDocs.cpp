@@ -42,7 +42,7 @@ void emitDocs(ArrayRef<OpDef> ops, raw_ostream &os) {
   }
   os << "\nDtype classes: `any`; `numeric` (all but `bool`); `float` " << dtypeSetText(0xe0) << "; `int` and `index` "
      << dtypeSetText(0x1e) << ". Operands of the classes `any numeric float int` share one dtype.\n"
-     << "Batching and precision say what `vmap` and mixed precision are to do; neither exists yet.\n";
+     << "Batching is what `vmap` does; precision says what mixed precision is to do, which does not exist yet.\n";
   std::string family;
   for (const OpDef &op : ops) {
     if (op.family != family) os << "\n# " << (family = op.family) << "\n";
