@@ -80,7 +80,7 @@ struct Product {
     codegen::cpu::loadCodegenDialects(Context);
     mlir::OwningOpRef<mlir::ModuleOp> Module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&Context));
     codegen::cpu::MatmulConfig Config;
-    Config.LhsShape = Config.RhsShape = {Size, Size};
+    Config.LhsShape = Config.RhsShape = codegen::Extents(2, codegen::Extent::number(Size));
     if (auto Emitted = codegen::cpu::emitMatmulKernel(*Module, "product", Config, *Target); !Emitted)
       fail(Emitted.error().message);
     Kernels = test::CompiledKernels::compile(*Module, *Target);

@@ -69,7 +69,7 @@ public:
     if (!dim.is_known() && !llvm::is_contained(Sizes, dim)) Sizes.push_back(dim);
   }
   int64_t code(Dim dim) const {
-    return dim.is_known() ? dim.value() : -1 - static_cast<int64_t>(llvm::find(Sizes, dim) - Sizes.begin());
+    return dim.is_known() ? dim.value() : sizeOperandCode(llvm::find(Sizes, dim) - Sizes.begin());
   }
   ArrayRef<Dim> sizes() const { return Sizes; }
 

@@ -132,7 +132,7 @@ public:
                      data("burin_guards", bytes(T.guards)),
                      data("burin_strings", T.strings),
                      LLVM::AddressOfOp::create(e.B, Pointer, "burin_compute_sizes"),
-                     LLVM::AddressOfOp::create(e.B, Pointer, passes::entryName),
+                     LLVM::AddressOfOp::create(e.B, Pointer, ir::entryName),
                      table,
                      e.index(count(numBlobs))};
     static_assert(sizeof(burin_rt_aot_function) == sizeof words / sizeof words[0] * 8);

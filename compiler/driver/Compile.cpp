@@ -52,8 +52,8 @@ public:
       if (failed(manager.run(*Module))) return Diagnostics.error(ErrorCode::internal);
       stage(name, *Module);
     }
-    auto kernels = Module->lookupSymbol<ModuleOp>(passes::kernelsModuleName);
-    auto entry = Module->lookupSymbol<func::FuncOp>(passes::entryName);
+    auto kernels = Module->lookupSymbol<ModuleOp>(ir::kernelsModuleName);
+    auto entry = Module->lookupSymbol<func::FuncOp>(ir::entryName);
     describe(kernels, entry);
 
     Diagnostics.stage("codegen");
@@ -101,10 +101,10 @@ private:
   void describe(ModuleOp kernels, func::FuncOp entry) {
     if (auto sizes = entry->getAttrOfType<ArrayAttr>(ir::sizesAttrName))
       for (auto name : sizes.getAsRange<StringAttr>()) Out.sizes.push_back(name.str());
-    Dim arena = entry->getAttrOfType<ir::DimsAttr>(passes::arenaAttrName).dim(0);
+    Dim arena = entry->getAttrOfType<ir::DimsAttr>(ir::arenaAttrName).dim(0);
     Out.arenaBytes = arena.is_known() ? arena.value() : -1;
     Out.report.arena_bytes = Out.arenaBytes;
-    if (auto blobs = entry->getAttrOfType<ArrayAttr>(passes::blobsAttrName))
+    if (auto blobs = entry->getAttrOfType<ArrayAttr>(ir::blobsAttrName))
       for (auto blob : blobs.getAsRange<ir::BlobAttr>())
         Out.blobs.push_back(Blobs.blobs()[static_cast<std::size_t>(Blobs.find(blob))]);
     if (!Ask.explain) return;

@@ -41,14 +41,14 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
   void runOnOperation() final {
     SmallVector<func::FuncOp> kernels;
     getOperation().walk([&](func::FuncOp function) {
-      if (function->hasAttr(passes::kernelAttrName)) kernels.push_back(function);
+      if (function->hasAttr(ir::kernelAttrName)) kernels.push_back(function);
     });
     for (func::FuncOp kernel : kernels) {
       auto pairs = lower(kernel);
       if (failed(pairs)) return signalPassFailure();
       SmallVector<int64_t> flat;
       for (auto [input, result] : *pairs) flat.append({input, result});
-      if (!flat.empty()) kernel->setAttr(passes::inplaceAttrName, DenseI64ArrayAttr::get(&getContext(), flat));
+      if (!flat.empty()) kernel->setAttr(ir::inplaceAttrName, DenseI64ArrayAttr::get(&getContext(), flat));
     }
   }
 
@@ -57,8 +57,7 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
     if (codegen::isSmallLoop(kernel)) return codegen::smallLoopInPlacePairs(kernel);
     bool linalgKernel = codegen::isLinalgKernel(kernel);
     if (linalgKernel && failed(codegen::lowerToLinalg(kernel))) return failure();
-    if (!linalgKernel || !needsNoScratch(kernel))
-      kernel->setAttr(passes::scratchAttrName, UnitAttr::get(&getContext()));
+    if (!linalgKernel || !needsNoScratch(kernel)) kernel->setAttr(ir::scratchAttrName, UnitAttr::get(&getContext()));
     return linalgKernel ? codegen::cpu::inPlacePairs(kernel) : codegen::loopInPlacePairs(kernel);
   }
 };

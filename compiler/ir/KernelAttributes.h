@@ -3,13 +3,17 @@
 #pragma once
 #include "llvm/ADT/StringRef.h"
 
-namespace burin::passes {
+#include <cstdint>
+
+namespace burin::ir {
 
 /// Kernel functions stand in this module and carry this attribute.
 inline constexpr llvm::StringLiteral kernelsModuleName = "kernels";
 inline constexpr llvm::StringLiteral kernelAttrName = "burin.kernel";
-/// Of a kernel's argument or result: array of i64, >= 0 a size, -k-1 size operand k.
+/// Of a kernel's argument or result: array of i64, a size each, or what stands for a size operand.
 inline constexpr llvm::StringLiteral shapeAttrName = "burin.shape";
+/// How `burin.shape` says size operand `k`; read by codegen/plan/Size.h alone.
+constexpr std::int64_t sizeOperandCode(std::int64_t k) { return -1 - k; }
 /// Of a kernel: array of i64 pairs (input, result) that may share memory.
 inline constexpr llvm::StringLiteral inplaceAttrName = "burin.inplace";
 /// Unit: the kernel asks for memory while it runs, which may be refused: a fault that no op declares.
@@ -22,4 +26,4 @@ inline constexpr llvm::StringLiteral arenaAttrName = "burin.arena";
 inline constexpr llvm::StringLiteral blobsAttrName = "burin.blobs";
 inline constexpr llvm::StringLiteral entryName = "burin_entry";
 
-} // namespace burin::passes
+} // namespace burin::ir

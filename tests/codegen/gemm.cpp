@@ -100,14 +100,18 @@ std::unique_ptr<CompiledKernels> build(const Case& C, Dtype D, const Options& O,
   Config.RhsTransposed = C.RhsTransposed;
   Config.Epilogue = O.Epilogue;
   auto encode = [&](const std::vector<int64_t>& Shape) {
-    std::vector<int64_t> Codes = Shape;
-    for (int64_t& S : Codes) {
-      if (!O.Dynamic || (&S < &Codes[Codes.size() - 2] && S == 1)) continue;  // a named size never broadcasts
+    burin::codegen::Extents Extents;
+    for (std::size_t I = 0; I < Shape.size(); ++I) {
+      int64_t S = Shape[I];
+      if (!O.Dynamic || (I + 2 < Shape.size() && S == 1)) {  // a named size never broadcasts
+        Extents.push_back(burin::codegen::Extent::number(S));
+        continue;
+      }
       auto Known = std::find(Sizes.begin(), Sizes.end(), S);
       if (Known == Sizes.end()) Known = Sizes.insert(Sizes.end(), S);
-      S = -(Known - Sizes.begin()) - 1;
+      Extents.push_back(burin::codegen::Extent::size(static_cast<unsigned>(Known - Sizes.begin())));
     }
-    return Codes;
+    return Extents;
   };
   Config.LhsShape = encode(C.Lhs);
   Config.RhsShape = encode(C.Rhs);

@@ -22,7 +22,7 @@ class Player {
   using Fault = std::function<void(burin_rt_fault_kind, std::int32_t op, std::int64_t index, std::int64_t value)>;
   Player(mlir::func::FuncOp kernel, std::span<const std::int64_t> sizes, const Fault& fault)
       : kernel_(kernel),
-        names_(kernel->getAttrOfType<ir::DimsAttr>(passes::kernelSizesAttrName)),
+        names_(kernel->getAttrOfType<ir::DimsAttr>(ir::kernelSizesAttrName)),
         sizes_(sizes),
         fault_(fault) {}
 
@@ -138,8 +138,8 @@ Played play(const Case& c, bool single) {
   manager.addPass(passes::createOutlineKernels());
   manager.addPass(passes::createPlanMemory());
   if (failed(manager.run(*module))) return played;
-  auto entry = module->lookupSymbol<mlir::func::FuncOp>(passes::entryName);
-  auto kernels = module->lookupSymbol<mlir::ModuleOp>(passes::kernelsModuleName);
+  auto entry = module->lookupSymbol<mlir::func::FuncOp>(ir::entryName);
+  auto kernels = module->lookupSymbol<mlir::ModuleOp>(ir::kernelsModuleName);
 
   std::vector<std::int64_t> sizes;
   std::vector<DimBinding> bindings;
@@ -153,7 +153,7 @@ Played play(const Case& c, bool single) {
     }
   std::vector<void*> buffers;
   for (const HostTensor& input : c.inputs) buffers.push_back(const_cast<void*>(input.buffer.data()));
-  if (auto order = entry->getAttrOfType<mlir::ArrayAttr>(passes::blobsAttrName))
+  if (auto order = entry->getAttrOfType<mlir::ArrayAttr>(ir::blobsAttrName))
     for (auto blob : order.getAsRange<ir::BlobAttr>())
       buffers.push_back(
           const_cast<void*>(blobs.blobs()[static_cast<std::size_t>(blobs.find(blob))]->value.buffer.data()));

@@ -179,6 +179,50 @@ def table_of_checks(contents, count=50):
                 yield f'{document}: row {number} names the test "{name}", which {file} does not have'
 
 
+def class_definitions(text):
+    """The qualified names of the classes that a file defines, but those of anonymous namespaces and function bodies."""
+    code = re.sub(r"^[ \t]*#(?:[^\n\\]|\\.|\\\n)*", "", without_comments_and_strings(text), flags=re.M)
+    scopes, head = [], 0  # of each open brace: the name it adds, "" for none, None where what is inside is nobody else's
+    for m in re.finditer(r"[{};]", code):
+        opening, head = code[head:m.start()].strip(), m.end()
+        if m.group() == "}" and scopes:
+            scopes.pop()
+        if m.group() != "{":
+            continue
+        while t := re.match(r"template\s*<", opening):
+            end, depth = t.end(), 1
+            while depth and end < len(opening):
+                depth += {"<": 1, ">": -1}.get(opening[end], 0)
+                end += 1
+            opening = opening[end:].strip()
+        opening = re.sub(r"\balignas\s*\([^)]*\)|\[\[.*?\]\]|\bBURIN_API\b|\b(public|private|protected)\s*:(?!:)", " ", opening).strip()
+        space = re.match(r"(?:inline\s+)?namespace\b\s*([\w:]*)$", opening)
+        defined = re.match(r"(?:class|struct|union|enum(?:\s+class)?)\s+([\w:]+(?:<[^{}]*?>)?)\s*(?:final\s*)?(?::(?!:)[^(]*)?$", opening)
+        if space:
+            scopes.append(space.group(1) or None)
+        elif opening == "extern":
+            scopes.append("")
+        elif defined:
+            name = "::".join([s for s in scopes if s] + [re.sub(r"\s+", "", defined.group(1))])
+            if None not in scopes:
+                yield name
+            scopes.append(re.sub(r"\s+", "", defined.group(1)))
+        else:
+            scopes.append(None)
+
+
+def one_definition(contents):
+    """Two classes of one name link, and the members of one are then called on the other."""
+    where = {}
+    for path, text in sorted(contents.items()):
+        if path.endswith((".h", ".cpp")) and path.startswith(("runtime/", "compiler/", "passes/", "frontend/")):
+            for name in set(class_definitions(text)):
+                where.setdefault(name, []).append(path)
+    for name, paths in sorted(where.items()):
+        if len(paths) > 1:
+            yield f"{paths[1]}: {name} is a class of {paths[0]} too"
+
+
 def generated(path):
     if path.endswith((".inc", ".pb.h", ".pb.cc", ".o", ".so", ".a")) or path.startswith("build"):
         yield f"{path}: generated files are not committed"
@@ -193,6 +237,7 @@ def main():
             with open(path, encoding="utf-8", errors="replace") as f:
                 contents[path] = f.read()
     findings = list(passes(contents)) + list(readme_program(contents)) + list(table_of_checks(contents)) + list(rooms(contents))
+    findings += one_definition(contents)
     for path, text in sorted(contents.items()):
         for check in (includes, exceptions, environment, length, opening_comment):
             findings += check(path, text)

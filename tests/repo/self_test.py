@@ -68,6 +68,17 @@ class Checks(unittest.TestCase):
         contents = {"README.md": "```cpp\nint a;\nint b;\n```", "examples/quickstart.cpp": "int a;\n"}
         self.assertEqual(self.found(check.readme_program(contents)), 1)
 
+    def test_two_classes_of_one_name_are_found(self):
+        one = "namespace a::b {\nstruct Extent { int x; };\n}\n"
+        other = "namespace a {\nclass Extent;\nnamespace b {\ntemplate <class T> class Extent final : public Base<T> {};\n}\n}\n"
+        apart = ["namespace a { struct Extent {}; }", "namespace a::b { class Extent; void f(struct Extent x) { struct Extent {}; } }",
+                 "namespace a::b { namespace { struct Extent {}; } }", "namespace a::b { struct C { struct Extent {}; }; }",
+                 "namespace a::b { Extent size() { return {}; } // struct Extent {\n}"]
+        contents = lambda text: {"compiler/a.h": one, "compiler/b.cpp": text}
+        self.assertEqual(self.found(check.one_definition(contents(other))), 1)
+        for text in apart:
+            self.assertEqual(self.found(check.one_definition(contents(text))), 0, text)
+
     def test_generated_files_are_found(self):
         self.assertEqual(self.found(check.generated("runtime/ops/OpKinds.inc")), 1)
 

@@ -57,13 +57,11 @@ static Operation *structuredOp(func::FuncOp Kernel) {
 
 static LogicalResult emitMatmul(func::FuncOp Kernel, Operation *Op, Transposed Operands, const CpuTarget &Target) {
   MatmulConfig Config;
-  auto shapeOf = [&](unsigned Arg) {
-    ArrayRef<int64_t> Words = Kernel.getArgAttrOfType<DenseI64ArrayAttr>(Arg, "burin.shape").asArrayRef();
-    return std::vector<int64_t>(Words.begin(), Words.end());
-  };
+  auto Lhs = argumentShape(Kernel, 0), Rhs = argumentShape(Kernel, 1);
+  if (failed(Lhs) || failed(Rhs)) return failure();
   Config.Element = *ir::toDtype(cast<RankedTensorType>(Op->getOperand(0).getType()).getElementType());
-  Config.LhsShape = shapeOf(0);
-  Config.RhsShape = shapeOf(1);
+  Config.LhsShape = *Lhs;
+  Config.RhsShape = *Rhs;
   Config.LhsTransposed = Operands.Lhs;
   Config.RhsTransposed = Operands.Rhs;
   for (Type T : Kernel.getArgumentTypes()) Config.NumSizes += T.isIndex();

@@ -246,4 +246,11 @@ Values Emitter::choose(Value Condition, TypeRange Types, function_ref<Values()> 
   return Values(If.getResults());
 }
 
+Value extentValue(Emitter &E, const Extent &X, function_ref<Value(unsigned)> Size) {
+  Value V = E.index(X.Coefficient);
+  if (X.Coefficient != 0)
+    for (unsigned K : X.Sizes) V = E.mul(V, Size(K));
+  return V;
+}
+
 } // namespace burin::codegen::cpu

@@ -4,6 +4,7 @@
 // once (nothing to convert); loops and conditions are scf's; bodies may use arith and vector ops. Must not know any op.
 #pragma once
 #include "compiler/codegen/cpu/Target.h"
+#include "compiler/codegen/plan/Size.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinTypes.h"
@@ -109,5 +110,8 @@ public:
 private:
   unsigned alignmentOf(const Buffer &M) const;
 };
+
+/// A size as a value; `Size(k)` gives size operand k.
+Value extentValue(Emitter &E, const Extent &X, llvm::function_ref<Value(unsigned)> Size);
 
 } // namespace burin::codegen::cpu

@@ -9,18 +9,18 @@ static Error unsupported(std::string Message) {
 }
 
 /// Fills the batch dims of `P` from those of the operands, aligned at the right.
-static Result<void> broadcastBatches(MatmulProblem &P, ArrayRef<int64_t> Lhs, ArrayRef<int64_t> Rhs) {
+static Result<void> broadcastBatches(MatmulProblem &P, ArrayRef<Extent> Lhs, ArrayRef<Extent> Rhs) {
   size_t Rank = std::max(Lhs.size(), Rhs.size());
-  auto dim = [&](ArrayRef<int64_t> Dims, size_t D) -> int64_t {
+  auto dim = [&](ArrayRef<Extent> Dims, size_t D) {
     size_t Missing = Rank - Dims.size();
-    return D < Missing ? 1 : Dims[D - Missing];
+    return D < Missing ? Extent::number(1) : Dims[D - Missing];
   };
   for (size_t D = 0; D < Rank; ++D) {
-    int64_t L = dim(Lhs, D), R = dim(Rhs, D);
-    if (L != R && L != 1 && R != 1)
+    Extent L = dim(Lhs, D), R = dim(Rhs, D);
+    if (L != R && !L.is(1) && !R.is(1))
       return unsupported("batch dims do not broadcast (an earlier check should have said so)");
-    int64_t Size = L == 1 ? R : L;
-    if (Size == 1) continue;
+    Extent Size = L.is(1) ? R : L;
+    if (Size.is(1)) continue;
     P.Batch.push_back(Size);
     P.LhsMoves.push_back(L == Size);
     P.RhsMoves.push_back(R == Size);
@@ -34,7 +34,7 @@ static void foldBatchIntoRows(MatmulProblem &P) {
   if (P.Batch.empty() || P.LhsTransposed || EpilogueSeesRows || !llvm::all_of(P.LhsMoves, [](bool M) { return M; }) ||
       llvm::any_of(P.RhsMoves, [](bool M) { return M; }))
     return;
-  P.M.Factors.append(P.Batch.begin(), P.Batch.end());
+  for (const Extent &D : P.Batch) P.M = P.M.times(D);
   P.Batch.clear();
   P.LhsMoves.clear();
   P.RhsMoves.clear();
@@ -52,11 +52,11 @@ Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfi
   P.NumSizes = Config.NumSizes;
   P.Epilogue = Config.Epilogue.Apply ? &Config.Epilogue : nullptr;
   auto MK = Lhs.take_back(2), KN = Rhs.take_back(2);
-  P.M = Extent(MK[P.LhsTransposed ? 1 : 0]);
-  P.K = Extent(MK[P.LhsTransposed ? 0 : 1]);
-  P.N = Extent(KN[P.RhsTransposed ? 0 : 1]);
-  int64_t KOfRhs = KN[P.RhsTransposed ? 1 : 0];
-  if (P.K.Factors.front() != KOfRhs) return unsupported("inner dims differ (an earlier check should have said so)");
+  P.M = MK[P.LhsTransposed ? 1 : 0];
+  P.K = MK[P.LhsTransposed ? 0 : 1];
+  P.N = KN[P.RhsTransposed ? 0 : 1];
+  if (P.K != KN[P.RhsTransposed ? 1 : 0])
+    return unsupported("inner dims differ (an earlier check should have said so)");
   if (auto Batches = broadcastBatches(P, Lhs.drop_back(2), Rhs.drop_back(2)); !Batches) return Batches.error();
   foldBatchIntoRows(P);
 

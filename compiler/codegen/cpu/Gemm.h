@@ -3,6 +3,7 @@
 // buffers = lhs, rhs, the epilogue's inputs, result. Depends on the Emitter only; knows neither linalg nor burin ops.
 #pragma once
 #include "compiler/codegen/cpu/Emitter.h"
+#include "compiler/codegen/plan/Size.h"
 
 #include <burin/dtype.h>
 
@@ -27,12 +28,11 @@ struct MatmulEpilogue {
   std::function<Value(Emitter &, Value Product, const Place &, llvm::ArrayRef<Buffer> Inputs)> Apply;
 };
 
-/// Sizes are written as `burin.shape` writes them: >= 0 is static, -k-1 is size operand k.
 struct MatmulConfig {
-  Dtype Element = Dtype::f32;    ///< of lhs, rhs and result: f32 f64 bf16 i32 i64 u8 u32
-  std::vector<int64_t> LhsShape; ///< as stored: [batch..., M, K], or [batch..., K, M] if LhsTransposed
-  std::vector<int64_t> RhsShape; ///< as stored: [batch..., K, N], or [batch..., N, K] if RhsTransposed
-  bool LhsTransposed = false;    ///< absorbed by the kernel: no copy is made outside
+  Dtype Element = Dtype::f32; ///< of lhs, rhs and result: f32 f64 bf16 i32 i64 u8 u32
+  Extents LhsShape;           ///< as stored: [batch..., M, K], or [batch..., K, M] if LhsTransposed
+  Extents RhsShape;           ///< as stored: [batch..., K, N], or [batch..., N, K] if RhsTransposed
+  bool LhsTransposed = false; ///< absorbed by the kernel: no copy is made outside
   bool RhsTransposed = false;
   unsigned NumSizes = 0; ///< size operands of the launch function
   MatmulEpilogue Epilogue;

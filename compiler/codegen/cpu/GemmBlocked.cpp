@@ -378,13 +378,13 @@ void emitBlockedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P, 
   auto block = [&](KernelBuilder &Kernel) { BlockedEmitter(Kernel, P, Q).emit(); };
   emitMatmulKernel(Module, Name, P, Target, block, [&](LaunchBuilder &Launch, ArrayRef<Value> Sizes) -> BlockCount {
     Emitter &E = Launch.E;
-    Value Tiles = E.ceilDiv(P.M.emit(E, Sizes), Q.MR);
-    Value Columns = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(P.N.emit(E, Sizes), Q.NC));
+    Value Tiles = E.ceilDiv(emitSize(E, Sizes, P.M), Q.MR);
+    Value Columns = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(emitSize(E, Sizes, P.N), Q.NC));
     Value Blocks = E.mul(Tiles, Columns);
     // A chunk packs B for itself: it should be whole column blocks where there are enough of them, and always some 2^20
     // multiply-adds, below which another thread costs more than it does.
     constexpr int64_t WorkWorthAThread = 1 << 20;
-    Value Work = E.max(E.mul(P.K.emit(E, Sizes), Q.MR * Q.NC), E.index(1));
+    Value Work = E.max(E.mul(emitSize(E, Sizes, P.K), Q.MR * Q.NC), E.index(1));
     Value Least = E.add(E.div(E.index(WorkWorthAThread), Work), 1);
     Value Chunks = E.mul(rt::numThreads(E, Launch.ctx()), 2);
     auto share = [&](Value X) { return E.div(E.add(X, E.add(Chunks, -1)), Chunks); };

@@ -6,22 +6,8 @@
 namespace burin::codegen::cpu {
 using namespace mlir;
 
-bool Extent::isStatic() const {
-  return llvm::all_of(Factors, [](int64_t F) { return F >= 0; });
-}
-int64_t Extent::value() const {
-  int64_t V = 1;
-  for (int64_t F : Factors) V *= F;
-  return V;
-}
-
-static Value emitSize(Emitter &E, ArrayRef<Value> Sizes, int64_t Code) {
-  return Code >= 0 ? E.index(Code) : Sizes[-Code - 1];
-}
-Value Extent::emit(Emitter &E, ArrayRef<Value> Sizes) const {
-  Value V = E.index(1);
-  for (int64_t F : Factors) V = E.mul(V, emitSize(E, Sizes, F));
-  return V;
+Value emitSize(Emitter &E, ArrayRef<Value> Sizes, const Extent &X) {
+  return extentValue(E, X, [&](unsigned K) { return Sizes[K]; });
 }
 
 Type memoryType(MLIRContext *C, Dtype D) {
@@ -44,7 +30,7 @@ SmallVector<Type> MatmulProblem::bufferTypes(MLIRContext *C) const {
 
 Value emitBatch(Emitter &E, const MatmulProblem &P, ArrayRef<Value> Sizes) {
   Value V = E.index(1);
-  for (int64_t D : P.Batch) V = E.mul(V, emitSize(E, Sizes, D));
+  for (const Extent &D : P.Batch) V = E.mul(V, emitSize(E, Sizes, D));
   return V;
 }
 
@@ -76,9 +62,9 @@ MatmulOperands::MatmulOperands(KernelBuilder &Kernel, const MatmulProblem &P) {
   for (unsigned I = 0; I < Extra; ++I) EpilogueInputs.push_back(Kernel.buffer(2 + I));
   C = Kernel.buffer(2 + Extra);
   SmallVector<Value> Sizes = sizesOf(Kernel, P);
-  M = P.M.emit(Kernel.E, Sizes);
-  N = P.N.emit(Kernel.E, Sizes);
-  K = P.K.emit(Kernel.E, Sizes);
+  M = emitSize(Kernel.E, Sizes, P.M);
+  N = emitSize(Kernel.E, Sizes, P.N);
+  K = emitSize(Kernel.E, Sizes, P.K);
   Batch = Kernel.E.index(0);
 }
 

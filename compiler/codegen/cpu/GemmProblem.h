@@ -6,24 +6,12 @@
 
 namespace burin::codegen::cpu {
 
-/// A size as a product of `burin.shape` codes: several where batch dims were folded into rows.
-struct Extent {
-  llvm::SmallVector<int64_t, 2> Factors;
-
-  Extent() = default;
-  explicit Extent(int64_t Code) : Factors{Code} {}
-  bool isStatic() const;
-  int64_t value() const; ///< precondition: isStatic()
-  /// Its value where `Sizes` are the size operands.
-  Value emit(Emitter &E, llvm::ArrayRef<Value> Sizes) const;
-};
-
 struct MatmulProblem {
   Dtype Element;
   bool LhsTransposed = false, RhsTransposed = false;
   Extent M, N, K;
   /// Result batch dims; an operand that repeats along one has `false` there.
-  llvm::SmallVector<int64_t> Batch;
+  Extents Batch;
   llvm::SmallVector<bool> LhsMoves, RhsMoves;
   unsigned NumSizes = 0;
   const MatmulEpilogue *Epilogue = nullptr;
@@ -50,6 +38,8 @@ struct MatmulOperands {
   MatmulOperands at(Emitter &E, const MatmulProblem &P, llvm::ArrayRef<Value> Sizes, Value Index) const;
 };
 
+/// A size as a value where `Sizes` are the size operands.
+Value emitSize(Emitter &E, llvm::ArrayRef<Value> Sizes, const Extent &X);
 /// Number of matrices.
 Value emitBatch(Emitter &E, const MatmulProblem &P, llvm::ArrayRef<Value> Sizes);
 

@@ -147,10 +147,10 @@ void emitStreamedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P,
   auto block = [&](KernelBuilder &Kernel) { StreamedEmitter(Kernel, P, Q).emit(); };
   emitMatmulKernel(Module, Name, P, Target, block, [&](LaunchBuilder &Launch, ArrayRef<Value> Sizes) -> BlockCount {
     Emitter &E = Launch.E;
-    Value Blocks = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(P.N.emit(E, Sizes), Q.NB));
+    Value Blocks = E.mul(emitBatch(E, P, Sizes), E.ceilDiv(emitSize(E, Sizes, P.N), Q.NB));
     constexpr int64_t BytesWorthAThread = 1 << 18;
     int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
-    Value BlockBytes = E.max(E.mul(P.K.emit(E, Sizes), Q.NB * Bytes), E.index(1));
+    Value BlockBytes = E.max(E.mul(emitSize(E, Sizes, P.K), Q.NB * Bytes), E.index(1));
     return {Blocks, E.add(E.div(E.index(BytesWorthAThread), BlockBytes), 1)};
   });
 }

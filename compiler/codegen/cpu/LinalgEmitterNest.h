@@ -22,8 +22,6 @@ struct Schedule {
 };
 Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Target);
 
-/// A size as a value; `Size(k)` gives size operand k.
-Value extentValue(Emitter &E, const Extent &X, llvm::function_ref<Value(unsigned)> Size);
 /// The number of blocks of the nest, and the grain that makes a parallel run worthwhile.
 Value blockCount(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
 Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);

@@ -15,13 +15,6 @@ constexpr int64_t WholeRow = 16384;       // rows up to this long are not cut in
 constexpr int64_t MostUnrolledOps = 1024; // vector ops in the innermost code, for compile time
 } // namespace
 
-Value extentValue(Emitter &E, const Extent &X, function_ref<Value(unsigned)> Size) {
-  Value V = E.index(X.Coefficient);
-  if (X.Coefficient != 0)
-    for (unsigned K : X.Sizes) V = E.mul(V, Size(K));
-  return V;
-}
-
 /// The most values that are alive at once in the innermost code, were it written in the order of the nodes.
 static int64_t mostAlive(const Nest &N, ArrayRef<bool> Live) {
   SmallVector<size_t> LastUse(N.Nodes.size(), 0);

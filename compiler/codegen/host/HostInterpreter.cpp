@@ -28,7 +28,7 @@ public:
     if (auto names = entry->getAttrOfType<ArrayAttr>(sizesAttrName))
       for (auto [name, size] : llvm::zip(names.getAsRange<StringAttr>(), sizes)) Names.push_back({name.str(), size});
     for (auto &[name, size] : Names) Bindings.push_back({name, size});
-    Arena = Buffer::allocate(std::max<std::int64_t>(1, size(entry->getAttrOfType<DimsAttr>(passes::arenaAttrName), 0)));
+    Arena = Buffer::allocate(std::max<std::int64_t>(1, size(entry->getAttrOfType<DimsAttr>(ir::arenaAttrName), 0)));
   }
 
   HostStatus run(mlir::Block &block) {

@@ -99,7 +99,7 @@ private:
 
   /// `void burin_entry.N(buffers, sizes, ctx, arena)`
   std::string writePart(ArrayRef<Operation *> part, std::size_t number) {
-    std::string name = (passes::entryName + "." + Twine(number)).str();
+    std::string name = (ir::entryName + "." + Twine(number)).str();
     auto function = openFunction(name, LLVM::LLVMVoidType::get(Module.getContext()), 4);
     function.setLinkage(LLVM::Linkage::Internal);
     Emitter e(Builder, Entry.getLoc(), Target);
@@ -125,7 +125,7 @@ private:
   }
 
   void writeEntry(ArrayRef<std::string> parts, ArrayRef<bool> checked) {
-    auto function = openFunction(passes::entryName, Builder.getI32Type(), 3);
+    auto function = openFunction(ir::entryName, Builder.getI32Type(), 3);
     Emitter e(Builder, Entry.getLoc(), Target);
     Table = function.getArgument(0);
     Sizes = function.getArgument(1);
@@ -143,7 +143,7 @@ private:
       LLVM::CondBrOp::create(e.B, condition, leave, next);
       e.B.setInsertionPointToStart(next);
     };
-    Dim bytes = Entry->getAttrOfType<DimsAttr>(passes::arenaAttrName).dim(0);
+    Dim bytes = Entry->getAttrOfType<DimsAttr>(ir::arenaAttrName).dim(0);
     if (bytes == Dim(0)) {
       Arena = LLVM::ZeroOp::create(e.B, Pointer);
     } else {

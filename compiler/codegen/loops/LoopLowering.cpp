@@ -10,7 +10,6 @@
 
 namespace burin::codegen {
 using namespace mlir;
-using cpu::Extents;
 using cpu::LaneEmitter;
 using cpu::Values;
 
@@ -100,22 +99,18 @@ Value LoopBlock::checked(Value Index, Value Size, Value At) {
 
 LoopKernel::LoopKernel(func::FuncOp Kernel, const cpu::CpuTarget &Target)
     : Op(onlyOp(Kernel)), Module(Kernel->getParentOfType<ModuleOp>()), Name(Kernel.getName().str()), Target(Target) {
-  auto add = [&](Type T, DictionaryAttr Attributes) {
+  auto add = [&](Type T, FailureOr<Extents> Shape) {
     Dtypes.push_back(*ir::toDtype(cast<RankedTensorType>(T).getElementType()));
-    Extents Shape;
-    auto Words = Attributes ? Attributes.getAs<DenseI64ArrayAttr>("burin.shape") : DenseI64ArrayAttr();
-    for (int64_t W : Words ? Words.asArrayRef() : cast<RankedTensorType>(T).getShape())
-      Shape.push_back(W >= 0 ? Extent::number(W) : Extent::size(static_cast<unsigned>(-W - 1)));
-    Shapes.push_back(Shape);
+    Shapes.push_back(std::move(*Shape)); // outline-kernels says every one
   };
   // The op's operands are the function's arguments, in another order perhaps: buffers follow the arguments.
   for (BlockArgument Arg : Kernel.getArguments()) {
     if (Arg.getType().isIndex())
       ++NumSizes;
     else
-      add(Arg.getType(), Kernel.getArgAttrDict(Arg.getArgNumber())), ++NumInputs;
+      add(Arg.getType(), argumentShape(Kernel, Arg.getArgNumber())), ++NumInputs;
   }
-  for (unsigned I = 0; I < Kernel.getNumResults(); ++I) add(Kernel.getResultTypes()[I], Kernel.getResultAttrDict(I));
+  for (unsigned I = 0; I < Kernel.getNumResults(); ++I) add(Kernel.getResultTypes()[I], resultShape(Kernel, I));
 }
 
 int64_t LoopKernel::integer(StringRef Attribute) const { return Op->getAttrOfType<IntegerAttr>(Attribute).getInt(); }

@@ -15,7 +15,6 @@ namespace burin::codegen {
 
 using cpu::Buffer;
 using cpu::Emitter;
-using cpu::Extent;
 using mlir::Value;
 
 /// Sizes as values, in the launch function as in a block.
@@ -96,7 +95,7 @@ private:
   const cpu::CpuTarget &Target;
   unsigned NumInputs = 0, NumSizes = 0;
   llvm::SmallVector<Dtype> Dtypes;
-  llvm::SmallVector<cpu::Extents> Shapes;
+  llvm::SmallVector<Extents> Shapes;
   llvm::SmallVector<Phase, 2> Phases;
 };
 

@@ -333,7 +333,7 @@ private:
   /// A number, or one of the kernel's size operands.
   Value size(Dim D) {
     if (D.is_known()) return E.index(D.value());
-    auto Names = Kernel->getAttrOfType<DimsAttr>(passes::kernelSizesAttrName);
+    auto Names = Kernel->getAttrOfType<DimsAttr>(ir::kernelSizesAttrName);
     unsigned I = 0;
     while (Names.dim(I) != D) ++I;
     return K.size(I);

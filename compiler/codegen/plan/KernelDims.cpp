@@ -1,22 +1,14 @@
-// Arithmetic of sizes, linear forms and addresses, and the merging of dims that are walked as one.
+// Arithmetic of linear forms and addresses, and the merging of dims that are walked as one.
 #include "compiler/codegen/plan/KernelPlan.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
 #include "llvm/ADT/STLExtras.h"
 
-namespace burin::codegen::cpu {
+namespace burin::codegen {
 using namespace mlir;
 
-// -- extents, linear forms, addresses --------------------------------------------------------------------------------
-
-Extent Extent::times(const Extent &O) const {
-  Extent R{Coefficient * O.Coefficient, Sizes};
-  R.Sizes.append(O.Sizes);
-  llvm::sort(R.Sizes);
-  if (R.Coefficient == 0) R.Sizes.clear();
-  return R;
-}
+// -- linear forms, addresses -----------------------------------------------------------------------------------------
 
 namespace {
 template <class List> void addTerm(List &Terms, unsigned Key, int64_t Coefficient) {
@@ -126,4 +118,4 @@ void collapseDims(Nest &N) {
     }
 }
 
-} // namespace burin::codegen::cpu
+} // namespace burin::codegen

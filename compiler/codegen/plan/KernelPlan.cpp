@@ -13,7 +13,7 @@
 #include <deque>
 #include <memory>
 
-namespace burin::codegen::cpu {
+namespace burin::codegen {
 using namespace mlir;
 
 namespace {
@@ -30,15 +30,6 @@ public:
     if (It != Known.end()) return It->second;
     FailureOr<Extents> S = compute(Tensor);
     if (succeeded(S)) Known[Tensor] = *S;
-    return S;
-  }
-  /// From `burin.shape`, or from the type where it is static.
-  FailureOr<Extents> fromAttribute(DictionaryAttr Attributes, RankedTensorType Type) {
-    Extents S;
-    auto Words = Attributes ? Attributes.getAs<DenseI64ArrayAttr>("burin.shape") : DenseI64ArrayAttr();
-    if (!Words && !Type.hasStaticShape()) return Kernel.emitError("kernel: a dynamic tensor without burin.shape");
-    for (int64_t W : Words ? Words.asArrayRef() : Type.getShape())
-      S.push_back(W >= 0 ? Extent::number(W) : Extent::size(static_cast<unsigned>(-W - 1)));
     return S;
   }
   /// A size operand's number, for an index argument of the function.
@@ -70,8 +61,7 @@ public:
 private:
   FailureOr<Extents> compute(Value Tensor) {
     auto Type = cast<RankedTensorType>(Tensor.getType());
-    if (auto Arg = dyn_cast<BlockArgument>(Tensor))
-      return fromAttribute(Kernel.getArgAttrDict(Arg.getArgNumber()), Type);
+    if (auto Arg = dyn_cast<BlockArgument>(Tensor)) return argumentShape(Kernel, Arg.getArgNumber());
     Operation *Op = Tensor.getDefiningOp();
     if (auto Generic = dyn_cast<linalg::LinalgOp>(Op))
       return of(Generic.getDpsInits()[cast<OpResult>(Tensor).getResultNumber()]);
@@ -86,7 +76,7 @@ private:
         if (ShapedType::isDynamic(D)) Dynamic.push_back(V);
       return mixed(Op, Type, Dynamic);
     }
-    if (Type.hasStaticShape()) return fromAttribute({}, Type);
+    if (Type.hasStaticShape()) return shapeOf({}, Type);
     return Op->emitError("kernel: the shape of this value is not known");
   }
   FailureOr<Extents> mixed(Operation *Op, RankedTensorType Type, ValueRange Dynamic) {
@@ -713,4 +703,4 @@ FailureOr<KernelPlan> planKernel(func::FuncOp Kernel) {
   return Plan;
 }
 
-} // namespace burin::codegen::cpu
+} // namespace burin::codegen

@@ -2,30 +2,15 @@
 // every producer inlined and equal computations merged. KernelPlan.cpp reads linalg into it, LinalgEmitter.cpp
 // writes loops from it. Knows neither vectors nor the target.
 #pragma once
+#include "compiler/codegen/plan/Size.h"
+
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Operation.h"
 
 #include <cstdint>
 #include <optional>
 
-namespace burin::codegen::cpu {
-
-/// A size or a stride: a number times a product of size operands.
-struct Extent {
-  int64_t Coefficient = 1;
-  llvm::SmallVector<unsigned, 2> Sizes; ///< indices of size operands, sorted
-
-  static Extent number(int64_t N) { return Extent{N, {}}; }
-  static Extent size(unsigned K) { return Extent{1, {K}}; }
-  bool isStatic() const { return Sizes.empty() || Coefficient == 0; }
-  bool is(int64_t N) const { return isStatic() && Coefficient == N; }
-  Extent times(const Extent &O) const;
-  Extent times(int64_t N) const { return times(number(N)); }
-  friend bool operator==(const Extent &X, const Extent &Y) {
-    return X.Coefficient == Y.Coefficient && (X.Coefficient == 0 || X.Sizes == Y.Sizes);
-  }
-};
-using Extents = llvm::SmallVector<Extent, 4>;
+namespace burin::codegen {
 
 /// Constant + sum of coefficient * dim (+ coefficient * size operand): where one tensor dim is read.
 struct Linear {
@@ -115,4 +100,4 @@ mlir::FailureOr<KernelPlan> planKernel(mlir::func::FuncOp Kernel);
 /// Drops dims of size 1 and merges neighbouring dims wherever every access walks them as one.
 void collapseDims(Nest &N);
 
-} // namespace burin::codegen::cpu
+} // namespace burin::codegen
