@@ -30,7 +30,8 @@ class Accumulator {
     for (OpId id : from_.block(BlockId::top).ops)
       if (std::find(left_out_.begin(), left_out_.end(), id) == left_out_.end()) copy_.op(from_.op(id), BlockId::top);
     for (std::uint32_t i : summed) {
-      ValueId sum = to_.add_input(InputKind::argument, from_.type(outputs[i].value), "sum" + std::to_string(i));
+      ValueId sum =
+          to_.add_input(InputKind::argument, sum_type(from_.type(outputs[i].value)), "sum" + std::to_string(i));
       for (ValueId term : terms[i]) sum = add(sum, term);
       terms[i].assign(1, sum);
     }
@@ -66,12 +67,29 @@ class Accumulator {
     bool found = false;
     for (ValueId term : from_.operands(*op)) {
       if (from_.type(term) != from_.type(v)) return nullptr;
-      found = found || slices(term) || sum_with_slices(term);
+      const ValueId inner = uncast(term);
+      found = found || slices(inner) || sum_with_slices(inner);
     }
     return found ? op : nullptr;
   }
+  /// A cast between a type and that of its sums, read here only.
+  const Op* sum_cast(ValueId v) const {
+    const Op* op = uses_[index(v)] == 1 ? op_of(v, OpKind::cast) : nullptr;
+    if (!op) return nullptr;
+    const TensorType from = from_.type(from_.operands(*op)[0]), to = from_.type(v);
+    return sum_type(from) == sum_type(to) ? op : nullptr;
+  }
+  /// What such casts were made of.
+  ValueId uncast(ValueId v) const {
+    while (const Op* op = sum_cast(v)) v = from_.operands(*op)[0];
+    return v;
+  }
 
   void take_apart(ValueId v, std::vector<ValueId>& terms) {
+    for (const Op* op = sum_cast(v); op; op = sum_cast(v)) {
+      left_out_.push_back(from_.defining_op(v));
+      v = from_.operands(*op)[0];
+    }
     if (const Op* op = sum_with_slices(v)) {
       left_out_.push_back(from_.defining_op(v));
       for (ValueId term : from_.operands(*op)) take_apart(term, terms);
@@ -82,15 +100,20 @@ class Accumulator {
   }
 
   ValueId add(ValueId sum, ValueId term) {
-    const TensorType type = from_.type(term);
+    const TensorType type = sum_type(from_.type(term));
     const Op* op = slices(term);
     const std::uint32_t line = from_.is_op_result(term) && from_.op(from_.defining_op(term)).line
                                    ? to_.intern_line_copy(from_.line(from_.op(from_.defining_op(term)).line))
                                    : 0;
     std::vector<ValueId> operands{sum};
-    if (op)
-      for (ValueId v : from_.operands(*op).subspan(1)) operands.push_back(copy_.mapped(v));
-    else operands.push_back(copy_.mapped(term));
+    if (op) operands.push_back(copy_.mapped(from_.operands(*op)[1]));
+    const ValueId added = op ? from_.operands(*op)[2] : term;
+    operands.push_back(copy_.mapped(added));
+    if (const TensorType wide = sum_type(from_.type(added)); wide != from_.type(added)) {
+      const OpId cast = to_.append(BlockId::top, OpKind::cast, std::span(&operands.back(), 1), Attributes{wide.dtype},
+                                   std::span(&wide, 1), line);
+      operands.back() = to_.result(to_.op(cast));
+    }
     const OpId made = to_.append(BlockId::top, op ? OpKind::scatter_add : OpKind::add, operands,
                                  op ? op->attributes : Attributes{}, std::span(&type, 1), line);
     return to_.result(to_.op(made));
@@ -104,6 +127,11 @@ class Accumulator {
 };
 
 }  // namespace
+
+TensorType sum_type(TensorType type) {
+  if (is_floating(type.dtype) && byte_size(type.dtype) < byte_size(f32)) type.dtype = f32;
+  return type;
+}
 
 Graph accumulate(const Graph& graph, std::span<const std::uint32_t> outputs) { return Accumulator(graph).run(outputs); }
 

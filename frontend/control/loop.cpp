@@ -109,9 +109,13 @@ void Loop::finish() {
   };
   std::vector<Carried> carried;
   std::vector<TypeChange> changes;
+  std::vector<Slot*> kept;  // assigned what they held
   std::vector<ValueId> inits, nexts, arguments, test_arguments;
   for (auto& slot : f.slots) {
-    if (!slot.written) {  // invariant: the arguments stand for the outer value
+    const bool same =
+        slot.written && slot.argument && slot.result.node == slot.argument && !maybe_undefined(slot.entry);
+    if (same) kept.push_back(&slot);
+    if (!slot.written || same) {  // invariant: the arguments stand for the outer value
       ValueId outside = value_in(slot.entry, TensorType{}, t, t.current);
       for (auto& a : {slot.test_argument, slot.argument})
         if (a) t.forward[index(a.get()->id)] = outside;
@@ -179,6 +183,7 @@ void Loop::finish() {
     results[i].node.get()->branch_line = s.where.line();
   }
   for (std::size_t i = 0; i < carried.size(); ++i) HandleAccess::write(*carried[i].slot->handle, results[i]);
+  for (Slot* slot : kept) HandleAccess::write(*slot->handle, strong(slot->entry));
 }
 
 }  // namespace burin::detail

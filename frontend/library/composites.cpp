@@ -4,6 +4,9 @@
 #include "frontend/record/recorder.h"
 
 #include <burin/ops.h>
+#include <burin/promotion.h>
+
+#include <limits>
 
 namespace burin {
 
@@ -49,6 +52,11 @@ std::string type_text(const Arg& x) { return to_string(TensorType{x.dtype(), x.s
 [[noreturn]] void refuse(const char* name, const std::string& what, const char* tag,
                          const std::source_location& where) {
   detail::fail({ErrorCode::invalid_argument, std::string(name) + ": " + what, tag, "", ""}, where);
+}
+constexpr double infinity = std::numeric_limits<double>::infinity();
+/// w · x where 0 · ∞ is 0, as a probability of 0 has it; nothing flows to x there.
+Tensor weighted(const Tensor& w, const Tensor& x, double at) {
+  return w * where(logical_and(equal(w, 0), equal(x, at)), 0, x);
 }
 /// Whether the shapes are one, as far as is known here; ops compare named sizes, which broadcast as little.
 bool fits(const Shape& a, const Shape& b) {
@@ -155,7 +163,10 @@ Tensor softmax_cross_entropy(const Arg& logits, const Arg& targets) {
              "shape-mismatch", logits.where());
     const Tensor centred = logits - stop_gradient(reduce_max(logits, -1, true));
     const Tensor total = log(reduce_sum(exp(centred), -1));
-    if (!classes) return mean(reduce_sum(targets, -1) * total - reduce_sum(targets * centred, -1));
+    if (!classes) {
+      const Tensor given = cast(targets, promote(targets.dtype(), logits.dtype()));
+      return mean(reduce_sum(given, -1) * total - reduce_sum(weighted(given, centred, -infinity), -1));
+    }
     // A label out of range would be a row without a right class; looking each up makes it the fault that it is.
     const Tensor positions = iota(Shape{shape[shape.size() - 1]}, 0, i32);
     const Tensor right = equal(expand_dims(gather(positions, targets, 0), -1), positions);
@@ -172,7 +183,9 @@ Tensor sigmoid_cross_entropy(const Arg& logits, const Arg& targets) {
              "logits is " + type_text(logits) + ", targets is " + type_text(targets) + "; expected bools or " +
                  type_text(logits),
              "shape-mismatch", logits.where());
-    return mean(softplus(logits) - logits * cast(targets, logits.dtype()));
+    if (targets.dtype() == boolean) return mean(softplus(where(targets, -logits, logits)));
+    const Tensor yes = cast(targets, logits.dtype());
+    return mean(weighted(yes, softplus(-logits), infinity) + weighted(1 - yes, softplus(logits), infinity));
   });
 }
 Tensor expand_dims(const Arg& x, Axis axis) {

@@ -23,8 +23,9 @@ std::vector<std::uint32_t> two_words(std::uint64_t x) {
 }
 // i64[] in two words of u32, then `tag` in the fourth: a counter.
 Tensor counter_of(const Tensor& at, std::uint32_t tag) {
-  const Tensor low = reshape(cast(at, u32), {1}), high = reshape(cast(at / (std::int64_t{1} << 32), u32), {1});
-  return concatenate({low, high, Tensor(std::vector<std::uint32_t>{0, tag})}, 0);
+  const Tensor low = cast(at, u32), rest = at - cast(low, i64);  // a multiple of 2^32, also below 0
+  const Tensor high = cast(rest / (std::int64_t{1} << 32), u32);
+  return concatenate({reshape(low, {1}), reshape(high, {1}), Tensor(std::vector<std::uint32_t>{0, tag})}, 0);
 }
 Dim blocks_of(const Shape& shape) { return floordiv(shape.num_elements() + 3, 4); }
 

@@ -12,12 +12,12 @@ Tensor unbroadcast(const Tensor& g, const Tensor& like) {
   const Shape& to = like.shape();
   if (from == to) return g;
   const auto extra = static_cast<std::size_t>(from.rank() - to.rank());
-  std::vector<std::int64_t> leading, stretched;
-  for (std::size_t i = 0; i < extra; ++i) leading.push_back(static_cast<std::int64_t>(i));
-  for (std::size_t i = 0; i < to.size(); ++i)
-    if (to[i] == Dim(1) && from[i + extra] != Dim(1)) stretched.push_back(static_cast<std::int64_t>(i));
-  Tensor sum = leading.empty() ? g : reduce_sum(g, Axes(leading));
-  return stretched.empty() ? sum : reduce_sum(sum, Axes(stretched), true);
+  std::vector<std::int64_t> axes;  // in one sum: two would round twice
+  for (std::size_t i = 0; i < from.size(); ++i)
+    if (i < extra || (to[i - extra] == Dim(1) && from[i] != Dim(1))) axes.push_back(static_cast<std::int64_t>(i));
+  const bool keep = extra == 0;
+  const Tensor sum = reduce_sum(g, Axes(axes), keep);
+  return keep || axes.size() == extra ? sum : reshape(sum, to);
 }
 
 Tensor cast_like(const Tensor& x, const Tensor& like) { return x.dtype() == like.dtype() ? x : cast(x, like.dtype()); }

@@ -1,4 +1,5 @@
 // Derivatives of the ops that only move elements: each is linear, and its vjp moves them back.
+#include <burin/composites.h>
 #include <burin/ops.h>
 
 #include "frontend/record/dispatch.h"
@@ -74,7 +75,10 @@ std::vector<Tensor> vjp_pad(const Primal& p, std::span<const Tensor> cotangents,
   Tensor inside = slice(g, dims(p, 0), p.operands[0].shape(), Ints(strides));
   std::vector<Tensor> result(2);
   if (wanted[0]) result[0] = inside;
-  if (wanted[1]) result[1] = reduce_sum(g) - reduce_sum(inside);
+  if (wanted[1]) {  // by themselves: what is left of the sum of all has lost the small ones, and is NaN beside an inf
+    const Tensor around = pad(full(p.operands[0].shape(), false), Tensor(true), dims(p, 0), dims(p, 1), Ints(interior));
+    result[1] = reduce_sum(where(around, g, 0));
+  }
   return result;
 }
 

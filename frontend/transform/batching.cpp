@@ -39,6 +39,7 @@ class ToLanes {
     ReplayLine line(op.line ? &g.line(op.line) : nullptr);
     const bool any = std::any_of(operands.begin(), operands.end(), [](const Lane& l) { return l.batched; });
     if (!any) return plain(op, attributes, operands);
+    const bool steep = needs_mask(op.kind);
     const OpInfo& info = op_info(op.kind);
     const rules::Batch rule = rules::batch_of(op.kind);
     if (!rule)
@@ -49,7 +50,7 @@ class ToLanes {
     std::vector<Tensor> values;
     auto marks = std::make_unique<bool[]>(operands.size());
     for (std::size_t i = 0; i < operands.size(); ++i) {
-      values.push_back(HandleAccess::make(operands[i].content));
+      values.push_back(HandleAccess::make(steep && operands[i].batched ? masked(operands[i]) : operands[i].content));
       marks[i] = operands[i].batched;
     }
     const rules::Primal primal{op.kind, values, {}, attributes};
@@ -76,9 +77,10 @@ class ToLanes {
   static std::string place_of(const Graph& g, const Op& op) {
     return op.line ? "at " + std::string(g.line(op.line).file) + ":" + std::to_string(g.line(op.line).line) : "";
   }
-  static Result<LaneValues> plain(const Op& op, const Attributes& attributes, std::span<const Lane> operands) {
+  Result<LaneValues> plain(const Op& op, const Attributes& attributes, std::span<const Lane> operands) {
+    const bool steep = needs_mask(op.kind);
     std::vector<Content> contents;
-    for (const Lane& l : operands) contents.push_back(l.content);
+    for (const Lane& l : operands) contents.push_back(steep ? masked(l) : l.content);
     LaneValues out;
     for (Content& c : evaluate_op(op.kind, attributes, contents)) out.push_back({std::move(c), false});
     return out;
@@ -87,10 +89,43 @@ class ToLanes {
   Content in_lanes(const Lane& l) const {
     return HandleAccess::raw(rules::in_lanes(HandleAccess::make(l.content), l.batched, lanes_));
   }
-  static LaneValues block(Run& run, BlockId b, const LaneValues& arguments) {
+  LaneValues block(Run& run, BlockId b, const LaneValues& arguments) {
+    auto outside = std::exchange(masked_, {});  // what is made in a region stays there
     auto r = run.run(b, arguments);
+    masked_ = std::move(outside);
     if (!r) fail(std::move(r.error()), {});
     return std::move(*r);
+  }
+
+  // -- lanes that run a region although it is not theirs ------------------------------------------------------------------
+  // What they make is thrown away, and so is the cotangent that comes back; but 0 times the slope of a pole is NaN. So there
+  // each op that has a slope is given 1, and what flows back to the value in its place is 0.
+
+  static bool needs_mask(OpKind kind) {
+    return rules::vjp_of(kind) && op_info(kind).derivative != "linear";  // the linear ones move and add only
+  }
+  /// A value as an op in such a region may take it. One that has no lanes stands where any lane goes that way.
+  Content masked(const Lane& l) {
+    if (!mask_ || !is_floating(type_of(l.content.node).dtype)) return l.content;
+    if (!l.batched && l.content.node.get()->literal) return l.content;
+    auto at = masked_.find(identity(l.content));
+    if (at != masked_.end()) return at->second.to;
+    const Tensor x = HandleAccess::make(l.content), lanes = HandleAccess::make(*mask_);
+    Shape each{lanes_};
+    for (int i = 1; i < x.rank(); ++i) each.push_back(1);
+    const Tensor taken = l.batched ? reshape(lanes, each) : any_of(lanes);
+    const Content to = HandleAccess::raw(burin::where(taken, x, 1));
+    masked_.emplace(identity(l.content), Masked{l.content, to});
+    return to;
+  }
+  static Tensor any_of(const Tensor& lanes) { return reduce_max(cast(lanes, i32)) > 0; }
+  /// Runs `region` for the lanes in `lanes` (bool[lanes]).
+  template <class Region> LaneValues only(const Content& lanes, Region region) {
+    const std::optional<Content> around = mask_;
+    mask_ = around ? HandleAccess::raw(logical_and(HandleAccess::make(*around), HandleAccess::make(lanes))) : lanes;
+    LaneValues made = region();
+    mask_ = around;
+    return made;
   }
 
   // -- which values have lanes -----------------------------------------------------------------------------------------
@@ -168,7 +203,7 @@ class ToLanes {
 
   // -- regions ---------------------------------------------------------------------------------------------------------
 
-  LaneValues one(Run& run, const Op& op, const LaneValues& given) const {
+  LaneValues one(Run& run, const Op& op, const LaneValues& given) {
     std::vector<bool> batched(op.num_results);
     for (BlockId r : op.regions) {
       std::unordered_map<std::uint32_t, bool> known;
@@ -189,13 +224,13 @@ class ToLanes {
   }
 
   // A scope again, over lanes: all results have them where an operand does.
-  LaneValues scope(Run& run, const Op& op, const LaneValues& given) const {
+  LaneValues scope(Run& run, const Op& op, const LaneValues& given) {
     std::vector<bool> batched;
     Contents operands;
     bool any = false;
     for (const Lane& l : given) {
       batched.push_back(l.batched);
-      operands.push_back(l.content);
+      operands.push_back(masked(l));
       any = any || l.batched;
     }
     const std::vector<bool> out(op.num_results, any);
@@ -220,7 +255,9 @@ class ToLanes {
           kinds.push_back(batched[static_cast<std::size_t>(&c - operands.data())]);
       backward = record_graph("vmap", types, {}, [&](const Contents& inputs) {
         Contents cotangents;
+        const auto mask = std::exchange(mask_, {});  // linear in the cotangents: 0 stays 0
         const LaneValues parts = block(run, op.regions[1], marked(inputs, marks));
+        mask_ = mask;
         for (std::size_t i = 0; i < parts.size(); ++i)  // of an argument that all lanes share: their sum
           cotangents.push_back(kinds[i] || !any
                                    ? laned(parts[i])
@@ -234,8 +271,10 @@ class ToLanes {
   }
 
   // The condition differs: both branches run, each lane takes its own.
-  LaneValues both(Run& run, const Op& op, const LaneValues& given) const {
-    const LaneValues then = block(run, op.regions[0], {}), otherwise = block(run, op.regions[1], {});
+  LaneValues both(Run& run, const Op& op, const LaneValues& given) {
+    const Content no = HandleAccess::raw(logical_not(HandleAccess::make(given[0].content)));
+    const LaneValues then = only(given[0].content, [&] { return block(run, op.regions[0], {}); });
+    const LaneValues otherwise = only(no, [&] { return block(run, op.regions[1], {}); });
     LaneValues out;
     for (std::size_t i = 0; i < then.size(); ++i)
       out.push_back({chosen(given[0].content, then[i], otherwise[i]), true});
@@ -253,7 +292,7 @@ class ToLanes {
     for (std::size_t i = 0; i < contents.size(); ++i) out.push_back({std::move(contents[i]), batched[i]});
     return out;
   }
-  static LaneValues tested(Run& run, const Op& op, const LaneValues& state) { return block(run, op.regions[0], state); }
+  LaneValues tested(Run& run, const Op& op, const LaneValues& state) { return block(run, op.regions[0], state); }
   static LaneValues handed_on(LaneValues tested) {
     tested.erase(tested.begin());
     return tested;
@@ -265,12 +304,15 @@ class ToLanes {
   }
 
   // All lanes make the same number of trips.
-  LaneValues together(Run& run, const Op& op, const LaneValues& given) const {
+  LaneValues together(Run& run, const Op& op, const LaneValues& given) {
     const std::vector<bool> batched = carried_marks(run, op, given);
     Contents init;
     for (std::size_t i = 0; i < given.size(); ++i) init.push_back(batched[i] ? in_lanes(given[i]) : given[i].content);
+    // Where no lane goes this way the values are no loop's: it would not end of itself.
+    const Tensor anybody = mask_ ? any_of(HandleAccess::make(*mask_)) : Tensor();
     auto again = [&](const Contents& state) {
-      return HandleAccess::make(tested(run, op, marked(state, batched))[0].content);
+      const Tensor more = HandleAccess::make(tested(run, op, marked(state, batched))[0].content);
+      return anybody.defined() ? logical_and(more, anybody) : more;
     };
     auto trip = [&](const Contents& state) {
       const LaneValues next = block(run, op.regions[1], handed_on(tested(run, op, marked(state, batched))));
@@ -283,20 +325,23 @@ class ToLanes {
   }
 
   // Until every lane is done; a lane that is done keeps its values.
-  LaneValues until_all_done(Run& run, const Op& op, const LaneValues& given) const {
+  LaneValues until_all_done(Run& run, const Op& op, const LaneValues& given) {
     const std::size_t n = given.size();
     const std::vector<bool> batched(n, true);
     auto active = [&](const Contents& state) { return in_lanes(tested(run, op, marked(state, batched))[0]); };
     Contents init;
     for (const Lane& l : given) init.push_back(in_lanes(l));
-    init.push_back(active(init));
+    const Content at_first = active(init);
+    init.push_back(mask_ ? HandleAccess::raw(logical_and(HandleAccess::make(at_first), HandleAccess::make(*mask_)))
+                         : at_first);
     auto values = [&](const Contents& state) {
       return Contents(state.begin(), state.begin() + static_cast<std::ptrdiff_t>(n));
     };
-    auto again = [&](const Contents& state) { return reduce_max(cast(HandleAccess::make(state[n]), i32)) > 0; };
+    auto again = [&](const Contents& state) { return any_of(HandleAccess::make(state[n])); };
     auto trip = [&](const Contents& state) {
       const LaneValues before = marked(values(state), batched);
-      const LaneValues next = block(run, op.regions[1], handed_on(tested(run, op, before)));
+      const LaneValues next =
+          only(state[n], [&] { return block(run, op.regions[1], handed_on(tested(run, op, before))); });
       Contents out;
       for (std::size_t i = 0; i < n; ++i) out.push_back(chosen(state[n], next[i], before[i]));
       out.push_back(HandleAccess::raw(logical_and(HandleAccess::make(state[n]), HandleAccess::make(active(out)))));
@@ -307,7 +352,7 @@ class ToLanes {
   }
 
   // A branch not taken, or a lane that is done, must not fault: each lane runs by itself, one after the other.
-  LaneValues lane_by_lane(Run& run, const Op& op, const LaneValues& given) const {
+  LaneValues lane_by_lane(Run& run, const Op& op, const LaneValues& given) {
     const Graph& g = run.graph();
     if (lanes_ == Dim(0)) {
       LaneValues none;
@@ -370,7 +415,12 @@ class ToLanes {
     read(read, op);
   }
 
+  struct Masked {
+    Content from, to;  // `from` keeps its identity its own
+  };
   Dim lanes_;
+  std::optional<Content> mask_;  // bool[lanes] of the region that runs, where not all lanes take it
+  std::unordered_map<Identity, Masked, IdentityHash> masked_;
 };
 
 std::string spelled(const TensorType& t) { return to_string(t); }

@@ -5,26 +5,62 @@
 #include <burin/grad.h>
 #include <burin/ops.h>
 
+#include "compiler/graph/accumulate.h"
 #include "frontend/record/recorder.h"
 #include "frontend/rules/rules.h"
+
+#include <map>
 
 namespace burin::detail {
 namespace {
 
-/// A cotangent may arrive in parts, one for each use of the value.
+Tensor widened(const Tensor& x) { return sum_type(x.type()) == x.type() ? x : cast(x, sum_type(x.type()).dtype); }
+Tensor joined(const std::vector<Tensor>& parts, std::int64_t axis) {
+  return parts.size() == 1 ? parts[0] : concatenate(parts, axis);
+}
+
+/// A cotangent may arrive in parts, one for each use of the value. They are summed in the type of sums.
 class Cotangents {
  public:
-  void add(const Tensor& value, const Tensor& part) {
-    auto [at, fresh] = parts_.try_emplace(identity(value), part);
-    if (!fresh) at->second = burin::add(at->second, part);
+  void add(const Tensor& value, const Tensor& part) { add_to(parts_[identity(value)].sum, part); }
+
+  /// A part that is 0 but at positions along an axis. Together these take the time of one: a value that a loop on the host
+  /// goes along is not copied on each trip.
+  void add_slices(const Tensor& value, const Tensor& positions, const Tensor& slices, std::int64_t axis) {
+    const Dim count = positions.shape().num_elements();
+    Shape shape;
+    for (std::int64_t i = 0; i < axis; ++i) shape.push_back(value.shape()[static_cast<std::size_t>(i)]);
+    shape.push_back(count);
+    for (std::size_t i = static_cast<std::size_t>(axis) + 1; i < value.shape().size(); ++i)
+      shape.push_back(value.shape()[i]);
+    Slices& all = parts_[identity(value)].slices[axis];
+    all.positions.push_back(cast(reshape(positions, Shape{count}), i64));
+    all.parts.push_back(reshape(slices, shape));
   }
-  const Tensor* find(const Tensor& value) const {
+
+  /// What has arrived, or nothing. Call once all has.
+  Tensor find(const Tensor& value) {
     auto at = parts_.find(identity(value));
-    return at == parts_.end() ? nullptr : &at->second;
+    if (at == parts_.end()) return {};
+    Parts& p = at->second;
+    for (auto& [axis, s] : p.slices)
+      add_to(p.sum, scatter_add(rules::zeros_like(value), joined(s.positions, 0), joined(s.parts, axis), axis));
+    p.slices.clear();
+    return rules::cast_like(p.sum, value);
   }
 
  private:
-  std::unordered_map<Identity, Tensor, IdentityHash> parts_;
+  struct Slices {
+    std::vector<Tensor> positions, parts;
+  };
+  struct Parts {
+    Tensor sum;
+    std::map<std::int64_t, Slices> slices;  // by axis
+  };
+  static void add_to(Tensor& sum, const Tensor& part) {
+    sum = sum.defined() ? burin::add(widened(sum), widened(part)) : part;
+  }
+  std::unordered_map<Identity, Parts, IdentityHash> parts_;
 };
 
 std::string mnemonic(OpKind kind) { return std::string(op_info(kind).mnemonic); }
@@ -122,22 +158,23 @@ std::vector<Tensor> GradientNotes::reach(std::span<const Tensor> results, std::s
     std::vector<Tensor> operands = handles(step->operands), outs = handles(step->results), gs(outs.size());
     bool reached = false;
     for (std::size_t i = 0; i < gs.size(); ++i)
-      if (const Tensor* g = known.find(outs[i])) {
-        gs[i] = *g;
+      if (const Tensor g = known.find(outs[i]); g.defined()) {
+        gs[i] = g;
         reached = true;
       }
     if (!reached) continue;
     for (std::size_t i = 0; i < gs.size(); ++i)
       if (!gs[i].defined()) gs[i] = rules::zeros_like(outs[i]);
+    if (step->kind == OpKind::gather && !step->pullback && !context().trace) {
+      known.add_slices(operands[0], operands[1], gs[0], std::get<std::int64_t>(step->attributes[0]));
+      continue;
+    }
     std::vector<Tensor> parts = step_cotangents(*step, operands, outs, gs);
     for (std::size_t i = 0; i < parts.size(); ++i)
       if (parts[i].defined() && descends(operands[i])) known.add(operands[i], parts[i]);
   }
   std::vector<Tensor> out;
-  for (const Tensor& s : sources) {
-    const Tensor* g = known.find(s);
-    out.push_back(g ? *g : Tensor());
-  }
+  for (const Tensor& s : sources) out.push_back(known.find(s));
   return out;
 }
 

@@ -83,7 +83,7 @@ std::vector<Tensor> pull_back(const LinearLoop& loop, std::span<const Tensor> co
     if (const std::uint32_t i = loop.body->reached[at]; i >= n) {
       sums.push_back(i);
       summed.push_back(at);
-      init.push_back(zeros_of(type_of(loop.captures[i - n].node)));
+      init.push_back(zeros_of(sum_type(type_of(loop.captures[i - n].node))));
     }
   const Graph late = accumulate(loop.body->parts.late, summed);
   auto test = [](const Contents& state) { return HandleAccess::make(state[0]) > 0; };
@@ -107,7 +107,9 @@ std::vector<Tensor> pull_back(const LinearLoop& loop, std::span<const Tensor> co
   const Contents last = run_loop(std::move(init), bound, where, test, body);
   std::vector<Tensor> out(n + loop.captures.size());
   for (std::size_t k = 0; k < carried.size(); ++k) out[carried[k]] = HandleAccess::make(last[k + 1]);
-  for (std::size_t k = 0; k < sums.size(); ++k) out[sums[k]] = HandleAccess::make(last[1 + carried.size() + k]);
+  for (std::size_t k = 0; k < sums.size(); ++k)
+    out[sums[k]] = rules::cast_like(HandleAccess::make(last[1 + carried.size() + k]),
+                                    HandleAccess::make(loop.captures[sums[k] - n]));
   return out;
 }
 
