@@ -92,6 +92,30 @@ TEST_CASE("a launch function runs its block function over all blocks at every le
   }
 }
 
+TEST_CASE("a lane mask holds for counts of any size") {
+  for (const char* Level : {"x86-64", "x86-64-v3", "x86-64-v4"}) {
+    Fixture F;
+    F.Target = *resolveTarget(Level);
+    if (!test::canRun(F.Target)) continue;
+    KernelBuilder K(*F.Module, "mask", {F.I8}, 1, F.Target);
+    Value Bytes = mlir::LLVM::ZExtOp::create(K.E.B, K.E.vectorType(F.I8, 16), K.E.laneMask(16, K.size(0)));
+    K.E.storeVector(Bytes, K.buffer(0), K.E.index(0));
+    K.finish();
+    auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
+    REQUIRE(Kernels);
+    KernelRuntime Runtime(1);
+    constexpr int64_t Far = int64_t{1} << 31;
+    for (int64_t Count : {-Far, int64_t{-1}, int64_t{0}, int64_t{3}, int64_t{16}, Far - 1, Far, Far + 100, 2 * Far + 3,
+                          std::numeric_limits<int64_t>::max()}) {
+      std::array<int8_t, 16> Out;
+      void* Buffers[] = {Out.data()};
+      Kernels->function<std::remove_pointer_t<burin_rt_kernel>>("mask")(Buffers, &Count, 0, 1, Runtime.ctx());
+      INFO(Level << ", count " << Count);
+      CHECK(std::count(Out.begin(), Out.end(), 1) == std::clamp<int64_t>(Count, 0, 16));
+    }
+  }
+}
+
 TEST_CASE("kernels reach scratch and faults through the context") {
   Fixture F;
   KernelBuilder K(*F.Module, "k", {F.I64}, 0, F.Target);

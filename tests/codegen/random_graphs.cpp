@@ -54,6 +54,9 @@ void try_graphs(const RandomOptions& options, std::uint64_t standard, std::vecto
 }  // namespace
 
 TEST_CASE("Random graphs compute compiled what they compute slowly") { try_graphs({}, 500, {false}); }
+TEST_CASE("Random graphs of sizes 0 and 1 compute compiled what they compute slowly") {
+  try_graphs({.tiny = true}, 120, {false});
+}
 TEST_CASE("Random graphs with state are right whether it is overwritten in place or not") {
   try_graphs({.ops = 8, .states = true}, 100, {false, true});
 }

@@ -17,7 +17,7 @@ class Generator {
   Generator(std::uint64_t seed, const RandomOptions& options) : random_(seed), options_(options) {
     // Small sizes, one and the empty tensor among them, and some that are no multiple of a vector.
     const std::int64_t choices[] = {0, 1, 2, 3, 5, 8, 17, 33};
-    for (auto& b : bindings_) b.value = choices[pick(std::size(choices))];
+    for (auto& b : bindings_) b.value = choices[pick(options.tiny ? 2 : std::size(choices))];
   }
 
   Case run() {
@@ -42,6 +42,7 @@ class Generator {
   Dim random_size() {
     const std::int64_t sizes[] = {1, 1, 2, 3, 4, 4, 7, 8, 16, 19, 0};
     if (options_.named_sizes && chance(35)) return Dim(bindings_[pick(2)].name);
+    if (options_.tiny) return chance(90) ? 1 : 0;
     return sizes[pick(chance(5) ? 11 : 10)];
   }
   Dtype random_dtype() {
@@ -52,7 +53,7 @@ class Generator {
     Shape s;
     const std::size_t ranks[] = {0, 1, 1, 2, 2, 2, 3, 4, 6};
     for (std::size_t i = ranks[pick(std::size(ranks))]; i > 0; --i)
-      s.push_back(i > 3 ? Dim(1 + static_cast<std::int64_t>(pick(2))) : random_size());
+      s.push_back(i > 3 && !options_.tiny ? Dim(1 + static_cast<std::int64_t>(pick(2))) : random_size());
     return s;
   }
   /// Whole numbers and quarters near zero: sums and products of a few of them are exact in every dtype of floats.
@@ -220,11 +221,21 @@ class Generator {
     const ValueId x = any_where([&](ValueId v) { return type(v).dtype != Dtype::boolean && !type(v).shape.empty(); });
     if (x == ValueId::none) return false;
     const std::size_t rank = type(x).shape.size();
+    if (chance(20) && is_floating(type(x).dtype)) return softmax(x, static_cast<std::int64_t>(pick(rank)));
     if (chance(20)) return op(OpKind::argmin, {x}, {static_cast<std::int64_t>(pick(rank))});
     std::vector<std::int64_t> axes;
     for (std::size_t i = 0; i < rank; ++i)
       if (chance(55)) axes.push_back(static_cast<std::int64_t>(i));
     return op(chance(60) ? OpKind::reduce_sum : OpKind::reduce_max, {x}, {axes, chance(50)});
+  }
+
+  /// Reductions that are read back over what they reduced: one kernel in several passes.
+  bool softmax(ValueId x, std::int64_t axis) {
+    const Attributes along{std::vector<std::int64_t>{axis}, true};
+    if (!op(OpKind::reduce_max, {x}, along) || !op(OpKind::sub, {x, pool_.back()})) return false;
+    if (!op(OpKind::exp, {pool_.back()})) return false;
+    const ValueId e = pool_.back();
+    return op(OpKind::reduce_sum, {e}, along) && op(OpKind::div, {e, pool_.back()});
   }
 
   bool movement() {

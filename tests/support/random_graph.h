@@ -15,6 +15,7 @@ struct RandomOptions {
   bool named_sizes = true;
   bool prints = true;
   bool states = false;  ///< inputs that outputs overwrite, exchanged and left alone among them
+  bool tiny = false;    ///< every size is 0 or 1
 };
 struct Case {
   Graph graph;

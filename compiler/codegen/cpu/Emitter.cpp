@@ -90,7 +90,7 @@ Value Emitter::laneMask(int64_t Lanes, Value Count) {
   SmallVector<int32_t> Iota(Lanes);
   for (int64_t I = 0; I < Lanes; ++I) Iota[I] = static_cast<int32_t>(I);
   Value Lane = LLVM::ConstantOp::create(B, I32s, DenseElementsAttr::get(I32s, ArrayRef<int32_t>(Iota)));
-  Value Count32 = LLVM::TruncOp::create(B, B.getI32Type(), Count);
+  Value Count32 = LLVM::TruncOp::create(B, B.getI32Type(), min(Count, index(Lanes))); // counts may be any size
   return LLVM::ICmpOp::create(B, LLVM::ICmpPredicate::slt, Lane, splat(Count32, I32s));
 }
 
@@ -143,7 +143,7 @@ unsigned Emitter::alignmentOf(const Buffer &M) const { return M.Alignment ? M.Al
 
 Value Emitter::address(const Buffer &M, Value Index) {
   if (auto C = constantOf(Index); C && *C == 0) return M.Base;
-  if (auto C = constantOf(Index); C && llvm::isInt<32>(*C))
+  if (auto C = constantOf(Index); C && llvm::isInt<LLVM::kGEPConstantBitWidth>(*C))
     return LLVM::GEPOp::create(B, M.Base.getType(), M.Element, M.Base, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(*C)},
                                LLVM::GEPNoWrapFlags::inbounds);
   return LLVM::GEPOp::create(B, M.Base.getType(), M.Element, M.Base, ArrayRef<LLVM::GEPArg>{Index},

@@ -66,7 +66,7 @@ public:
   Value zero(Type T); ///< scalar or vector
   Value splat(Value Scalar, VectorType T);
   Value splat(Value Scalar, int64_t Lanes) { return splat(Scalar, vectorType(Scalar.getType(), Lanes)); }
-  /// lane < Count, for Count that fits in 31 bits; negative counts give no lane.
+  /// lane < Count; no lane where Count is negative (as far as 32 bits go).
   Value laneMask(int64_t Lanes, Value Count);
   /// X * Y + Z for floats (one rounding where the target has FMA, else two) and integers (wrapping); scalar or vector.
   Value multiplyAdd(Value X, Value Y, Value Z);

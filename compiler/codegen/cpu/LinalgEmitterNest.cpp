@@ -152,7 +152,7 @@ private:
     for (auto &[Id, In] : Uses) {
       ArrayRef<unsigned> Dims = Passes[In[0]].Dims;
       bool Same = llvm::all_of(In, [&](size_t P) { return ArrayRef(Passes[P].Dims) == Dims; });
-      if (In.size() < 2 || !Same || !(N.Nodes[Id].Dims >> Dims.back() & 1)) continue;
+      if (In.size() < 2 || !Same || Dims.empty() || !(N.Nodes[Id].Dims >> Dims.back() & 1)) continue;
       Extent Size = Extent::number(LaneEmitter::registerType(N.Nodes[Id].Type).getIntOrFloatBitWidth() / 8);
       for (unsigned D : Dims) Size = Size.times(N.DimExtents[D]);
       Places.push_back({Id, Bytes});
