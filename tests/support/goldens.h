@@ -19,7 +19,7 @@
 namespace burin::test {
 
 /// How far a floating-point element may be off: `ulps` places of its dtype, or `atol + rtol * |want|` where either is set.
-/// Integers and bool are exact. NaN equals NaN, 0 equals -0.
+/// Integers and bool are exact. NaN equals NaN; 0 is not -0.
 struct Tolerance {
   double ulps = 0, rtol = 0, atol = 0;
 };
@@ -56,6 +56,7 @@ template <class Bits> std::int64_t ordered(Bits bits) {
 
 inline bool close(double got, double want, double ulps, const Tolerance& t) {
   if (std::isnan(want) || std::isnan(got)) return std::isnan(want) && std::isnan(got);
+  if (got == 0 && want == 0) return std::signbit(got) == std::signbit(want);
   if (ulps <= t.ulps) return true;
   return std::isfinite(want) && std::isfinite(got) && std::fabs(got - want) <= t.atol + t.rtol * std::fabs(want);
 }

@@ -247,7 +247,10 @@ std::string difference(const Expected& expected, std::span<const HostTensor> got
     if (expected.tolerance[i] == undecided) continue;
     for (std::int64_t k = 0; k < want.num_elements(); ++k) {
       const double a = element(got[i], k), b = element(want, k);
-      if (a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= expected.tolerance[i]) continue;
+      // What is exact is so to the sign of zero.
+      const bool signs = expected.tolerance[i] == 0 && a == 0 && b == 0 && std::signbit(a) != std::signbit(b);
+      const bool close = a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= expected.tolerance[i];
+      if (close && !signs) continue;
       char text[160];
       std::snprintf(text, sizeof text, ", element %lld: %.17g, expected %.17g (tolerance %g)",
                     static_cast<long long>(k), a, b, expected.tolerance[i]);

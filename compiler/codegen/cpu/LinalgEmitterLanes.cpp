@@ -138,12 +138,41 @@ Value LaneEmitter::roundToBf16(Value F32) {
   return bitcast(LLVM::AndOp::create(E.B, Chosen, c(static_cast<int32_t>(0xffff0000u))), E.B.getF32Type());
 }
 
+/// The number that a constant holds in all lanes.
+static std::optional<APFloat> numberOf(Value V) {
+  auto C = V.getDefiningOp<LLVM::ConstantOp>();
+  if (!C) return std::nullopt;
+  if (auto F = dyn_cast<FloatAttr>(C.getValue())) return F.getValue();
+  auto Elements = dyn_cast<DenseFPElementsAttr>(C.getValue());
+  return Elements && Elements.isSplat() ? std::optional(Elements.getSplatValue<APFloat>()) : std::nullopt;
+}
+
 Value LaneEmitter::maximum(Value X, Value Y, bool Max) {
-  // Three instructions where llvm.maximum takes six for the sign of zero, which no op of ours promises.
+  if (numberOf(X)) std::swap(X, Y);
+  auto Known = numberOf(Y);
+  bool Ordered = Known && !Known->isNaN();
+  // With such a Y the comparison alone gives the right zero.
+  bool ZerosMeet = !Ordered || (Known->isZero() && Known->isNegative() != Max);
+  if (ZerosMeet && lanesIn(X) == 1)
+    return Max ? LLVM::MaximumOp::create(E.B, X, Y).getResult() : LLVM::MinimumOp::create(E.B, X, Y).getResult();
+  // Fewer instructions than llvm.maximum, and what does not need X, a reduction's accumulator, is beside its chain.
   auto P = Max ? LLVM::FCmpPredicate::ogt : LLVM::FCmpPredicate::olt;
-  Value Best = LLVM::SelectOp::create(E.B, LLVM::FCmpOp::create(E.B, P, X, Y), X, Y); // Y where either is NaN
-  Value XIsNan = LLVM::FCmpOp::create(E.B, LLVM::FCmpPredicate::uno, X, X);
-  return LLVM::SelectOp::create(E.B, XIsNan, X, Best);
+  Value Best =
+      LLVM::SelectOp::create(E.B, LLVM::FCmpOp::create(E.B, P, Y, X), Y, X); // X if one is NaN or they are equal
+  if (ZerosMeet) {
+    // A sign bit that Y has not (a minimum: has) the result has not (has) either. That decides between two zeros.
+    Type Float = getElementTypeOrSelf(X.getType());
+    unsigned Width = Float.getIntOrFloatBitWidth();
+    int64_t Sign = std::numeric_limits<int64_t>::min() >> (64 - Width);
+    Value Mine = bitcast(Best, E.B.getIntegerType(Width)), Other = bitcast(Y, E.B.getIntegerType(Width));
+    if (Max)
+      Mine = LLVM::AndOp::create(E.B, Mine, LLVM::OrOp::create(E.B, Other, intConstant(~Sign, Other.getType())));
+    else
+      Mine = LLVM::OrOp::create(E.B, Mine, LLVM::AndOp::create(E.B, Other, intConstant(Sign, Other.getType())));
+    Best = bitcast(Mine, Float);
+  }
+  if (Ordered) return Best;
+  return LLVM::SelectOp::create(E.B, LLVM::FCmpOp::create(E.B, LLVM::FCmpPredicate::uno, Y, Y), Y, Best);
 }
 
 /// bf16 results that are bf16 values already need no rounding.

@@ -152,7 +152,7 @@ Value emitTanh(Emitter &E, Value X) {
   Value Size = M.abs(X);
   Value Power = emitExp(E, M.add(Size, Size));
   Value Far = M.sub(M.c(1.0), M.div(M.c(2.0), M.add(Power, M.c(1.0))));
-  return M.select(M.less(Size, M.c(0.625)), Near, M.copySign(Far, X));
+  return M.copySign(M.select(M.less(Size, M.c(0.625)), Near, Far), X); // -0 too
 }
 
 Value emitFloor(Emitter &E, Value X) {
