@@ -7,6 +7,7 @@
 #include "llvm/ADT/STLExtras.h"
 
 #include <algorithm>
+#include <queue>
 
 using namespace mlir;
 
@@ -126,23 +127,39 @@ void FusionPlan::sources(Operation *op, SmallVectorImpl<unsigned> &result) const
     });
 }
 
+/// The groups that these are now, each once, but one.
+SmallVector<unsigned> FusionPlan::resolved(ArrayRef<unsigned> groups, unsigned but) const {
+  SmallVector<unsigned> now;
+  for (unsigned g : groups) now.push_back(resolve(g));
+  llvm::sort(now);
+  now.erase(std::unique(now.begin(), now.end()), now.end());
+  llvm::erase(now, but);
+  return now;
+}
+
+/// A group begins as the last of all, so mostly nothing needs `group` yet. What does is visited once for what it did not
+/// know: a group that has `on` before it has all before `on` too, and so has whatever needs that group.
 void FusionPlan::depend(unsigned group, unsigned on) {
-  if (group == on) return;
-  auto add = [&](FusionGroup &g) {
-    g.dependsOn.set(on);
-    g.dependsOn |= Groups[on].dependsOn;
-  };
-  add(Groups[group]);
-  for (FusionGroup &other : Groups)
-    if (other.dependsOn.size() > group && other.dependsOn.test(group)) add(other);
+  group = resolve(group), on = resolve(on);
+  if (group == on || waitsFor(group, on)) return;
+  Groups[group].needs.push_back(on);
+  Groups[on].neededBy.push_back(group);
+  SmallVector<unsigned> todo{group};
+  while (!todo.empty()) {
+    unsigned next = resolve(todo.pop_back_val());
+    if (waitsFor(next, on)) continue;
+    FusionGroup &g = Groups[next];
+    g.before |= Groups[on].before;
+    g.before.resize(std::max(g.before.size(), on + 1));
+    g.before.set(on);
+    llvm::append_range(todo, g.neededBy);
+  }
 }
 
 /// Whether a group between them would have to run both after one and before the other.
 bool FusionPlan::cyclic(unsigned first, unsigned second) const {
   auto between = [&](unsigned a, unsigned b) {
-    for (int mid : Groups[b].dependsOn.set_bits())
-      if (static_cast<unsigned>(mid) != a && Groups[static_cast<unsigned>(mid)].dependsOn.test(a)) return true;
-    return false;
+    return llvm::any_of(Groups[b].needs, [&](unsigned g) { return resolve(g) != a && waitsFor(resolve(g), a); });
   };
   return between(first, second) || between(second, first);
 }
@@ -191,10 +208,10 @@ void FusionPlan::orderFault(Operation *op, unsigned id) {
 unsigned FusionPlan::begin(Operation *op, bool host, bool joinable) {
   auto id = static_cast<unsigned>(Groups.size());
   FusionGroup &group = Groups.emplace_back();
+  MergedInto.push_back(id);
   group.ops.push_back(op);
   group.host = host;
   group.joinable = joinable;
-  group.dependsOn.resize(static_cast<unsigned>(Position.size()));
   Group[op] = id;
   if (!joinable) return id;
   bool reduces = infoOf(op).fusion == FusionRole::reduce;
@@ -235,7 +252,7 @@ bool FusionPlan::join(unsigned id, Operation *op, std::string &why) {
   SmallVector<unsigned> from;
   sources(op, from);
   for (unsigned other : from)
-    if (other != id && Groups[other].dependsOn.test(id)) return why = "another operand waits for the kernel", false;
+    if (other != id && waitsFor(other, id)) return why = "another operand waits for the kernel", false;
   DimMap map;
   const OpInfo &info = infoOf(op);
   if (info.fusion == FusionRole::reduce) {
@@ -365,15 +382,25 @@ bool FusionPlan::merge(unsigned into, unsigned from, Operation *at, std::string 
   llvm::sort(a.ops, [&](Operation *x, Operation *y) { return Position.lookup(x) < Position.lookup(y); });
   a.last = std::max(a.last, b.last);
   b.ops.clear();
-  a.dependsOn |= b.dependsOn;
-  a.dependsOn.reset(into);
-  a.dependsOn.reset(from);
-  for (FusionGroup &other : Groups)
-    if (&other != &a && (other.dependsOn.test(from) || other.dependsOn.test(into))) {
-      other.dependsOn.set(into);
-      other.dependsOn.reset(from);
-      other.dependsOn |= a.dependsOn;
-    }
+  MergedInto[from] = into;
+  a.needs.append(b.needs);
+  a.neededBy.append(b.neededBy);
+  a.needs = resolved(a.needs, into);
+  a.neededBy = resolved(a.neededBy, into);
+  a.before |= b.before;
+  for (unsigned self : {into, from})
+    if (a.before.size() > self) a.before.reset(self);
+  SmallVector<unsigned> todo(a.neededBy);
+  while (!todo.empty()) {
+    unsigned next = resolve(todo.pop_back_val());
+    if (waitsFor(next, into) && waitsFor(next, from)) continue;
+    FusionGroup &g = Groups[next];
+    g.before |= a.before;
+    g.before.resize(std::max(g.before.size(), std::max(into, from) + 1));
+    g.before.set(into);
+    g.before.set(from);
+    llvm::append_range(todo, g.neededBy);
+  }
   return true;
 }
 
@@ -400,9 +427,7 @@ const FusionGroup *FusionPlan::groupOf(Operation *op) const {
 bool FusionPlan::onlyUpdatesState(const FusionGroup &group) const {
   auto function = dyn_cast<func::FuncOp>(Block.getParentOp());
   if (!function || group.host || !group.joinable || !group.reduced.empty()) return false;
-  auto id = static_cast<unsigned>(&group - Groups.data());
-  for (const FusionGroup &other : Groups)
-    if (!other.ops.empty() && &other != &group && other.dependsOn.size() > id && other.dependsOn.test(id)) return false;
+  if (!group.neededBy.empty()) return false;
   for (Operation *op : group.ops)
     for (OpOperand &use : op->getUses()) {
       if (groupOf(use.getOwner()) == &group) continue;
@@ -420,24 +445,24 @@ SmallVector<const FusionGroup *> FusionPlan::order() const {
     if (!group.ops.empty()) todo.push_back(&group);
   llvm::sort(todo, [](auto *a, auto *b) { return a->last < b->last; });
   // Updates of state come behind all else: an update is written where the state is only if nothing can fail behind it.
-  auto *updates = std::stable_partition(todo.begin(), todo.end(), [&](auto *g) { return !onlyUpdatesState(*g); });
-  auto rest = static_cast<std::size_t>(updates - todo.begin());
-  llvm::BitVector done(static_cast<unsigned>(Position.size()) + 1);
-  llvm::SmallVector<bool> emitted(todo.size());
-  while (result.size() < todo.size()) {
-    bool progress = false;
-    for (auto [i, group] : llvm::enumerate(todo)) {
-      if (emitted[i] || (i >= rest && result.size() < rest)) continue;
-      llvm::BitVector missing = group->dependsOn;
-      missing.reset(done);
-      if (missing.any()) continue;
-      emitted[i] = progress = true;
-      done.set(static_cast<unsigned>(group - Groups.data()));
-      result.push_back(group);
-    }
-    assert(progress && "groups depend on each other in a cycle");
-    if (!progress) break;
+  std::stable_partition(todo.begin(), todo.end(), [&](auto *g) { return !onlyUpdatesState(*g); });
+  llvm::DenseMap<unsigned, unsigned> place;
+  SmallVector<unsigned> waiting(todo.size());
+  std::priority_queue<unsigned, std::vector<unsigned>, std::greater<>> ready;
+  auto idOf = [&](const FusionGroup *group) { return static_cast<unsigned>(group - Groups.data()); };
+  for (auto [i, group] : llvm::enumerate(todo)) {
+    place[idOf(group)] = static_cast<unsigned>(i);
+    waiting[i] = static_cast<unsigned>(resolved(group->needs, idOf(group)).size());
+    if (waiting[i] == 0) ready.push(static_cast<unsigned>(i));
   }
+  while (!ready.empty()) {
+    const FusionGroup *group = todo[ready.top()];
+    ready.pop();
+    result.push_back(group);
+    for (unsigned user : resolved(group->neededBy, idOf(group)))
+      if (unsigned at = place.lookup(user); --waiting[at] == 0) ready.push(at);
+  }
+  assert(result.size() == todo.size() && "groups depend on each other in a cycle");
   return result;
 }
 

@@ -19,7 +19,9 @@ struct FusionGroup {
   llvm::SmallVector<unsigned> reduced;      ///< dims of the domain that a reduction combines, sorted
   bool joinable = false;                    ///< its ops are linalg's, so others may join
   bool host = false;                        ///< stays an op of the host program
-  llvm::BitVector dependsOn;                ///< groups that have to run before, transitively
+  llvm::SmallVector<unsigned> needs;        ///< groups that have to run before: these, and what they need
+  llvm::SmallVector<unsigned> neededBy;     ///< the same edges from their other end
+  llvm::BitVector before;                   ///< all that have to run before, for quick answers
   unsigned last = 0;                        ///< position of its last op, for a stable order
 };
 
@@ -53,6 +55,14 @@ private:
   bool isFull(mlir::Value value, const FusionGroup &) const;
   bool cyclic(unsigned first, unsigned second) const;
   void depend(unsigned group, unsigned on);
+  bool waitsFor(unsigned group, unsigned on) const {
+    return Groups[group].before.size() > on && Groups[group].before.test(on);
+  }
+  unsigned resolve(unsigned group) const { // merged groups go by the name of the one that took them
+    while (MergedInto[group] != group) group = MergedInto[group];
+    return group;
+  }
+  llvm::SmallVector<unsigned> resolved(llvm::ArrayRef<unsigned> groups, unsigned but) const;
   bool onlyUpdatesState(const FusionGroup &) const;
   unsigned countBuffers(unsigned group, mlir::Operation *more) const;
   /// Groups that `op` reads from, through copied ops too and for region ops from inside.
@@ -61,6 +71,7 @@ private:
 
   mlir::Block &Block;
   std::vector<FusionGroup> Groups; // merged ones are left empty
+  std::vector<unsigned> MergedInto;
   llvm::DenseMap<mlir::Operation *, unsigned> Group;
   llvm::DenseSet<mlir::Operation *> Copied;
   llvm::DenseMap<mlir::Operation *, unsigned> Position;

@@ -42,6 +42,7 @@ LeasedContext::LeasedContext() {
   }
   // One compile is one thread; several compiles take several contexts.
   Context = std::make_unique<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED);
+  Context->printOpOnDiagnostic(false); // nobody reads it, and each remark would print the whole module for it
   Context->loadDialect<ir::BurinDialect, ir::host::BurinHostDialect, mlir::func::FuncDialect, mlir::scf::SCFDialect>();
   codegen::cpu::loadKernelDialects(*Context);
   codegen::cpu::loadCodegenDialects(*Context);
