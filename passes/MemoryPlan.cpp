@@ -3,6 +3,7 @@
 #include "passes/MemoryPlan.h"
 
 #include "compiler/ir/Loops.h"
+#include "runtime/ops/bytes.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -14,7 +15,7 @@ namespace burin::passes {
 using namespace burin::ir;
 
 static bool isWhile(Operation *op) { return isa<WhileOp>(op); }
-static Dim roundUp64(Dim bytes) { return ceildiv(bytes, 64) * Dim(64); }
+static std::int64_t roundUp64(std::int64_t bytes) { return (bytes + 63) / 64 * 64; } // bytes <= max_bytes
 
 MemoryPlan::MemoryPlan(func::FuncOp main, ModuleOp kernels) : Kernels(kernels) {
   mlir::Block &entry = main.getBody().front();
@@ -43,6 +44,7 @@ int MemoryPlan::make(Value value, Storage::Kind kind, int time, int depth) {
   int s = static_cast<int>(All.size());
   Storage &storage = All.emplace_back();
   storage.kind = kind;
+  storage.value = value;
   storage.bytes = byteCount(*toTensorType(value.getType()));
   storage.start = storage.end = time;
   storage.depth = depth;
@@ -253,6 +255,7 @@ void MemoryPlan::orderCopies(func::FuncOp main, ArrayRef<unsigned> copied) {
     int old = pending.front().ends, aside = static_cast<int>(All.size());
     Storage &slot = All.emplace_back();
     slot.bytes = All[static_cast<std::size_t>(old)].bytes;
+    slot.value = All[static_cast<std::size_t>(old)].value;
     slot.start = slot.end = time;
     Copies.push_back({old, aside});
     for (Pending &p : pending)
@@ -360,43 +363,50 @@ void MemoryPlan::mergeInPlace(Operation &op) {
 
 void MemoryPlan::assignOffsets() {
   SmallVector<Storage *> known, named;
-  for (Storage &s : All)
-    if (s.merged < 0 && s.kind == Storage::Kind::slot) (s.bytes.is_known() ? known : named).push_back(&s);
+  for (Storage &s : All) {
+    if (s.merged >= 0 || s.kind != Storage::Kind::slot) continue;
+    // An expression beyond what Dim holds has no size that could be computed at the call.
+    if (s.bytes.is_overflow() || (s.bytes.is_known() && s.bytes.value() > max_bytes)) {
+      TooLarge = &s;
+      return;
+    }
+    (s.bytes.is_known() ? known : named).push_back(&s);
+  }
   // Largest first, each at the lowest place that is free during its life (best known simple heuristic for this problem:
   // Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net Inference, 2020).
   llvm::stable_sort(known, [](Storage *a, Storage *b) { return a->bytes.value() > b->bytes.value(); });
   std::int64_t total = 0;
   SmallVector<Storage *> placed; // by offset
   for (Storage *s : known) {
-    std::int64_t size = (s->bytes.value() + 63) / 64 * 64, offset = 0;
+    std::int64_t size = roundUp64(s->bytes.value()), offset = 0;
     for (Storage *other : placed) {
       if (other->end < s->start || s->end < other->start) continue;
-      if (offset + size <= other->offset.value()) break;
-      offset = std::max(offset, other->offset.value() + (other->bytes.value() + 63) / 64 * 64);
+      if (size <= other->offset.value() - offset) break;
+      offset = std::max(offset, other->offset.value() + roundUp64(other->bytes.value()));
+    }
+    if (size > max_bytes - offset) {
+      TooLarge = known.front();
+      return;
     }
     s->offset = offset;
     placed.insert(
         llvm::upper_bound(placed, s, [](Storage *a, Storage *b) { return a->offset.value() < b->offset.value(); }), s);
     total = std::max(total, offset + size);
   }
-  // Named sizes: only equal ones share, since nothing says which of two is larger.
-  Arena = total;
+  Arena.push_back(total);
+  // Named sizes: only equal ones share, since nothing says which of two is larger. Where each begins is computed at the
+  // call: a sum of many expressions would be one that Dim does not hold.
   llvm::stable_sort(named, [](Storage *a, Storage *b) { return a->start < b->start; });
-  struct Place {
-    Dim bytes, offset;
-    int end;
-  };
-  SmallVector<Place> places;
+  SmallVector<int> ends{0}; // by place
   for (Storage *s : named) {
-    auto it = llvm::find_if(places, [&](const Place &p) { return p.bytes == s->bytes && p.end < s->start; });
-    if (it == places.end()) {
-      places.push_back({s->bytes, Arena, s->end});
-      s->offset = Arena;
-      Arena = Arena + roundUp64(s->bytes);
-    } else {
-      s->offset = it->offset;
-      it->end = s->end;
+    for (unsigned k = 1; k < Arena.size() && !s->place; ++k)
+      if (Arena[k] == s->bytes && ends[k] < s->start) s->place = k;
+    if (!s->place) {
+      s->place = static_cast<unsigned>(Arena.size());
+      Arena.push_back(s->bytes);
+      ends.push_back(0);
     }
+    ends[s->place] = s->end;
   }
 }
 

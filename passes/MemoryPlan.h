@@ -12,6 +12,7 @@ struct Storage {
   enum class Kind { slot, input, blob, elements, output } kind = Kind::slot;
   unsigned index = 0;       ///< of the input, blob or output
   mlir::Attribute elements; ///< Kind::elements, Kind::blob
+  mlir::Value value;        ///< whose place it is first of all; null for what is put aside
   Dim bytes = 0;
   int start = 0, end = 0; ///< from the op that writes it first to the last that reads it
   struct Read {
@@ -23,7 +24,8 @@ struct Storage {
   mlir::Operation *writer = nullptr; ///< the launch that makes it; null for carried values and results of regions
   bool carried = false;              ///< holds a loop's carried value
   int depth = 0;                     ///< regions around what writes it
-  Dim offset = 0;                    ///< slots: in the arena, a multiple of 64
+  Dim offset = 0;                    ///< slots: in their place, a multiple of 64
+  unsigned place = 0;                ///< slots: of the arena
   int merged = -1;                   ///< the storage that this one became part of
 };
 
@@ -38,7 +40,10 @@ public:
   /// Position in the list of all storages: one buffer each.
   unsigned id(const Storage &s) const { return static_cast<unsigned>(&s - All.data()); }
   llvm::ArrayRef<Storage> all() const { return All; }
-  Dim arenaBytes() const { return Arena; }
+  /// The arena's places (KernelAttributes.h).
+  llvm::ArrayRef<Dim> arena() const { return Arena; }
+  /// What no arena can hold, if anything: its storage, or where several are too much together, the largest.
+  const Storage *tooLarge() const { return TooLarge; }
   llvm::ArrayRef<mlir::Attribute> blobs() const { return Blobs; }
   /// What is copied at the end, in this order: outputs that are not written where they are computed, and state put aside.
   /// Right for state whose new value has the old one's memory, and for state that has not.
@@ -89,7 +94,8 @@ private:
   llvm::SmallVector<Copy> Copies;
   mlir::Operation *CheckBefore = nullptr;
   bool WritesState = false;
-  Dim Arena = 0;
+  llvm::SmallVector<Dim> Arena;
+  const Storage *TooLarge = nullptr;
   int Now = 0, FirstFault = std::numeric_limits<int>::max(), LastFault = -1, LastScratch = -1;
   unsigned NumInPlace = 0;
 };

@@ -1,4 +1,5 @@
 // Turns @main on tensors into the host program on buffers, by the plan of MemoryPlan.h.
+#include "compiler/ir/ArenaAttributes.h"
 #include "compiler/ir/Loops.h"
 #include "passes/MemoryPlan.h"
 
@@ -26,7 +27,8 @@ public:
     B.setInsertionPoint(Main);
     auto entry = func::FuncOp::create(B, Main.getLoc(), entryName, B.getFunctionType(types, {}));
     if (auto sizes = Main->getAttr(sizesAttrName)) entry->setAttr(sizesAttrName, sizes);
-    entry->setAttr(arenaAttrName, dims(Plan.arenaBytes()));
+    entry->setAttr(arenaAttrName, DimsAttr::get(context, Plan.arena()));
+    if (auto checks = Main->getAttr(checksAttrName)) entry->setAttr(checksAttrName, checks);
     if (numBlobs) entry->setAttr(blobsAttrName, B.getArrayAttr(Plan.blobs()));
     mlir::Block *block = entry.addEntryBlock();
     B.setInsertionPointToStart(block);
@@ -44,7 +46,7 @@ public:
           buffer = block->getArgument(numInputs + numBlobs + s.index);
           break;
         case Storage::Kind::slot:
-          buffer = host::SlotOp::create(B, loc, host::BufferType::get(context), dims(s.offset), dims(s.bytes));
+          buffer = makeSlot(s);
           break;
         case Storage::Kind::elements:
           buffer = host::BytesOp::create(B, loc, host::BufferType::get(context), cast<ElementsAttr>(s.elements));
@@ -58,7 +60,31 @@ public:
     return entry;
   }
 
+  /// What a call is told that has no memory for `s`: who makes it, its type, and where.
+  std::string shortage(const Storage &s) const {
+    Operation *maker = s.value.getDefiningOp();
+    if (!maker) maker = cast<BlockArgument>(s.value).getOwner()->getParentOp();
+    StringRef name = maker->getName().stripDialect();
+    if (auto launch = dyn_cast<LaunchOp>(maker)) name = launch.getKernel().rsplit('_').first;
+    std::string text = name.str() + ": no memory for the result " + to_string(*toTensorType(s.value.getType()));
+    if (auto graph = dyn_cast<NameLoc>(Main.getLoc())) text += "\nin \"" + graph.getName().str() + "\"";
+    maker->getLoc()->walk([&](Location part) {
+      auto line = dyn_cast<FileLineColLoc>(part);
+      if (!line) return WalkResult::advance();
+      text += " at " + line.getFilename().str() + ":" + std::to_string(line.getLine());
+      return WalkResult::interrupt();
+    });
+    return text;
+  }
+
 private:
+  Value makeSlot(const Storage &s) {
+    auto slot =
+        host::SlotOp::create(B, Main.getLoc(), host::BufferType::get(Main.getContext()), dims(s.offset), dims(s.bytes));
+    if (s.place) slot->setAttr(placeAttrName, B.getI32IntegerAttr(static_cast<int>(s.place)));
+    slot->setAttr(shortageAttrName, B.getStringAttr(shortage(s)));
+    return slot;
+  }
   DimsAttr dims(Dim dim) { return DimsAttr::get(Main.getContext(), ArrayRef<Dim>(dim)); }
   Value buffer(const Storage &s) { return Buffers[Plan.id(s)]; }
   Value bufferOf(Value value) { return buffer(Plan.storage(value)); }
@@ -188,7 +214,7 @@ private:
     }
   }
 
-  func::FuncOp Main;
+  mutable func::FuncOp Main;
   const MemoryPlan &Plan;
   OpBuilder B;
   SmallVector<Value> Buffers;
@@ -211,7 +237,12 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     });
     if (fine.wasInterrupted()) return signalPassFailure();
     MemoryPlan plan(main, kernels);
-    HostWriter(main, plan).run();
+    HostWriter writer(main, plan);
+    if (const Storage *s = plan.tooLarge()) {
+      main.emitError(writer.shortage(*s) + " [too-large]");
+      return signalPassFailure();
+    }
+    writer.run();
     main.erase();
   }
 };

@@ -6,6 +6,7 @@
 #include "compiler/codegen/host/HostToLlvm.h"
 #include "compiler/graph/interpret.h"
 #include "passes/Passes.h"
+#include "runtime/core/aot.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
@@ -165,10 +166,13 @@ private:
                                  LLVM::LLVMFunctionType::get(Void, {Pointer, Pointer}), LLVM::Linkage::Internal);
     Builder.setInsertionPointToStart(function.addEntryBlock(Builder));
     codegen::cpu::Emitter e(Builder, Module.getLoc(), Out.target);
-    codegen::host::SizeExpressions sizes(Out.sizes);
-    for (auto [i, dim] : llvm::enumerate(T.computed))
-      if (Value value = sizes.value(e, function.getArgument(0), dim))
-        e.store(value, codegen::cpu::Buffer(function.getArgument(1), I64), e.index(static_cast<std::int64_t>(i)));
+    codegen::host::SizeExpressions sizes(e, Out.sizes, function.getArgument(0));
+    for (auto [i, dim] : llvm::enumerate(T.computed)) {
+      Value overflow, value = sizes.value(dim, overflow), none = e.index(rt::aot_no_size);
+      if (!value) value = none;
+      if (overflow) value = e.select(overflow, none, value);
+      e.store(value, codegen::cpu::Buffer(function.getArgument(1), I64), e.index(static_cast<std::int64_t>(i)));
+    }
     LLVM::ReturnOp::create(e.B, ValueRange{});
   }
 

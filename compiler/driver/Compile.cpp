@@ -12,6 +12,7 @@
 #include "compiler/driver/ContextPool.h"
 #include "compiler/driver/Diagnostics.h"
 #include "compiler/driver/Pipeline.h"
+#include "compiler/ir/ArenaAttributes.h"
 #include "compiler/ir/Import.h"
 #include "passes/Passes.h"
 #include "runtime/core/profile.h"
@@ -101,8 +102,8 @@ private:
   void describe(ModuleOp kernels, func::FuncOp entry) {
     if (auto sizes = entry->getAttrOfType<ArrayAttr>(ir::sizesAttrName))
       for (auto name : sizes.getAsRange<StringAttr>()) Out.sizes.push_back(name.str());
-    Dim arena = entry->getAttrOfType<ir::DimsAttr>(ir::arenaAttrName).dim(0);
-    Out.arenaBytes = arena.is_known() ? arena.value() : -1;
+    auto places = entry->getAttrOfType<ir::DimsAttr>(ir::arenaAttrName);
+    Out.arenaBytes = places.size() == 1 ? places.dim(0).value() : -1;
     Out.report.arena_bytes = Out.arenaBytes;
     if (auto blobs = entry->getAttrOfType<ArrayAttr>(ir::blobsAttrName))
       for (auto blob : blobs.getAsRange<ir::BlobAttr>())
@@ -115,9 +116,13 @@ private:
       Out.report.kernels.push_back(std::move(info));
     }
     Out.report.host_program = text(entry);
-    std::string plan = "arena: " + to_string(arena) + " bytes\n";
+    std::string plan = "arena: " + to_string(places.dim(0));
+    for (unsigned k = 1; k < places.size(); ++k) plan += " + " + to_string(ceildiv(places.dim(k), 64) * Dim(64));
+    plan += " bytes\n";
     entry.walk([&](ir::host::SlotOp slot) {
-      plan += "slot at " + to_string(slot.getOffset().dim(0)) + ": " + to_string(slot.getBytes().dim(0)) + " bytes\n";
+      auto place = slot->getAttrOfType<IntegerAttr>(ir::placeAttrName);
+      plan += "slot at " + (place ? "place " + std::to_string(place.getInt()) : to_string(slot.getOffset().dim(0))) +
+              ": " + to_string(slot.getBytes().dim(0)) + " bytes\n";
     });
     Out.report.memory_plan = std::move(plan);
   }

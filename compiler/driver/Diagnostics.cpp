@@ -52,6 +52,13 @@ DiagnosticCollector::DiagnosticCollector(MLIRContext *context, Report *report)
 
 Error DiagnosticCollector::error(ErrorCode code) const {
   Error error;
+  // A pass that refuses the user's program, not its own input, ends with a label: `…: no memory for …, line break, place
+  // [too-large]`.
+  if (StringRef text = Message; text.ends_with("]") && text.contains(" [")) {
+    auto [said, label] = text.drop_back().rsplit(" [");
+    auto [what, where] = said.split('\n');
+    return {ErrorCode::invalid_argument, what.str(), label.str(), where.str(), ""};
+  }
   error.code = code;
   error.message = Stage + ": " + (Message.empty() ? "failed without saying why" : Message);
   error.tag = code == ErrorCode::unsupported ? "unsupported-code" : "internal";

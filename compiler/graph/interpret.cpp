@@ -77,6 +77,7 @@ Result<std::vector<HostTensor>> interpret(const Graph& graph, std::span<const Ho
   for (const HostTensor& t : inputs) types.push_back(t.type);
   auto bindings = bind_sizes(graph, types);
   if (!bindings) return bindings.error();
+  if (auto fits = check_sizes(graph, *bindings); !fits) return fits.error();
   Referee referee{sink};
   auto results = evaluate<HostTensor>(graph, inputs, referee, *bindings);
   if (faulted) *faulted = referee.faulted ? referee.failed : std::nullopt;

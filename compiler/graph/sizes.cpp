@@ -1,6 +1,9 @@
 // Binding a graph's named sizes to what its inputs are given.
 #include "compiler/graph/sizes.h"
 
+#include "compiler/graph/interpret.h"
+#include "runtime/ops/bytes.h"
+
 #include <algorithm>
 
 namespace burin {
@@ -91,6 +94,21 @@ Result<std::vector<DimBinding>> bind_sizes(const Graph& graph, std::span<const T
     if (!ok) return ok.error();
   }
   return bindings;
+}
+
+Result<void> check_sizes(const Graph& graph, std::span<const DimBinding> bindings) {
+  if (bindings.empty()) return {};  // what is static was refused where it was recorded
+  for (std::uint32_t i = 0; i < graph.num_ops(); ++i) {
+    const Op& op = graph.op(OpId{i});
+    for (std::uint32_t r = 0; r < op.num_results; ++r) {
+      const TensorType type = substitute(graph.type(graph.result(op, r)), bindings);
+      if (byte_count(type)) continue;
+      Error e = no_memory(op_info(op.kind).mnemonic, type);
+      e.where = place_of(graph, OpId{i});
+      return e;
+    }
+  }
+  return {};
 }
 
 }  // namespace burin

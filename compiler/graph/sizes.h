@@ -11,6 +11,10 @@ namespace burin {
 Result<std::vector<DimBinding>> bind_sizes(const Graph&, std::span<const TensorType> inputs,
                                            std::vector<Guard>* open = nullptr);
 
+/// Refuses a call, before anything of it runs, whose sizes no memory can hold: names the first op that makes such a value.
+/// Compiled code checks the same at its entry.
+Result<void> check_sizes(const Graph&, std::span<const DimBinding>);
+
 TensorType substitute(const TensorType&, std::span<const DimBinding>);
 /// The attributes with named sizes replaced.
 Attributes substitute(const Attributes&, std::span<const DimBinding>);

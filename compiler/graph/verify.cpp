@@ -2,6 +2,8 @@
 // Trusts nothing but that the Graph's own containers are intact; run on everything that was read from a file.
 #include "compiler/graph/graph.h"
 
+#include "runtime/ops/bytes.h"
+
 #include <algorithm>
 
 namespace burin {
@@ -60,19 +62,18 @@ class Verifier {
     return {};
   }
   Result<void> check_type(const TensorType& type, const std::string& whose) const {
-    std::int64_t bytes = byte_size(type.dtype);
-    if (bytes == 0) return fail(whose + " has no dtype", "dtype");
+    if (byte_size(type.dtype) == 0) return fail(whose + " has no dtype", "dtype");
     for (Dim d : type.shape) {
       if (auto ok = check_size(d, whose); !ok) return ok;
       if (constant_value(d).value_or(0) < 0) return fail(whose + " has a size below zero: " + to_string(type), "size");
-      if (d.is_known() && d.value() != 0 && __builtin_mul_overflow(bytes, d.value(), &bytes))
-        return fail(whose + " is larger than any memory: " + to_string(type), "size");
       std::vector<std::string> names;
       collect_names(d, names);
       for (const std::string& n : names)
         if (std::find(size_names_.begin(), size_names_.end(), n) == size_names_.end())
           return fail(whose + " mentions the size '" + n + "', which no input's shape gives by itself", "size-name");
     }
+    if (type.shape.is_static() && !byte_count(type))
+      return fail(whose + " is larger than any memory: " + to_string(type), "size");
     return {};
   }
 

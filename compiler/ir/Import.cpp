@@ -1,7 +1,9 @@
 // The importer: a Graph becomes a module with `func.func @main` in the `burin` dialect.
 #include "compiler/ir/Import.h"
 
+#include "compiler/graph/interpret.h"
 #include "compiler/graph/sizes.h"
+#include "compiler/ir/ArenaAttributes.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Builders.h"
@@ -46,7 +48,10 @@ public:
     module->push_back(main);
     SmallVector<mlir::Attribute> sizes;
     for (const std::string &size : SizeNames) sizes.push_back(B.getStringAttr(size));
-    if (!sizes.empty()) main->setAttr(sizesAttrName, B.getArrayAttr(sizes));
+    if (!sizes.empty()) {
+      main->setAttr(sizesAttrName, B.getArrayAttr(sizes));
+      main->setAttr(checksAttrName, checks());
+    }
 
     mlir::Block *entry = main.addEntryBlock();
     for (auto [i, input] : llvm::enumerate(Source.inputs())) {
@@ -82,10 +87,52 @@ private:
         return;
       }
   }
-  mlir::Type typeOf(ValueId v) {
+  TensorType tensorTypeOf(ValueId v) const {
     const TensorType &type = Source.type(v);
-    return toMlir(B.getContext(), Equal.empty() ? type : substitute(type, Equal));
+    return Equal.empty() ? type : substitute(type, Equal);
   }
+  mlir::Type typeOf(ValueId v) { return toMlir(B.getContext(), tensorTypeOf(v)); }
+
+  /// Every op's results with named sizes, the largest of those with the same ones: also what never gets memory, since its
+  /// elements are counted.
+  ArrayAttr checks() {
+    struct Check {
+      SmallVector<Dim> named; // sorted
+      std::int64_t bytes;     // times the named sizes
+      ValueId value;
+    };
+    SmallVector<Check> list;
+    for (std::uint32_t i = 0; i < Source.num_ops(); ++i) {
+      const Op &op = Source.op(OpId{i});
+      for (std::uint32_t r = 0; r < op.num_results; ++r) {
+        TensorType type = tensorTypeOf(Source.result(op, r));
+        Check check{{}, byte_size(type.dtype), Source.result(op, r)};
+        for (Dim dim : type.shape)
+          if (!dim.is_known())
+            check.named.push_back(dim);
+          else if (__builtin_mul_overflow(check.bytes, dim.value(), &check.bytes))
+            check.bytes = INT64_MAX;
+        if (check.named.empty()) continue;
+        llvm::sort(check.named, [](Dim a, Dim b) { return a.word() < b.word(); });
+        auto *known = llvm::find_if(list, [&](const Check &c) { return c.named == check.named; });
+        if (known == list.end())
+          list.push_back(check);
+        else if (known->bytes < check.bytes)
+          *known = check;
+      }
+    }
+    SmallVector<mlir::Attribute> all;
+    for (const Check &check : list) {
+      OpId op = Source.defining_op(check.value);
+      std::string what = std::string(op_info(Source.op(op).kind).mnemonic) + ": no memory for the result " +
+                         to_string(Source.type(check.value)) + "\n" + place_of(Source, op);
+      SmallVector<Dim> factors{Dim(check.bytes)};
+      factors.append(check.named);
+      all.push_back(B.getArrayAttr({B.getStringAttr(what), DimsAttr::get(B.getContext(), factors)}));
+    }
+    return B.getArrayAttr(all);
+  }
+
   void bind(ValueId v, Value value) { Values[index(v)] = value; }
   Value value(ValueId v) const { return Values[index(v)]; }
 

@@ -12,6 +12,7 @@
 #include "runtime/core/image.h"
 #include "runtime/core/immortal.h"
 #include "runtime/core/profile.h"
+#include "runtime/ops/bytes.h"
 #include "runtime/ops/few.h"
 
 #include <algorithm>
@@ -322,11 +323,9 @@ class Compiled final : public Executable {
     if (ctx.get()->profile_begin) ctx.get()->profile_begin(ctx.get(), graph_->name.c_str());
     int status = code_->entry(buffers.data(), sizes.data(), ctx.get());
     if (ctx.get()->profile_end) ctx.get()->profile_end(ctx.get());
+    if (status == BURIN_RT_OUT_OF_MEMORY) return refused(*ctx.get());
     if (ctx.get()->fault.kind != BURIN_RT_FAULT_NONE) return fault_error(*graph_, ctx.get()->fault);
     if (status == BURIN_RT_OK) return {};
-    if (status == BURIN_RT_OUT_OF_MEMORY)
-      return Error{ErrorCode::device, "out of memory: the temporaries of \"" + graph_->name + "\" do not fit",
-                   "out-of-memory", "", "use smaller shapes"};
     return Error{ErrorCode::internal,
                  "the compiled code of \"" + graph_->name + "\" returned status " + std::to_string(status), "status",
                  "", ""};
@@ -334,6 +333,18 @@ class Compiled final : public Executable {
   std::size_t bytes() const override { return code_->bytes; }
 
  private:
+  static Error refused(const burin_rt_ctx& ctx) {
+    std::string what = ctx.user ? static_cast<const char*>(ctx.user) : "out of memory", where;
+    if (auto end = what.find('\n'); end != what.npos) {
+      where = what.substr(end + 1);
+      what.resize(end);
+    }
+    std::string bytes = byte_text(ctx.fault.value);
+    if (ctx.fault.index > ctx.fault.value) bytes += ", " + std::to_string(ctx.fault.index) + " with all temporaries";
+    return {ErrorCode::device, what + (ctx.user ? " (" + bytes + ")" : ""), "out-of-memory", where,
+            "use smaller shapes"};
+  }
+
   std::shared_ptr<const Graph> graph_;
   std::shared_ptr<const Code> code_;
 };

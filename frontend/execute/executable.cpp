@@ -3,6 +3,7 @@
 
 #include "compiler/graph/interpret.h"
 #include "frontend/value/print.h"
+#include "runtime/ops/bytes.h"
 
 #include <cstring>
 
@@ -37,13 +38,14 @@ std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph> g, bool che
   return std::make_shared<Interpreted>(std::move(g), check);
 }
 
-Error no_memory(const Graph& g, ValueId v, const TensorType& type) {
+Result<HostTensor> output_memory(const Graph& g, ValueId v, const TensorType& type) {
+  HostTensor output{type, {}};
+  if (auto bytes = byte_count(type)) output.buffer = Buffer::allocate(*bytes);
+  if (output.buffer) return output;
   const bool made = g.is_op_result(v);
-  std::string op = made ? std::string(op_info(g.op(g.defining_op(v)).kind).mnemonic) : g.name;
-  return {ErrorCode::device,
-          op + ": no memory for the result " + burin::to_string(type) + " (" +
-              burin::to_string(type.shape.num_elements() * byte_size(type.dtype)) + " bytes)",
-          "out-of-memory", made ? place_of(g, g.defining_op(v)) : "", ""};
+  Error e = no_memory(made ? op_info(g.op(g.defining_op(v)).kind).mnemonic : std::string_view(g.name), type);
+  if (made) e.where = place_of(g, g.defining_op(v));
+  return e;
 }
 
 }  // namespace burin::detail

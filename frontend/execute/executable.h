@@ -27,7 +27,7 @@ std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph>, bool check
 BURIN_API Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph>, bool fuse, ExecutableStats&,
                                                        bool check = false);
 
-/// The words of the referee for a result that cannot be allocated.
-Error no_memory(const Graph&, ValueId, const TensorType&);
+/// Memory for an output of known sizes; the words of the referee where there is none.
+Result<HostTensor> output_memory(const Graph&, ValueId, const TensorType&);
 
 }  // namespace burin::detail

@@ -94,10 +94,9 @@ void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> input
       results[i] = *given_up->node;
     } else {
       const TensorType& type = g.type(g.outputs()[i].value);
-      HostTensor fresh{bindings.empty() ? type : known_type(type, bindings), {}};
-      fresh.buffer = Buffer::allocate(fresh.num_bytes());
-      if (!fresh.buffer) fail(no_memory(g, g.outputs()[i].value, fresh.type), f.where);
-      results[i] = make_eager(std::move(fresh), f.where);
+      auto fresh = output_memory(g, g.outputs()[i].value, bindings.empty() ? type : known_type(type, bindings));
+      if (!fresh) fail(std::move(fresh.error()), f.where);
+      results[i] = make_eager(std::move(*fresh), f.where);
     }
     made.push_back(&results[i].get()->value);
   }

@@ -260,10 +260,9 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
         if (b.name == name) sizes.push_back(b.value.value());
     std::vector<HostTensor> made;
     for (auto& out : g.outputs()) {
-      HostTensor t{substitute(g.type(out.value), *bindings), {}};
-      t.buffer = Buffer::allocate(t.num_bytes());
-      if (!t.buffer) raise(detail::no_memory(g, out.value, t.type));
-      made.push_back(std::move(t));
+      auto t = detail::output_memory(g, out.value, substitute(g.type(out.value), *bindings));
+      if (!t) raise(std::move(t.error()));
+      made.push_back(std::move(*t));
     }
     std::vector<HostTensor*> writable;
     for (auto& m : made) writable.push_back(&m);

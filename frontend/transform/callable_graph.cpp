@@ -71,10 +71,9 @@ std::vector<Content> CallableGraph::run(std::span<const Content> inputs, const s
       if (b.name == name) sizes.push_back(b.value.value());
   std::vector<HostTensor> made;
   for (const Output& out : g.outputs()) {
-    HostTensor t{substitute(g.type(out.value), *bindings), {}};
-    t.buffer = Buffer::allocate(t.num_bytes());
-    if (!t.buffer) fail(no_memory(g, out.value, t.type), where);
-    made.push_back(std::move(t));
+    auto t = output_memory(g, out.value, substitute(g.type(out.value), *bindings));
+    if (!t) fail(std::move(t.error()), where);
+    made.push_back(std::move(*t));
   }
   std::vector<HostTensor*> outputs;
   for (HostTensor& m : made) outputs.push_back(&m);

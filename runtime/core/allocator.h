@@ -17,6 +17,9 @@ BURIN_RT_API void deallocate(void* p, std::int64_t bytes) noexcept;
 /// The most that the process may hold in tensors: BURIN_MEMORY_LIMIT or the machine's (or control group's) memory.
 BURIN_RT_API std::int64_t memory_limit() noexcept;
 
+/// No tensor and no call takes more: what is rounded up or added to such a number still fits in 64 bits.
+inline constexpr std::int64_t max_bytes = std::int64_t{1} << 62;
+
 /// Bytes that one request of `bytes` occupies: its size class. Precondition: 0 <= bytes <= memory_limit().
 BURIN_RT_API std::int64_t allocation_size(std::int64_t bytes) noexcept;
 

@@ -1,17 +1,17 @@
 // Calls of ahead-of-time functions: everything that the caller may get wrong is checked here, before any of the object's
-// code runs. No allocation but the context's.
+// code runs. Memory comes from the allocator alone, which does not throw; texts are cut at fixed lengths.
+#include "runtime/core/aot.h"
+
+#include "runtime/core/allocator.h"
 #include "runtime/core/cpu_features.h"
 
 #include <burin/dtype.h>
 #include <burin/rt/rt.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstring>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace {
 
@@ -26,19 +26,55 @@ const char* dtype_name(int64_t dtype) {
   return dtype >= 0 && dtype < burin::num_dtypes ? burin::name(static_cast<burin::Dtype>(dtype)).data() : "unknown";
 }
 
-/// `f32[2,?]` of what the caller gave.
-std::string text(const burin_rt_tensor& t) {
-  std::string s = std::string(dtype_name(t.dtype)) + "[";
-  for (int32_t i = 0; i < t.rank && i < BURIN_RT_MAX_RANK; ++i) s += (i ? "," : "") + std::to_string(t.shape[i]);
-  return s + "]";
-}
+/// `f32[2,4]` of what the caller gave.
+struct Text {
+  char chars[224];
+  explicit Text(const burin_rt_tensor& t) {
+    int at = std::snprintf(chars, sizeof chars, "%s[", dtype_name(t.dtype));
+    for (int32_t i = 0; i < t.rank && i < BURIN_RT_MAX_RANK; ++i)
+      at += std::snprintf(chars + at, sizeof chars - static_cast<std::size_t>(at), i ? ",%lld" : "%lld",
+                          static_cast<long long>(t.shape[i]));
+    std::snprintf(chars + at, sizeof chars - static_cast<std::size_t>(at), "]");
+  }
+};
+
+/// An array from the allocator; null when memory is exhausted.
+template <class T> class Array {
+ public:
+  explicit Array(int64_t count)
+      : bytes_(count * static_cast<int64_t>(sizeof(T))),
+        data_(static_cast<T*>(burin::rt::allocate(bytes_))) {}
+  ~Array() { burin::rt::deallocate(data_, bytes_); }
+  Array(const Array&) = delete;
+  Array& operator=(const Array&) = delete;
+  explicit operator bool() const { return data_ != nullptr; }
+  T& operator[](int64_t i) { return data_[i]; }
+  const T& operator[](int64_t i) const { return data_[i]; }
+  T* begin() { return data_; }
+
+ private:
+  int64_t bytes_;
+  T* data_;
+};
+
+/// Memory that the call reads or writes.
+struct Range {
+  std::uintptr_t begin, end;
+  const char* name;
+  bool written;
+};
+
+int text_size(std::string_view s) { return static_cast<int>(std::min<std::size_t>(s.size(), 200)); }
 
 struct Call {
   const burin_rt_aot_function& f;
   const burin_rt_tensor* arguments;
   const burin_rt_tensor* results;
-  std::vector<int64_t> sizes, computed;
   const char* name;
+  Array<int64_t> sizes{f.num_sizes}, computed{f.num_computed};
+  Array<Range> ranges{f.num_inputs + f.num_outputs};
+  Array<void*> buffers{f.num_inputs + f.num_blobs + f.num_outputs};
+  int64_t num_ranges = 0;
 
   const int64_t* record(int64_t i) const { return f.records + i * BURIN_RT_AOT_RECORD; }
   const char* name_of(const int64_t* r) const { return f.strings + r[3]; }
@@ -60,19 +96,28 @@ struct Call {
 
   int64_t expected(int64_t word) const {
     if (word >= 0) return word;
-    return word > BURIN_RT_AOT_COMPUTED ? sizes[static_cast<std::size_t>(-1 - word)]
-                                        : computed[static_cast<std::size_t>(BURIN_RT_AOT_COMPUTED - word)];
+    return word > BURIN_RT_AOT_COMPUTED ? sizes[-1 - word] : computed[BURIN_RT_AOT_COMPUTED - word];
   }
-  int32_t check_sizes(const burin_rt_tensor& t, const int64_t* r) const {
-    int64_t elements = 1;
+  int32_t check_sizes(const burin_rt_tensor& t, const int64_t* r, bool written) {
+    int64_t bytes = burin::byte_size(static_cast<burin::Dtype>(t.dtype));
+    bool empty = false, large = false;
     for (int32_t d = 0; d < t.rank; ++d) {
+      if (expected(r[4 + d]) == burin::rt::aot_no_size)
+        return fail(BURIN_RT_OUT_OF_MEMORY, "%s: size %d of '%s' is beyond 64 bits [out-of-memory]", name, d,
+                    name_of(r));
       if (t.shape[d] != expected(r[4 + d]))
         return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' is %s; expected size %lld in dim %d [shape-mismatch]", name,
-                    name_of(r), text(t).c_str(), static_cast<long long>(expected(r[4 + d])), d);
-      elements *= t.shape[d];
+                    name_of(r), Text(t).chars, static_cast<long long>(expected(r[4 + d])), d);
+      empty |= t.shape[d] == 0;
+      large |= __builtin_mul_overflow(bytes, t.shape[d], &bytes) || bytes > burin::rt::max_bytes;
     }
-    if (elements && !t.data)
+    if (large && !empty)
+      return fail(BURIN_RT_OUT_OF_MEMORY, "%s: no memory for '%s', which is %s (more than 2^62 bytes) [out-of-memory]",
+                  name, name_of(r), Text(t).chars);
+    if (!empty && !t.data)
       return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has no data [null-pointer]", name, name_of(r));
+    const auto begin = reinterpret_cast<std::uintptr_t>(t.data);
+    if (!empty) ranges[num_ranges++] = {begin, begin + static_cast<std::uintptr_t>(bytes), name_of(r), written};
     return BURIN_RT_OK;
   }
 
@@ -81,44 +126,69 @@ struct Call {
     return r[2] >= 0 ? arguments + r[2] : nullptr;
   }
 
+  /// What is written shares no memory with anything else.
+  int32_t check_overlap() {
+    std::sort(ranges.begin(), ranges.begin() + num_ranges,
+              [](const Range& a, const Range& b) { return a.begin < b.begin; });
+    const Range *last = nullptr, *last_written = nullptr;  // those that end last of all before
+    for (int64_t i = 0; i < num_ranges; ++i) {
+      const Range& r = ranges[i];
+      const Range* other = r.written ? last : last_written;
+      if (other && r.begin < other->end)
+        return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' and '%s' share memory, which the call writes [overlap]", name,
+                    other->name, r.name);
+      if (!last || r.end > last->end) last = &r;
+      if (r.written && (!last_written || r.end > last_written->end)) last_written = &r;
+    }
+    return BURIN_RT_OK;
+  }
+  bool overwritten(int64_t argument) const {
+    for (int64_t o = 0; o < f.num_outputs; ++o)
+      if (record(f.num_inputs + o)[2] == -1 - argument) return true;
+    return false;
+  }
+
   int32_t check() {
+    if (!sizes || !computed || !ranges || !buffers)
+      return fail(BURIN_RT_OUT_OF_MEMORY, "%s: no memory for a call [out-of-memory]", name);
     if ((f.num_arguments && !arguments) || (f.num_results && !results))
       return fail(BURIN_RT_INVALID_ARGUMENT, "%s: no arguments or results were given [null-pointer]", name);
-    sizes.assign(static_cast<std::size_t>(f.num_sizes), -1);
+    std::fill_n(sizes.begin(), f.num_sizes, -1);
     for (int64_t i = 0; i < f.num_inputs; ++i) {
       const burin_rt_tensor* t = argument(i);
       if (!t) continue;
       if (int32_t bad = check_form(*t, record(i))) return bad;
       for (int32_t d = 0; d < t->rank; ++d) {
         int64_t word = record(i)[4 + d];
-        if (word < 0 && word > BURIN_RT_AOT_COMPUTED && sizes[static_cast<std::size_t>(-1 - word)] < 0)
-          sizes[static_cast<std::size_t>(-1 - word)] = t->shape[d];
+        if (word < 0 && word > BURIN_RT_AOT_COMPUTED && sizes[-1 - word] < 0) sizes[-1 - word] = t->shape[d];
       }
     }
-    for (int64_t& size : sizes)
-      if (size < 0)
+    for (int64_t k = 0; k < f.num_sizes; ++k)
+      if (sizes[k] < 0)
         return fail(BURIN_RT_INVALID_ARGUMENT, "%s: a named size follows from no argument [unbound-size]", name);
-    computed.resize(static_cast<std::size_t>(f.num_computed));
-    if (f.num_computed) f.compute(sizes.data(), computed.data());
+    if (f.num_computed) f.compute(sizes.begin(), computed.begin());
     for (int64_t i = 0; i < f.num_inputs; ++i)
       if (const burin_rt_tensor* t = argument(i))
-        if (int32_t bad = check_sizes(*t, record(i))) return bad;
+        if (int32_t bad = check_sizes(*t, record(i), overwritten(record(i)[2]))) return bad;
     for (int64_t g = 0; g < f.num_guards; ++g) {
       const int64_t* guard = f.guards + 3 * g;
-      int64_t lhs = computed[static_cast<std::size_t>(guard[1])], rhs = computed[static_cast<std::size_t>(guard[2])];
+      int64_t lhs = computed[guard[1]], rhs = computed[guard[2]];
+      if (lhs == burin::rt::aot_no_size || rhs == burin::rt::aot_no_size)
+        return fail(BURIN_RT_OUT_OF_MEMORY, "%s: a size is beyond 64 bits: %.*s [out-of-memory]", name,
+                    text_size(guard_text(g)), guard_text(g).data());
       bool holds = guard[0] == 0 ? lhs == rhs : guard[0] == 1 ? rhs != 0 && lhs % rhs == 0 : lhs >= rhs;
       if (!holds)
-        return fail(BURIN_RT_INVALID_ARGUMENT, "%s: the sizes break what the trace relies on: %s [guard]", name,
-                    guard_text(g).c_str());
+        return fail(BURIN_RT_INVALID_ARGUMENT, "%s: the sizes break what the trace relies on: %.*s [guard]", name,
+                    text_size(guard_text(g)), guard_text(g).data());
     }
     for (int64_t o = 0; o < f.num_outputs; ++o) {
       const int64_t* r = record(f.num_inputs + o);
       if (r[2] < 0) continue;
       const burin_rt_tensor& t = results[r[2]];
       if (int32_t bad = check_form(t, r)) return bad;
-      if (int32_t bad = check_sizes(t, r)) return bad;
+      if (int32_t bad = check_sizes(t, r, true)) return bad;
     }
-    return BURIN_RT_OK;
+    return check_overlap();
   }
 
   /// The i-th of the strings that stand before the tensors' names.
@@ -127,49 +197,65 @@ struct Call {
     for (; i > 0; --i) s += std::strlen(s) + 1;
     return s;
   }
-  std::string guard_text(int64_t i) const {
+  std::string_view guard_text(int64_t i) const {
     std::string_view lines = string(3);
     for (; i > 0; --i) {
       std::size_t end = lines.find('\n');
       lines.remove_prefix(end == lines.npos ? lines.size() : end + 1);
     }
-    return std::string(lines.substr(0, lines.find('\n')));
+    return lines.substr(0, lines.find('\n'));
   }
   /// In the words of eager execution: the op, what was wrong, and the user's line.
   int32_t fail_at_index(const burin_rt_fault& fault) const {
-    std::string op = "op " + std::to_string(fault.op), place, start = std::to_string(fault.op) + " ";
+    char start[16];
+    const auto digits = static_cast<std::size_t>(std::snprintf(start, sizeof start, "%d ", fault.op));
+    std::string_view op = "an op", place;
     for (std::string_view lines = string(2); !lines.empty();) {
       std::string_view line = lines.substr(0, lines.find('\n'));
       lines.remove_prefix(std::min(line.size() + 1, lines.size()));
-      if (line.substr(0, start.size()) != start) continue;
-      line.remove_prefix(start.size());
+      if (line.substr(0, digits) != std::string_view(start, digits)) continue;
+      line.remove_prefix(digits);
       op = line.substr(0, line.find(' '));
-      place = "\n  " + std::string(line.substr(std::min(op.size() + 1, line.size())));
+      place = line.substr(std::min(op.size() + 1, line.size()));
     }
     return fail(BURIN_RT_FAULT,
-                "%s: %s: index %lld is out of range, at element %lld of the indices [index-out-of-range]%s", name,
-                op.c_str(), static_cast<long long>(fault.value), static_cast<long long>(fault.index), place.c_str());
+                "%s: %.*s: index %lld is out of range, at element %lld of the indices [index-out-of-range]%s%.*s", name,
+                text_size(op), op.data(), static_cast<long long>(fault.value), static_cast<long long>(fault.index),
+                place.empty() ? "" : "\n  ", text_size(place), place.data());
+  }
+
+  /// `f: cumsum: no memory for the result f32[n] (64 bytes, 128 in all) [out-of-memory]`, and the place.
+  int32_t refuse(const char* what, int64_t bytes, int64_t total) const {
+    const char* end = std::strchr(what, '\n');
+    const int size = static_cast<int>(end ? end - what : static_cast<std::ptrdiff_t>(std::strlen(what)));
+    char text[96] = "more than 2^62 bytes";
+    if (bytes >= 0 && total >= 0)
+      std::snprintf(text, sizeof text, "%lld bytes, %lld with all temporaries", static_cast<long long>(bytes),
+                    static_cast<long long>(total));
+    return fail(BURIN_RT_OUT_OF_MEMORY, "%s: %.*s (%s) [out-of-memory]%s%s", name, size, what, text, end ? "\n  " : "",
+                end ? end + 1 : "");
   }
 
   int32_t run() {
-    std::vector<void*> buffers;
-    int64_t constant = 0;
+    int64_t constant = 0, next = 0;
     for (int64_t i = 0; i < f.num_inputs; ++i) {
       const burin_rt_tensor* t = argument(i);
-      buffers.push_back(t ? t->data : f.constants[constant++]);
+      buffers[next++] = t ? t->data : f.constants[constant++];
     }
-    for (int64_t b = 0; b < f.num_blobs; ++b) buffers.push_back(f.constants[constant++]);
+    for (int64_t b = 0; b < f.num_blobs; ++b) buffers[next++] = f.constants[constant++];
     for (int64_t o = 0; o < f.num_outputs; ++o) {
       int64_t source = record(f.num_inputs + o)[2];
-      buffers.push_back(source >= 0 ? results[source].data : arguments[-1 - source].data);
+      buffers[next++] = source >= 0 ? results[source].data : arguments[-1 - source].data;
     }
     burin_rt_ctx* ctx = burin_rt_ctx_acquire(0);
     if (!ctx) return fail(BURIN_RT_OUT_OF_MEMORY, "%s: no memory for a call [out-of-memory]", name);
     if (ctx->profile_begin) ctx->profile_begin(ctx, name);
-    int32_t status = f.entry(buffers.data(), sizes.data(), ctx);
+    int32_t status = f.entry(buffers.begin(), sizes.begin(), ctx);
     if (ctx->profile_end) ctx->profile_end(ctx);
     burin_rt_fault fault = ctx->fault;
+    const char* refused = static_cast<const char*>(ctx->user);
     burin_rt_ctx_release(ctx);
+    if (status == BURIN_RT_OUT_OF_MEMORY && refused) return refuse(refused, fault.value, fault.index);
     if (fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY || status == BURIN_RT_OUT_OF_MEMORY)
       return fail(BURIN_RT_OUT_OF_MEMORY, "%s: memory is exhausted [out-of-memory]", name);
     if (fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE) return fail_at_index(fault);
@@ -191,10 +277,14 @@ extern "C" int32_t burin_rt_aot_call(const burin_rt_aot_function* f, const burin
   if (f->abi_version != BURIN_RT_ABI_VERSION)
     return fail(BURIN_RT_UNSUPPORTED, "%s: was compiled for version %lld of burin_rt, this is %d [abi-version]", name,
                 static_cast<long long>(f->abi_version), BURIN_RT_ABI_VERSION);
-  std::string missing = burin::rt::missing_cpu_features(name + std::strlen(name) + 1);
-  if (!missing.empty())
-    return fail(BURIN_RT_UNSUPPORTED, "%s: this processor lacks %s [cpu-features]", name, missing.c_str());
-  Call call{*f, arguments, results, {}, {}, name};
+  for (std::string_view features = name + std::strlen(name) + 1; !features.empty();) {
+    std::string_view feature = features.substr(0, features.find(','));
+    features.remove_prefix(std::min(feature.size() + 1, features.size()));
+    if (!burin::rt::has_cpu_feature(feature))
+      return fail(BURIN_RT_UNSUPPORTED, "%s: this processor lacks %.*s [cpu-features]", name, text_size(feature),
+                  feature.data());
+  }
+  Call call{*f, arguments, results, name};
   if (int32_t bad = call.check()) return bad;
   return call.run();
 }

@@ -152,6 +152,7 @@ extern "C" burin_rt_ctx* burin_rt_ctx_acquire(uint32_t num_threads) {
   c->abi.profile_begin = profiling ? profile_begin : nullptr;
   c->abi.profile_end = profiling ? profile_end : nullptr;
   c->abi.fault = {};
+  c->abi.user = nullptr;
   return &c->abi;
 }
 

@@ -158,14 +158,19 @@ std::vector<std::string_view> cpu_features() {
   return names;
 }
 
+bool has_cpu_feature(std::string_view name) noexcept {
+  if (name.starts_with('+')) name.remove_prefix(1);
+  return name.empty() || cpu_supports(name);
+}
+
 std::string missing_cpu_features(std::string_view list) {
   std::string missing;
   while (!list.empty()) {
     std::size_t comma = list.find(',');
     std::string_view name = list.substr(0, comma);
     list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+    if (has_cpu_feature(name)) continue;
     if (name.starts_with('+')) name.remove_prefix(1);
-    if (name.empty() || cpu_supports(name)) continue;
     if (!missing.empty()) missing += ", ";
     missing += name;
   }

@@ -11,6 +11,9 @@ namespace burin::rt {
 /// Whether code that uses `feature` (`avx512f`) runs here. A name that the table lacks is not supported. Any thread.
 BURIN_RT_API bool cpu_supports(std::string_view feature) noexcept;
 
+/// The same of one of an image's list: a leading `+` is allowed, nothing asks for nothing.
+BURIN_RT_API bool has_cpu_feature(std::string_view name) noexcept;
+
 /// Every feature of the table that holds here, in the table's order.
 BURIN_RT_API std::vector<std::string_view> cpu_features();
 

@@ -2,6 +2,8 @@
 // Nothing here names an op, and nothing is kept by hand per op.
 #include "runtime/ops/catalogue.h"
 
+#include "runtime/ops/bytes.h"
+
 #include "runtime/ops/check_mode.h"
 #include "runtime/ops/few.h"
 #include "runtime/ops/scalar.h"
@@ -214,14 +216,9 @@ Result<std::vector<TensorType>> infer_types(OpKind kind, const ShapeQuery& query
   auto types = info.shape_rule(q);
   // An expression may be as large as the numbers in it; a tensor may not.
   if (types)
-    for (const TensorType& t : *types) {
-      if (!t.shape.is_static()) continue;
-      std::int64_t bytes = byte_size(t.dtype);
-      for (Dim d : t.shape)
-        if (d.value() != 0 && __builtin_mul_overflow(bytes, d.value(), &bytes) &&
-            !std::count(t.shape.begin(), t.shape.end(), Dim(0)))
-          return mistake(info, "too-large", "the result would be " + to_string(t) + ", which no memory can hold");
-    }
+    for (const TensorType& t : *types)
+      if (t.shape.is_static() && !byte_count(t))
+        return mistake(info, "too-large", "the result would be " + to_string(t) + ", which no memory can hold");
   return types;
 }
 
@@ -239,7 +236,7 @@ Error fault_error(const OpInfo& info, burin_rt_fault_kind kind, std::int64_t ind
       return {ErrorCode::device, op + ": division by zero" + at + " of the result", "division-by-zero", "", ""};
     case BURIN_RT_FAULT_TRIP_COUNT:
       return {ErrorCode::device, op + ": more than " + std::to_string(value) + " trips", "trip-count", "", ""};
-    case BURIN_RT_FAULT_OUT_OF_MEMORY:  // belongs to a kernel, not to an op
+    case BURIN_RT_FAULT_OUT_OF_MEMORY:  // belongs to a call, not to an op
       return {ErrorCode::device, "a kernel found no memory for " + std::to_string(value) + " bytes of scratch",
               "out-of-memory", "", ""};
     case BURIN_RT_FAULT_NONE: break;
@@ -282,11 +279,7 @@ Result<std::vector<HostTensor>> run_reference(OpKind kind, std::span<const HostT
   for (const TensorType& type : *types) {
     HostTensor result{type, {}};
     result.buffer = Buffer::allocate(result.num_bytes());
-    if (!result.buffer)
-      return Error{ErrorCode::device,
-                   std::string(info.mnemonic) + ": no memory for the result " + to_string(type) + " (" +
-                       std::to_string(result.num_bytes()) + " bytes)",
-                   "out-of-memory"};
+    if (!result.buffer) return no_memory(info.mnemonic, type);
     results.push_back(std::move(result));
   }
   FaultNote note{&sink};

@@ -267,8 +267,13 @@ Dim substitute(Dim d, std::span<const DimBinding> bindings) {
   Dim sum = 0;
   for (const Term& t : dims::polynomial(d)) {
     Dim product = of_number(t.coefficient);
-    for (dims::AtomId id : t.atoms) product = product * value_of(id);
-    sum = sum + product;
+    bool nothing = false;  // a factor of 0 makes 0, whatever the others would overflow to
+    for (dims::AtomId id : t.atoms) {
+      const Dim factor = value_of(id);
+      nothing |= factor == Dim(0);
+      product = product * factor;
+    }
+    if (!nothing) sum = sum + product;
   }
   return sum;
 }

@@ -54,6 +54,18 @@ int main(void) {
   in[affine_w].data = 0;
   status = affine(in, out);
   printf("%d %s\n", status, burin_rt_last_error());
+  in[affine_w].data = w;
+  out[0].data = x + 2;
+  status = affine(in, out);
+  printf("%d %s\n", status, burin_rt_last_error());
+  out[0].data = y;
+  in[affine_count].data = w + 11;
+  status = affine(in, out);
+  printf("%d %s\n", status, burin_rt_last_error());
+  in[affine_count].data = &count;
+  in[affine_x].data = w;
+  status = affine(in, out);
+  printf("%d count %d\n", status, count);
   return 0;
 }
 )";
@@ -101,6 +113,9 @@ TEST_CASE("a C program calls a compiled function through its header") {
             "1 affine: 'w' is f64; expected dtype f32 [dtype]",
             "1 affine: 'y' is f32[2,5]; expected size 3 in dim 1 [shape-mismatch]",
             "1 affine: 'w' has no data [null-pointer]",
+            "1 affine: 'x' and 'y' share memory, which the call writes [overlap]",
+            "1 affine: 'w' and 'count' share memory, which the call writes [overlap]",
+            "0 count 43",
         });
 }
 
@@ -153,6 +168,64 @@ int main(void) {
            "0 total 109 212",
            "",
        });
+}
+
+TEST_CASE("sizes that no memory holds are a status and a line, before anything runs") {
+  Builder b;
+  b.graph.name = "sums";
+  auto x = b.argument({f32, {"n", "k"}}, "x");
+  auto row = b.op(OpKind::reduce_sum, {x}, {std::vector<std::int64_t>{1}, false});
+  b.result(b.op(OpKind::reduce_sum, {b.op(OpKind::cumsum, {row}, {std::int64_t{0}, false, false})},
+                {std::vector<std::int64_t>{0}, false}),
+           "sum");
+  compiler::AotOptions options;
+  options.symbol = "sums";
+  CHECK(run_program(b.graph, options, R"(
+#include "sums.h"
+#include <stdio.h>
+static float x[2] = {1, 2}, sum;
+static void call(int64_t n, int64_t k) {
+  int64_t xs[2] = {n, k};
+  burin_rt_tensor in[sums_num_arguments] = {{x, BURIN_RT_F32, 2, xs}};
+  burin_rt_tensor out[sums_num_results] = {{&sum, BURIN_RT_F32, 0, 0}};
+  int32_t status = sums(in, out);
+  printf("%d %g %s\n", status, sum, burin_rt_last_error());
+}
+int main(void) {
+  call(2, 1);
+  call((int64_t)1 << 62, 0);
+  call((int64_t)1 << 55, 0);
+  call((int64_t)1 << 62, 4);
+  return 0;
+}
+)") == std::vector<std::string>{
+           "0 4 ",
+           "2 4 sums: reduce_sum: no memory for the result f32[n] (more than 2^62 bytes) [out-of-memory]",
+           "  in \"sums\"",
+           "2 4 sums: reduce_sum: no memory for the result f32[n] (144115188075855872 bytes, 288230376151711744 with "
+           "all temporaries) [out-of-memory]",
+           "  in \"sums\"",
+           "2 4 sums: no memory for 'x', which is f32[4611686018427387904,4] (more than 2^62 bytes) [out-of-memory]",
+       });
+}
+
+TEST_CASE("a result whose size leaves 64 bits fits no shape that is given") {
+  Builder b;
+  auto x = b.argument({f32, {"n", "k"}}, "x");
+  b.result(b.op(OpKind::concatenate, {x, x}, {std::int64_t{0}}), "y");
+  compiler::AotOptions options;
+  options.symbol = "twice";
+  CHECK(run_program(b.graph, options, R"(
+#include "twice.h"
+#include <stdio.h>
+int main(void) {
+  int64_t xs[2] = {(int64_t)1 << 62, 0}, ys[2] = {0, 0};
+  burin_rt_tensor in = {0, BURIN_RT_F32, 2, xs}, out = {0, BURIN_RT_F32, 2, ys};
+  int32_t status = twice(&in, &out);
+  printf("%d %s\n", status, burin_rt_last_error());
+  return 0;
+}
+)") == std::vector<std::string>{"2 twice: size 0 of 'y' is beyond 64 bits [out-of-memory]"});
 }
 
 TEST_CASE("a symbol that is no C name is refused") {

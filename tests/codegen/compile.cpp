@@ -180,6 +180,43 @@ TEST_CASE("the report tells the stages, the kernels and the plan") {
   CHECK(report.stages.front().text.find("burin.add") != std::string::npos);
 }
 
+TEST_CASE("temporaries that are too large together are refused when compiled, and the message names one") {
+  Builder b;
+  b.graph.name = "large";
+  auto x = b.op(OpKind::broadcast_to, {b.argument(type(f32, {}))}, {std::vector<Dim>{(std::int64_t{1} << 60) - 1}});
+  auto first = b.op(OpKind::cumsum, {x}, {std::int64_t{0}, false, false});
+  auto second = b.op(OpKind::cumsum, {first}, {std::int64_t{0}, true, false});
+  b.result(b.op(OpKind::reduce_sum, {b.op(OpKind::cumsum, {second}, {std::int64_t{0}, false, false})},
+                {std::vector<std::int64_t>{0}, false}));
+  b.result(b.op(OpKind::reduce_max, {first}, {std::vector<std::int64_t>{0}, false}));
+  compiler::Request request;
+  request.graph = &b.graph;
+  auto image = compiler::burin_compiler_api(compiler::api_version)->compile(request);
+  REQUIRE(!image);
+  CHECK(image.error().code == ErrorCode::invalid_argument);
+  INFO(image.error().text());
+  CHECK(image.error().message.ends_with(": no memory for the result f32[1152921504606846975]"));
+  CHECK(image.error().tag == "too-large");
+  CHECK(image.error().where == "in \"large\"");
+}
+
+TEST_CASE("more temporaries of named sizes than one expression holds have their places") {
+  Builder b;
+  std::vector<HostTensor> inputs;
+  for (int i = 0; i < 300; ++i) {
+    auto x = b.argument(type(f32, {Dim("n" + std::to_string(i))}));
+    b.result(b.op(OpKind::reduce_sum, {b.op(OpKind::cumsum, {x}, {std::int64_t{0}, false, false})},
+                  {std::vector<std::int64_t>{0}, false}));
+    inputs.push_back(ramp({i % 7 + 1}, 1, 1));
+  }
+  CompiledGraph compiled(b.graph, compiler::Options::Level::full);
+  REQUIRE(compiled.ok());
+  auto expected = interpret(b.graph, inputs);
+  REQUIRE(expected);
+  auto results = compiled.run(inputs);
+  for (std::size_t i = 0; i < results.size(); ++i) CHECK(close(results[i], (*expected)[i], 1e-6));
+}
+
 TEST_CASE("an unknown target is the user's mistake, not ours") {
   Builder b;
   b.result(b.op(OpKind::exp, {b.argument(type(f32, {3}))}));

@@ -1,5 +1,6 @@
 // burin_rt_ctx as seen from generated code: constant offsets, checked against the C header here.
 #include "compiler/codegen/cpu/KernelAbi.h"
+#include "compiler/codegen/cpu/EntryAbi.h"
 
 #include <burin/rt/rt.h>
 
@@ -14,7 +15,9 @@ static_assert(sizeof(void *) == 8 && offsetof(burin_rt_ctx, num_threads) == 4 &&
               offsetof(burin_rt_ctx, parallel_for) == 8 && offsetof(burin_rt_ctx, scratch) == 16 &&
               offsetof(burin_rt_ctx, arena) == 24 && offsetof(burin_rt_ctx, fault_at) == 32 &&
               offsetof(burin_rt_ctx, print) == 40 && offsetof(burin_rt_ctx, fault) == 64 &&
-              offsetof(burin_rt_fault, kind) == 0);
+              offsetof(burin_rt_fault, kind) == 0 && offsetof(burin_rt_fault, op) == 4 &&
+              offsetof(burin_rt_fault, index) == 8 && offsetof(burin_rt_fault, value) == 16 &&
+              offsetof(burin_rt_ctx, user) == 88);
 
 namespace rt {
 namespace {
@@ -73,6 +76,18 @@ void print(Emitter &E, Value Ctx, Value Label, int64_t LabelSize, int32_t Dtype,
            Value Data) {
   call(E, Ctx, offsetof(burin_rt_ctx, print), LLVM::LLVMVoidType::get(E.B.getContext()),
        {Label, E.index(LabelSize), constant32(E, Dtype), constant32(E, Rank), Shape, Data});
+}
+
+void refuse(Emitter &E, Value Ctx, Value What, Value Bytes, Value Total) {
+  constexpr size_t Fault = offsetof(burin_rt_ctx, fault);
+  auto put = [&](Value V, size_t Offset, unsigned Alignment) {
+    LLVM::StoreOp::create(E.B, V, member(E, Ctx, Offset), Alignment);
+  };
+  put(constant32(E, BURIN_RT_FAULT_OUT_OF_MEMORY), Fault + offsetof(burin_rt_fault, kind), 4);
+  put(constant32(E, -1), Fault + offsetof(burin_rt_fault, op), 4);
+  put(Total, Fault + offsetof(burin_rt_fault, index), 8);
+  put(Bytes, Fault + offsetof(burin_rt_fault, value), 8);
+  put(What, offsetof(burin_rt_ctx, user), 8);
 }
 
 Value faulted(Emitter &E, Value Ctx) {

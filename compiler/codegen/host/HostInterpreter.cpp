@@ -1,9 +1,11 @@
 // Walks a host program and does what it says.
 #include "compiler/codegen/host/HostInterpreter.h"
 
+#include "compiler/ir/ArenaAttributes.h"
 #include "compiler/ir/Dialect.h"
 #include "compiler/ir/KernelAttributes.h"
 #include "compiler/ir/Types.h"
+#include "runtime/ops/bytes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -28,7 +30,7 @@ public:
     if (auto names = entry->getAttrOfType<ArrayAttr>(sizesAttrName))
       for (auto [name, size] : llvm::zip(names.getAsRange<StringAttr>(), sizes)) Names.push_back({name.str(), size});
     for (auto &[name, size] : Names) Bindings.push_back({name, size});
-    Arena = Buffer::allocate(std::max<std::int64_t>(1, size(entry->getAttrOfType<DimsAttr>(ir::arenaAttrName), 0)));
+    if (auto bytes = place(entry)) Arena = Buffer::allocate(*bytes);
   }
 
   HostStatus run(mlir::Block &block) {
@@ -39,6 +41,34 @@ public:
   bool ready() const { return static_cast<bool>(Arena); }
 
 private:
+  /// Checks what the call needs, notes where each place of the arena begins, and gives the bytes of all.
+  std::optional<std::int64_t> place(func::FuncOp entry) {
+    if (auto checks = entry->getAttrOfType<ArrayAttr>(ir::checksAttrName))
+      for (auto check : checks.getAsRange<ArrayAttr>()) {
+        auto factors = cast<DimsAttr>(check[1]);
+        Dim bytes = 1, empty = 1;
+        for (unsigned i = 0; i < factors.size(); ++i) {
+          Dim factor = substitute(factors.dim(i), Bindings);
+          if (factor.is_overflow()) return std::nullopt;
+          if (factor == Dim(0)) empty = 0;
+          bytes = bytes * factor;
+        }
+        if (empty == Dim(1) && (bytes.is_overflow() || bytes.value() > max_bytes)) return std::nullopt;
+      }
+    std::int64_t total = 0;
+    auto places = entry->getAttrOfType<DimsAttr>(ir::arenaAttrName);
+    for (unsigned k = 0; k < places.size(); ++k) {
+      Dim bytes = substitute(places.dim(k), Bindings);
+      if (!bytes.is_known() || bytes.value() > max_bytes - total) return std::nullopt;
+      Places.push_back(total);
+      total += (bytes.value() + 63) / 64 * 64;
+    }
+    return total;
+  }
+  static std::size_t placeOf(ops::SlotOp slot) {
+    auto place = slot->getAttrOfType<IntegerAttr>(ir::placeAttrName);
+    return place ? static_cast<std::size_t>(place.getInt()) : 0;
+  }
   std::int64_t size(DimsAttr dims, unsigned i) const { return substitute(dims.dim(i), Bindings).value(); }
   std::vector<std::int64_t> sizes(DimsAttr dims) const {
     std::vector<std::int64_t> result;
@@ -54,7 +84,8 @@ private:
 
   HostStatus step(Operation &op) {
     if (auto slot = dyn_cast<ops::SlotOp>(op)) {
-      Buffers[slot.getBuffer()] = static_cast<char *>(Arena.mutable_data()) + size(slot.getOffset(), 0);
+      Buffers[slot.getBuffer()] =
+          static_cast<char *>(Arena.mutable_data()) + Places[placeOf(slot)] + size(slot.getOffset(), 0);
     } else if (auto bytes = dyn_cast<ops::BytesOp>(op)) {
       Kept.push_back(toHostTensor(cast<DenseElementsAttr>(bytes.getValue())));
       Buffers[bytes.getBuffer()] = Kept.back().buffer.mutable_data();
@@ -116,6 +147,7 @@ private:
   std::vector<DimBinding> Bindings;
   std::vector<HostTensor> Kept;
   Buffer Arena;
+  std::vector<std::int64_t> Places; // where each begins
 };
 
 } // namespace
@@ -123,7 +155,7 @@ private:
 HostStatus interpretHostProgram(func::FuncOp entry, std::span<void *const> buffers, std::span<const std::int64_t> sizes,
                                 const HostMachine &machine) {
   Walker walker(entry, buffers, sizes, machine);
-  return walker.ready() ? walker.run(entry.getBody().front()) : HostStatus::failed;
+  return walker.ready() ? walker.run(entry.getBody().front()) : HostStatus::refused;
 }
 
 } // namespace burin::codegen::host

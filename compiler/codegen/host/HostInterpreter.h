@@ -24,7 +24,8 @@ struct HostMachine {
   std::function<void(burin_rt_fault_kind, std::int32_t op, std::int64_t index, std::int64_t value)> fault;
 };
 
-enum class HostStatus { done, faulted, failed };
+/// refused: the sizes need more than any memory has, or than there is; nothing has run.
+enum class HostStatus { done, faulted, refused, failed };
 
 /// Runs `entry` (what plan-memory made) on the caller's buffers and named sizes, in the entry's order.
 HostStatus interpretHostProgram(mlir::func::FuncOp entry, std::span<void *const> buffers,

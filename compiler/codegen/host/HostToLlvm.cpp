@@ -1,11 +1,13 @@
 // The host program to the LLVM dialect.
 #include "compiler/codegen/host/HostToLlvm.h"
 
+#include "compiler/codegen/cpu/EntryAbi.h"
 #include "compiler/codegen/cpu/KernelAbi.h"
+#include "compiler/ir/ArenaAttributes.h"
 #include "compiler/ir/Dialect.h"
 #include "compiler/ir/KernelAttributes.h"
 #include "compiler/ir/Types.h"
-#include "runtime/ops/dim_expression.h"
+#include "runtime/ops/bytes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -13,6 +15,7 @@
 #include "mlir/IR/BuiltinOps.h"
 
 #include <cstddef>
+#include <map>
 
 using namespace mlir;
 
@@ -44,7 +47,8 @@ class HostLowering {
 public:
   HostLowering(func::FuncOp entry, ModuleOp module, const cpu::CpuTarget &target)
       : Entry(entry), Module(module), Target(target), Builder(module.getContext()),
-        Pointer(LLVM::LLVMPointerType::get(module.getContext())), SizesOf(sizeNames(entry)) {}
+        Pointer(LLVM::LLVMPointerType::get(module.getContext())),
+        Places(entry->getAttrOfType<DimsAttr>(ir::arenaAttrName)) {}
 
   LogicalResult run() {
     mlir::Block &block = Entry.getBody().front();
@@ -134,23 +138,17 @@ private:
       return LLVM::ConstantOp::create(e.B, e.B.getI32Type(), static_cast<int32_t>(s));
     };
     // Leaves with `s` where the condition holds; the emitter goes on behind.
-    auto leaveIf = [&](Value condition, burin_rt_status s) {
+    auto leaveIf = [&](Value condition, burin_rt_status s, llvm::function_ref<void()> first = nullptr) {
       mlir::Block *here = e.B.getInsertionBlock();
       mlir::Block *leave = e.B.createBlock(&function.getBody());
+      if (first) first();
       LLVM::ReturnOp::create(e.B, status(s));
       mlir::Block *next = e.B.createBlock(&function.getBody());
       e.B.setInsertionPointToEnd(here);
       LLVM::CondBrOp::create(e.B, condition, leave, next);
       e.B.setInsertionPointToStart(next);
     };
-    Dim bytes = Entry->getAttrOfType<DimsAttr>(ir::arenaAttrName).dim(0);
-    if (bytes == Dim(0)) {
-      Arena = LLVM::ZeroOp::create(e.B, Pointer);
-    } else {
-      Arena = cpu::rt::arena(e, Ctx, size(e, bytes));
-      Value none = LLVM::ZeroOp::create(e.B, Pointer);
-      leaveIf(LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::eq, Arena, none), BURIN_RT_OUT_OF_MEMORY);
-    }
+    openArena(e, leaveIf);
     auto type =
         LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Module.getContext()), SmallVector<mlir::Type>(4, Pointer));
     for (auto [part, check] : llvm::zip(parts, checked)) {
@@ -160,11 +158,114 @@ private:
     LLVM::ReturnOp::create(e.B, status(BURIN_RT_OK));
   }
 
-  // -- sizes and buffers ---------------------------------------------------------------------------------------------
-  Value size(Emitter &e, Dim dim) {
-    if (Value value = SizesOf.value(e, Sizes, dim)) return value;
+  /// Computes the table of sizes, leaves where they are too large, and gets the arena.
+  void openArena(Emitter &e, llvm::function_ref<void(Value, burin_rt_status, llvm::function_ref<void()>)> leaveIf) {
+    SizeExpressions expressions(e, sizeNames(Entry), Sizes);
+    Value most = e.index(max_bytes), tooMany = e.index(-1);
+    // What the values of the call need, and which of them no memory holds: a text and a condition each.
+    SmallVector<std::pair<StringRef, Value>> refused;
+    if (auto checks = Entry->getAttrOfType<ArrayAttr>(ir::checksAttrName))
+      for (auto check : checks.getAsRange<ArrayAttr>()) {
+        SmallVector<Value> factors;
+        Value overflow;
+        auto dims = cast<DimsAttr>(check[1]);
+        for (unsigned i = 0; i < dims.size(); ++i) factors.push_back(checkedSize(expressions, dims.dim(i), overflow));
+        Value bytes = expressions.product(factors, overflow), beyond = e.less(most, bytes);
+        refused.push_back({cast<StringAttr>(check[0]).getValue(), either(e, beyond, overflow)});
+      }
+    const auto places = static_cast<std::int64_t>(Places.size());
+    std::int64_t entries = places - 1 + static_cast<std::int64_t>(Computed.size());
+    Value table = Sizes, overflow;
+    if (entries > 0) table = LLVM::AllocaOp::create(e.B, Pointer, e.B.getI64Type(), e.index(entries), 8);
+    cpu::Buffer slots(table, e.B.getI64Type());
+    for (auto [i, dim] : llvm::enumerate(Computed))
+      e.store(checkedSize(expressions, dim, overflow), slots, e.index(places - 1 + static_cast<std::int64_t>(i)));
+    // Each place begins where the one before ends, rounded up; no place is larger than what was checked above, so that a
+    // sum which grows from place to place and stays below the limit has not overflowed.
+    Value total = e.index(Places.dim(0).value());
+    SmallVector<Value> bytesOf{total};
+    for (std::int64_t k = 1; k < places; ++k) {
+      e.store(total, slots, e.index(k - 1));
+      Value bytes = checkedSize(expressions, Places.dim(static_cast<unsigned>(k)), overflow);
+      bytesOf.push_back(bytes);
+      Value rounded = expressions.sum(bytes, e.index(63), overflow);
+      rounded = e.both(rounded, e.index(-64));
+      total = expressions.sum(total, rounded, overflow);
+    }
+    if (places > 1) overflow = either(e, e.less(most, total), overflow);
+    Sizes = table;
+    if (!refused.empty() || overflow) {
+      Value any = overflow;
+      for (auto &[what, condition] : refused) any = any ? either(e, condition, any) : condition;
+      leaveIf(any, BURIN_RT_OUT_OF_MEMORY, [&] {
+        auto [what, bytes] = largest(e, bytesOf);
+        for (auto &[text, condition] : llvm::reverse(refused)) { // the first in program order decides
+          what = e.select(condition, line(e, text), what);
+          bytes = e.select(condition, tooMany, bytes);
+        }
+        cpu::rt::refuse(e, Ctx, what, bytes, tooMany);
+      });
+    }
+    Arena = LLVM::ZeroOp::create(e.B, Pointer);
+    if (Emitter::constantOf(total) == 0) return;
+    Value none = LLVM::ZeroOp::create(e.B, Pointer);
+    Arena = cpu::rt::arena(e, Ctx, total);
+    leaveIf(LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::eq, Arena, none), BURIN_RT_OUT_OF_MEMORY, [&] {
+      auto [what, bytes] = largest(e, bytesOf);
+      cpu::rt::refuse(e, Ctx, what, bytes, total);
+    });
+  }
+
+  Value either(Emitter &e, Value x, Value y) { return y ? LLVM::OrOp::create(e.B, x, y).getResult() : x; }
+
+  static std::size_t placeOf(ops::SlotOp slot) {
+    auto place = slot->getAttrOfType<IntegerAttr>(ir::placeAttrName);
+    return place ? static_cast<std::size_t>(place.getInt()) : 0;
+  }
+
+  /// The largest of the arena's slots: what a call is told that has no memory for it, and its bytes.
+  std::pair<Value, Value> largest(Emitter &e, ArrayRef<Value> bytesOf) {
+    SmallVector<ops::SlotOp> by(bytesOf.size());
+    for (auto slot : Entry.getOps<ops::SlotOp>()) {
+      auto &known = by[placeOf(slot)];
+      if (!known || (placeOf(slot) == 0 && slot.getBytes().dim(0).value() > known.getBytes().dim(0).value()))
+        known = slot;
+    }
+    Value what, bytes;
+    for (auto [slot, size] : llvm::zip(by, bytesOf)) {
+      if (!slot) continue;
+      Value here = placeOf(slot) ? size : e.index(slot.getBytes().dim(0).value());
+      Value text = line(e, slot->getAttrOfType<StringAttr>(ir::shortageAttrName).getValue());
+      Value larger = what ? e.less(bytes, here) : Value();
+      what = larger ? e.select(larger, text, what) : text;
+      bytes = larger ? e.select(larger, here, bytes) : here;
+    }
+    if (what) return {what, bytes};
+    return {line(e, "a size of the call has no number of 64 bits"), e.index(-1)};
+  }
+  /// A terminated text of the object.
+  Value line(Emitter &e, StringRef text) {
+    std::string terminated = text.str();
+    terminated.push_back('\0');
+    return global(e, terminated);
+  }
+
+  Value checkedSize(SizeExpressions &expressions, Dim dim, Value &overflow) {
+    if (Value value = expressions.value(dim, overflow)) return value;
     Status = Entry.emitError("size '") << to_string(dim) << "' does not follow from the entry's sizes";
-    return e.index(0);
+    return expressions.product({}, overflow);
+  }
+
+  // -- sizes and buffers ---------------------------------------------------------------------------------------------
+  /// A size, from the table that the entry has filled.
+  Value size(Emitter &e, Dim dim) {
+    if (dim.is_known()) return e.index(dim.value());
+    auto [it, fresh] = Positions.try_emplace(dim.word(), static_cast<unsigned>(Computed.size()));
+    if (fresh) Computed.push_back(dim);
+    return entry(e, Places.size() - 1 + it->second);
+  }
+  Value entry(Emitter &e, std::size_t position) {
+    return e.load(cpu::Buffer(Sizes, e.B.getI64Type()), e.index(static_cast<std::int64_t>(position)));
   }
 
   Value buffer(Emitter &e, Value value) {
@@ -172,7 +273,8 @@ private:
       return e.load(cpu::Buffer(Table, Pointer, 8), e.index(it->second));
     Operation *def = value.getDefiningOp();
     if (auto slot = dyn_cast<ops::SlotOp>(def))
-      return e.address(cpu::Buffer(Arena, e.B.getI8Type()), size(e, slot.getOffset().dim(0)));
+      return e.address(cpu::Buffer(Arena, e.B.getI8Type()),
+                       placeOf(slot) ? entry(e, placeOf(slot) - 1) : size(e, slot.getOffset().dim(0)));
     auto elements = cast<DenseElementsAttr>(cast<ops::BytesOp>(def).getValue());
     HostTensor data = toHostTensor(elements);
     return global(e, StringRef(data.data<char>(), static_cast<std::size_t>(data.num_bytes())));
@@ -311,7 +413,9 @@ private:
   const cpu::CpuTarget &Target;
   OpBuilder Builder;
   mlir::Type Pointer;
-  SizeExpressions SizesOf;
+  DimsAttr Places;                            // of the arena; the offsets of all but the first begin the table of sizes
+  llvm::SmallVector<Dim> Computed;            // the rest of that table
+  std::map<std::int64_t, unsigned> Positions; // in Computed, by word
   llvm::DenseMap<Value, unsigned> Inputs;
   llvm::DenseMap<Value, Value> Scalars;
   llvm::StringMap<std::string> Globals;
@@ -321,32 +425,73 @@ private:
 
 } // namespace
 
-Value SizeExpressions::value(Emitter &e, Value table, Dim dim) const {
-  if (dim.is_known()) return e.index(dim.value());
-  Value sum = e.index(0);
-  for (const dims::Term &term : dims::polynomial(dim)) {
-    Value product = e.index(term.coefficient);
-    for (dims::AtomId id : term.atoms) {
-      const dims::Atom &atom = dims::atom(id);
-      Value factor;
-      if (atom.kind == dims::AtomKind::name) {
-        auto it = llvm::find(Names, atom.text);
-        if (it == Names.end()) return {};
-        factor = e.load(cpu::Buffer(table, e.B.getI64Type()), e.index(it - Names.begin()));
-      } else {
-        factor = value(e, table, atom.arguments[0]);
-        for (Dim next : ArrayRef(atom.arguments).drop_front()) {
-          Value other = value(e, table, next);
-          if (!factor || !other) return {};
-          factor = atom.kind == dims::AtomKind::max ? e.max(factor, other) : floorDiv(e, factor, other);
-        }
-      }
-      if (!factor) return {};
-      product = e.mul(product, factor);
+template <class Op> Value SizeExpressions::exact(Value x, Value y, Value &overflow) {
+  mlir::Type i1 = E.B.getI1Type();
+  auto both = Op::create(E.B, LLVM::LLVMStructType::getLiteral(E.B.getContext(), {x.getType(), i1}), x, y);
+  Value left = LLVM::ExtractValueOp::create(E.B, both, 1);
+  overflow = overflow ? LLVM::OrOp::create(E.B, overflow, left).getResult() : left;
+  return LLVM::ExtractValueOp::create(E.B, both, 0);
+}
+
+Value SizeExpressions::sum(Value x, Value y, Value &overflow) {
+  if (Emitter::constantOf(x) == 0) return y;
+  if (Emitter::constantOf(y) == 0) return x;
+  return exact<LLVM::SAddWithOverflowOp>(x, y, overflow);
+}
+
+Value SizeExpressions::product(ArrayRef<Value> factors, Value &overflow) {
+  if (llvm::any_of(factors, [](Value factor) { return Emitter::constantOf(factor) == 0; })) return E.index(0);
+  Value value = E.index(1), left, none;
+  for (Value factor : factors) {
+    if (Emitter::constantOf(factor) == 1) continue;
+    if (Emitter::constantOf(value) == 1) {
+      value = factor;
+      continue;
     }
-    sum = e.add(sum, product);
+    // No number but 0 overflows with 0, so one factor alone needs no look.
+    value = exact<LLVM::SMulWithOverflowOp>(value, factor, left);
   }
-  return sum;
+  if (!left) return value;
+  for (Value factor : factors)
+    if (!Emitter::constantOf(factor)) {
+      Value zero = E.equal(factor, E.index(0));
+      none = none ? LLVM::OrOp::create(E.B, none, zero).getResult() : zero;
+    }
+  Value counts = LLVM::ConstantOp::create(E.B, E.B.getI1Type(), E.B.getBoolAttr(true));
+  if (none) left = E.both(left, LLVM::XOrOp::create(E.B, none, counts));
+  overflow = overflow ? LLVM::OrOp::create(E.B, overflow, left).getResult() : left;
+  return value;
+}
+
+Value SizeExpressions::atom(const dims::Atom &atom, Value &overflow) {
+  if (atom.kind == dims::AtomKind::name) {
+    auto it = llvm::find(Names, atom.text);
+    if (it == Names.end()) return {};
+    return E.load(cpu::Buffer(Table, E.B.getI64Type()), E.index(it - Names.begin()));
+  }
+  Value result = value(atom.arguments[0], overflow);
+  for (Dim next : ArrayRef(atom.arguments).drop_front()) {
+    Value other = value(next, overflow);
+    if (!result || !other) return {};
+    result = atom.kind == dims::AtomKind::max ? E.max(result, other) : floorDiv(E, result, other);
+  }
+  return result;
+}
+
+Value SizeExpressions::value(Dim dim, Value &overflow) {
+  if (dim.is_known()) return E.index(dim.value());
+  if (dim.is_overflow()) return {};
+  Value total = E.index(0);
+  for (const dims::Term &term : dims::polynomial(dim)) {
+    SmallVector<Value> factors;
+    for (dims::AtomId id : term.atoms) {
+      factors.push_back(atom(dims::atom(id), overflow));
+      if (!factors.back()) return {};
+    }
+    factors.push_back(E.index(term.coefficient));
+    total = sum(total, product(factors, overflow), overflow);
+  }
+  return total;
 }
 
 LogicalResult lowerHostProgram(func::FuncOp entry, ModuleOp module, const cpu::CpuTarget &target) {
