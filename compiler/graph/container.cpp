@@ -3,15 +3,12 @@
 //   u64 size, u64 XXH3 of its bytes · u64 XXH3 of all that comes before · sections at multiples of 64. Little-endian.
 #include "compiler/graph/saved.h"
 
+#include "runtime/core/file.h"
+
 #include <xxhash.h>
 
-#include <atomic>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <utility>
 
 namespace burin {
 namespace {
@@ -31,9 +28,9 @@ static_assert(sizeof(Entry) == 40);
 Error corrupt(std::string what) {
   return {ErrorCode::invalid_argument, "saved function: " + std::move(what), "corrupt-file", "", "save it again"};
 }
-Error no_access(const std::string& path, const char* verb) {
-  return {ErrorCode::invalid_argument,
-          std::string("saved function: cannot ") + verb + " '" + path + "': " + std::strerror(errno), "file", "", ""};
+Error no_access(const std::string& path, const char* verb, const std::string& why) {
+  return {ErrorCode::invalid_argument, std::string("saved function: cannot ") + verb + " '" + path + "': " + why,
+          "file", "", ""};
 }
 
 template <class T> T read(std::span<const std::uint8_t> bytes, std::size_t at) {
@@ -41,15 +38,6 @@ template <class T> T read(std::span<const std::uint8_t> bytes, std::size_t at) {
   std::memcpy(&value, bytes.data() + at, sizeof value);
   return value;
 }
-
-struct File {
-  std::FILE* handle;
-  explicit File(const std::string& path, const char* mode) : handle(std::fopen(path.c_str(), mode)) {}
-  ~File() { close(); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  bool close() { return !handle || std::fclose(std::exchange(handle, nullptr)) == 0; }
-};
 
 }  // namespace
 
@@ -121,35 +109,26 @@ Result<SavedFunction> deserialise(const Buffer& file) {
 Result<void> write_saved(const SavedFunction& function, const std::string& path) {
   auto bytes = serialise(function);
   if (!bytes) return bytes.error();
-  static std::atomic<unsigned> count{0};
-  const std::string temporary = path + ".tmp" + std::to_string(::getpid()) + "-" + std::to_string(count++);
-  File file(temporary, "wb");
-  if (!file.handle) return no_access(path, "write");
-  const bool written = std::fwrite(bytes->data(), 1, bytes->size(), file.handle) == bytes->size();
-  if (!file.close() || !written || std::rename(temporary.c_str(), path.c_str()) != 0) {
-    Error e = no_access(path, "write");
-    std::remove(temporary.c_str());
-    return e;
-  }
+  rt::Replacement file(path);
+  if (!file.write(std::as_bytes(std::span(*bytes))) || !file.commit()) return no_access(path, "write", file.why());
   return {};
 }
 
 Result<SavedFunction> read_saved(const std::string& path) {
-  File file(path, "rb");
-  if (!file.handle) return no_access(path, "read");
   struct stat status{};
-  if (::fstat(::fileno(file.handle), &status) != 0) return no_access(path, "read");
-  if (!S_ISREG(status.st_mode))
-    return Error{ErrorCode::invalid_argument, "saved function: '" + path + "' is not a file", "file", "", ""};
+  errno = 0;
+  rt::File file = rt::open_regular(path, /*follow=*/true, status);
+  if (!file)
+    return no_access(path, "read",
+                     errno != 0 ? std::strerror(errno) : std::string("it is ") + rt::kind_of_file(status.st_mode));
   const std::int64_t size = status.st_size;
   Buffer memory = Buffer::allocate(size);
   if (!memory)
     return Error{ErrorCode::device,
                  "saved function: no memory for the " + std::to_string(size) + " bytes of '" + path + "'",
                  "out-of-memory", "", ""};
-  if (std::fread(memory.mutable_data(), 1, static_cast<std::size_t>(size), file.handle) !=
-      static_cast<std::size_t>(size))
-    return no_access(path, "read");
+  if (!file.read(memory.mutable_data(), static_cast<std::size_t>(size)))
+    return no_access(path, "read", errno != 0 ? std::strerror(errno) : "it became shorter while it was read");
   auto function = deserialise(memory);
   if (!function) function.error().where = "in file '" + path + "'";
   return function;

@@ -2,6 +2,7 @@
 #include "runtime/core/cache_store.h"
 
 #include "runtime/core/environment.h"
+#include "runtime/core/file.h"
 #include "runtime/core/immortal.h"
 #include "runtime/core/warning.h"
 
@@ -25,8 +26,6 @@ namespace fs = std::filesystem;
 
 constexpr char magic[8] = {'B', 'U', 'R', 'I', 'N', 'C', 'C', 'H'};
 constexpr std::string_view suffix = ".v1";  // raised with EntryHeader: versions do not fight over a file
-constexpr std::string_view temporary = ".writing-";
-constexpr std::time_t abandoned_after = 3600;  // seconds: a temporary file this old has lost its writer
 
 struct EntryHeader {
   char magic[8];
@@ -40,42 +39,6 @@ Digest checksum_of(EntryHeader h, std::span<const std::byte> rest) {
   h.checksum = {};
   return digest({std::as_bytes(std::span(&h, 1)), rest});
 }
-
-class File {
- public:
-  explicit File(int descriptor) : descriptor_(descriptor) {}
-  ~File() {
-    if (descriptor_ >= 0) ::close(descriptor_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-  explicit operator bool() const { return descriptor_ >= 0; }
-  int descriptor() const { return descriptor_; }
-
-  bool read(void* to, std::size_t size) {
-    for (auto* p = static_cast<char*>(to); size > 0;) {
-      ssize_t n = ::read(descriptor_, p, size);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) return false;
-      p += n;
-      size -= static_cast<std::size_t>(n);
-    }
-    return true;
-  }
-  bool write(std::span<const std::byte> bytes) {
-    while (!bytes.empty()) {
-      ssize_t n = ::write(descriptor_, bytes.data(), bytes.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return false;
-      bytes = bytes.subspan(static_cast<std::size_t>(n));
-    }
-    return true;
-  }
-  bool close() { return ::close(std::exchange(descriptor_, -1)) == 0; }
-
- private:
-  int descriptor_;
-};
 
 }  // namespace
 
@@ -95,9 +58,7 @@ bool CacheStore::usable(bool create) {
   if (off() || folder_.empty() || max_bytes_ <= 0) return false;
   if (checked_.load(std::memory_order_acquire)) return true;
   if (create) {
-    std::error_code error;
-    fs::create_directories(fs::path(folder_).parent_path(), error);  // failure shows in mkdir
-    if (::mkdir(folder_.c_str(), 0700) != 0 && errno != EEXIST) {
+    if (!make_private_folders(folder_)) {
       turn_off("cannot make " + folder_ + ": " + std::strerror(errno));
       return false;
     }
@@ -126,17 +87,20 @@ std::optional<std::vector<std::uint8_t>> CacheStore::get(const Digest& key, std:
   };
   if (!usable(false)) return miss();
   const std::string name = path(key);
-  File file(::open(name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  if (!file) return miss();
+  struct stat s;
+  errno = 0;
+  File file = open_regular(name, /*follow=*/false, s);
+  if (!file && errno == ENOENT) return miss();
   auto corrupted = [&] {
     corrupted_.fetch_add(1, std::memory_order_relaxed);
-    ::unlink(name.c_str());
+    ::unlink(name.c_str());  // fails on a folder, which stays where it is
     return miss();
   };
+  // What others wrote or may write is not run, though the folder's mode says that nobody can have put it there: the folder
+  // may have been another's, or open to all, before.
+  if (!file || s.st_uid != ::geteuid() || (s.st_mode & (S_IWGRP | S_IWOTH)) != 0) return corrupted();
 
-  struct stat s;
   EntryHeader h;
-  if (::fstat(file.descriptor(), &s) != 0 || !S_ISREG(s.st_mode)) return corrupted();
   auto total = static_cast<std::uint64_t>(s.st_size);
   if (total < sizeof h || !file.read(&h, sizeof h)) return corrupted();
   const std::uint64_t rest = total - sizeof h;
@@ -154,17 +118,13 @@ std::optional<std::vector<std::uint8_t>> CacheStore::get(const Digest& key, std:
   return bytes;
 }
 
-// Under a name of its own first, so that a reader or a crash never meets half a file.
+// False: it is not kept. A folder in the entry's place costs that entry only.
 bool CacheStore::write(const std::string& path, std::initializer_list<std::span<const std::byte>> pieces) {
-  std::string name = folder_ + "/" + std::string(temporary) + "XXXXXX";
-  File file(::mkostemp(name.data(), O_CLOEXEC));  // mode 0600
-  bool good = static_cast<bool>(file);
-  for (std::span<const std::byte> p : pieces) good = good && file.write(p);
-  good = good && file.close() && ::rename(name.c_str(), path.c_str()) == 0;
-  if (good) return true;
-  int why = errno;
-  ::unlink(name.c_str());
-  turn_off("cannot write to " + folder_ + ": " + std::strerror(why));
+  Replacement entry(path, Replacement::Kind::entry);
+  bool good = true;
+  for (std::span<const std::byte> p : pieces) good = good && entry.write(p);
+  if (good && entry.commit()) return true;
+  if (entry.error() != EISDIR) turn_off("cannot write to " + folder_ + ": " + entry.why());
   return false;
 }
 
@@ -189,6 +149,7 @@ void CacheStore::put(const Digest& key, std::string_view key_text, std::span<con
 }
 
 void CacheStore::evict() {
+  remove_abandoned(folder_);
   struct Entry {
     std::string path;
     timespec used;
@@ -201,12 +162,9 @@ void CacheStore::evict() {
     std::string name = it->path().filename().string();
     struct stat s;
     if (::lstat(it->path().c_str(), &s) != 0 || !S_ISREG(s.st_mode)) continue;
-    if (name.starts_with(temporary)) {
-      if (std::time(nullptr) - s.st_mtime > abandoned_after) ::unlink(it->path().c_str());
-    } else if (name.find(".v") == 32) {  // ours, of any version
-      entries.push_back({it->path().string(), s.st_mtim, s.st_size});
-      total += s.st_size;
-    }
+    if (name.find(".v") != 32) continue;  // ours, of any version
+    entries.push_back({it->path().string(), s.st_mtim, s.st_size});
+    total += s.st_size;
   }
   if (total <= max_bytes_) return;
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {

@@ -22,8 +22,9 @@ class BURIN_RT_API CacheStore {
     std::int64_t hits = 0, misses = 0, corrupted = 0, stored = 0, evicted = 0;
   };
 
-  /// Keeps up to `max_bytes` in `folder`, made with mode 0700 at the first put. An empty name or no bytes: always a miss.
-  /// What is there is going to be run, so a folder that others own or may write is refused.
+  /// Keeps up to `max_bytes` in `folder`, made at the first put, as are the folders above it that are missing, with mode
+  /// 0700. An empty name or no bytes: always a miss. What is there is going to be run, so a folder that others own or may
+  /// write turns the store off, and such an entry is taken for damaged.
   CacheStore(std::string folder, std::int64_t max_bytes) : folder_(std::move(folder)), max_bytes_(max_bytes) {}
 
   /// The bytes put under this key, or nothing. An entry that does not verify is removed. A hit is a use for eviction.

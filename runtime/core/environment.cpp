@@ -114,7 +114,8 @@ Environment::Environment(const std::function<const char*(const char*)>& get) : v
 }
 
 const Environment& environment() {
-  static Immortal<Environment> e([](const char* name) -> const char* { return std::getenv(name); });
+  // None of it in a program with more rights than its caller (set-user-id): the variables choose code that is run.
+  static Immortal<Environment> e([](const char* name) -> const char* { return ::secure_getenv(name); });
   static const bool told = [] {
     for (const std::string& p : (*e).problems()) warn(p);
     return true;

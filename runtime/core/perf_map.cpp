@@ -3,6 +3,7 @@
 
 #include "runtime/core/environment.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cinttypes>
@@ -11,8 +12,12 @@
 namespace burin::rt {
 
 PerfMap::PerfMap() {
-  if (environment().flag(Env::perf_map))
-    file_ = std::fopen(("/tmp/perf-" + std::to_string(::getpid()) + ".map").c_str(), "a");
+  if (!environment().flag(Env::perf_map)) return;
+  const std::string name =
+      "/tmp/perf-" + std::to_string(::getpid()) + ".map";  // where perf looks, and anybody may write
+  const int descriptor =
+      ::open(name.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+  if (descriptor >= 0 && !(file_ = ::fdopen(descriptor, "a"))) ::close(descriptor);
 }
 PerfMap::~PerfMap() {
   if (file_) std::fclose(file_);

@@ -67,7 +67,7 @@ TEST_CASE("a file that is missing, empty, foreign or a folder is named with what
   write(folder.path / "text.burin", "hello, this is no saved function at all, and not a short text either");
   CHECK(load_error(folder, "none.burin") ==
         "saved function: cannot read 'none.burin': No such file or directory [file]");
-  CHECK(load_error(folder, "folder.burin") == "saved function: 'folder.burin' is not a file [file]");
+  CHECK(load_error(folder, "folder.burin") == "saved function: cannot read 'folder.burin': it is a folder [file]");
   CHECK(load_error(folder, "empty.burin").find("saved function: this is not a saved function [corrupt-file]") == 0);
   CHECK(load_error(folder, "text.burin").find("saved function: this is not a saved function [corrupt-file]") == 0);
 }

@@ -159,7 +159,7 @@ TEST_CASE("A file is written whole and read back; what cannot be is said") {
   CHECK(missing.error().message.find("cannot read '") != std::string::npos);
   auto directory = read_saved(folder);
   REQUIRE_FALSE(directory);
-  CHECK(directory.error().message.find("is not a file") != std::string::npos);
+  CHECK(directory.error().message.find("': it is a folder") != std::string::npos);
   CHECK_FALSE(write_saved(rich(), folder / "no" / "such" / "folder.burin"));
   std::ofstream(folder / "text.burin") << "hello, this is no saved function at all";
   auto text = read_saved(folder / "text.burin");

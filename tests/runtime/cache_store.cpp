@@ -4,11 +4,17 @@
 #include "tests/support/catch.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <thread>
@@ -150,13 +156,13 @@ TEST_CASE("files that are not entries stay, abandoned temporary files go") {
   CacheStore store(folder.cache(), 4000);
   store.put({1, 0}, "k", bytes_of(100, 0));
   std::ofstream(folder.cache() + "/README") << std::string(5000, 'x');
-  std::ofstream(folder.cache() + "/.writing-old") << "x";
-  std::ofstream(folder.cache() + "/.writing-new") << "x";
-  set_used(folder.cache() + "/.writing-old", 1000);
+  std::ofstream(folder.cache() + "/.burin-writing-0123456789abcdef") << "x";
+  std::ofstream(folder.cache() + "/.burin-writing-fedcba9876543210") << "x";
+  set_used(folder.cache() + "/.burin-writing-0123456789abcdef", 1000);
   CacheStore(folder.cache(), 4000).put({2, 0}, "k", bytes_of(3000, 0));
   CHECK(fs::exists(folder.cache() + "/README"));
-  CHECK_FALSE(fs::exists(folder.cache() + "/.writing-old"));
-  CHECK(fs::exists(folder.cache() + "/.writing-new"));
+  CHECK_FALSE(fs::exists(folder.cache() + "/.burin-writing-0123456789abcdef"));
+  CHECK(fs::exists(folder.cache() + "/.burin-writing-fedcba9876543210"));
 }
 
 TEST_CASE("a folder that cannot be made is one warning, and the store is off") {
@@ -176,14 +182,79 @@ TEST_CASE("a folder that cannot be made is one warning, and the store is off") {
 
 TEST_CASE("an entry that cannot be written is one warning, leaves nothing half-written, and the store is off") {
   Folder folder;
-  CacheStore store(folder.cache(), 1 << 20);
-  fs::create_directories(store.path({1, 2}));  // in the way of the rename, for root as well
+  fs::create_directories(folder.cache());
   fs::permissions(folder.cache(), fs::perms::owner_all);
   Warnings warnings;
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit full{50, before.rlim_max};
+  CacheStore store(folder.cache(), 1 << 20);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &full) == 0);
   for (int i = 0; i < 3; ++i) store.put({1, 2}, "k", bytes_of(10, 0));
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
   CHECK(store.off());
   CHECK(warnings.seen.size() == 1);
-  CHECK(std::distance(fs::directory_iterator(folder.cache()), {}) == 1);
+  CHECK(fs::is_empty(folder.cache()));
+}
+
+TEST_CASE("a folder in an entry's place costs that entry only") {
+  Folder folder;
+  CacheStore store(folder.cache(), 1 << 20);
+  store.put({9, 9}, "k", bytes_of(10, 0));
+  fs::create_directories(store.path({1, 2}) + "/with");
+  Warnings warnings;
+  for (int i = 0; i < 2; ++i) {
+    CHECK_FALSE(store.get({1, 2}, "k"));
+    store.put({1, 2}, "k", bytes_of(10, 0));
+  }
+  store.put({3, 4}, "k", bytes_of(10, 1));
+  CHECK(store.get({3, 4}, "k"));
+  CHECK_FALSE(store.off());
+  CHECK(warnings.seen.empty());
+  CHECK(std::distance(fs::directory_iterator(folder.cache()), {}) == 3);
+}
+
+TEST_CASE("a pipe, a link or a file of another's in an entry's place is neither waited for nor run, and is replaced") {
+  Folder folder;
+  CacheStore store(folder.cache(), 1 << 20);
+  const Bytes b = bytes_of(100, 3);
+  store.put({1, 2}, "k", b);
+  const std::string place = store.path({1, 2}), elsewhere = (folder.path / "elsewhere").string();
+  auto replaced = [&] {
+    const bool missed = !store.get({1, 2}, "k");
+    store.put({1, 2}, "k", b);
+    return missed && store.get({1, 2}, "k") == b;
+  };
+  REQUIRE(::unlink(place.c_str()) == 0);
+  REQUIRE(::mkfifo(place.c_str(), 0600) == 0);
+  CHECK(replaced());
+  fs::rename(place, elsewhere);
+  fs::create_symlink(elsewhere, place);
+  CHECK(replaced());
+  CHECK(fs::is_regular_file(fs::symlink_status(place)));
+  CHECK(fs::exists(elsewhere));
+  for (int mode : {0666, 0620, 0602}) {
+    REQUIRE(::chmod(place.c_str(), static_cast<mode_t>(mode)) == 0);
+    CHECK(replaced());
+  }
+  if (::geteuid() == 0) {  // only root can give files away
+    REQUIRE(::chown(place.c_str(), 12345, 12345) == 0);
+    CHECK(replaced());
+  }
+  CHECK_FALSE(store.off());
+}
+
+TEST_CASE("folders above the cache that are missing are the owner's alone, whatever the umask") {
+  Folder folder;
+  const mode_t before = ::umask(0);
+  CacheStore((folder.path / "one" / "two" / "burin").string(), 1 << 20).put({1, 2}, "k", bytes_of(10, 0));
+  ::umask(before);
+  for (const char* name : {"one", "one/two", "one/two/burin"}) {
+    struct stat s;
+    REQUIRE(::stat((folder.path / name).c_str(), &s) == 0);
+    CHECK((s.st_mode & 0777) == 0700);
+  }
 }
 
 TEST_CASE("a folder that others may write is refused: its code would be run") {
@@ -238,4 +309,96 @@ TEST_CASE("threads and processes that write and read the same keys never see hal
     CHECK(status == 0);
   }
   CHECK((threads_good[0] && threads_good[1]));
+}
+
+TEST_CASE("writers that are killed leave whole entries or none, and what they left half-written goes") {
+  Folder folder;
+  auto content = [](std::uint64_t k) { return bytes_of(40'000 + k, static_cast<std::uint8_t>(k)); };
+  for (int round = 0; round < 10; ++round) {
+    pid_t children[2];
+    for (pid_t& child : children) {
+      child = ::fork();
+      REQUIRE(child >= 0);
+      if (child == 0) {
+        CacheStore store(folder.cache(), 200'000);  // evicts all the while
+        for (std::uint64_t i = 0;; ++i) store.put({i % 8, 0}, "k", content(i % 8));
+      }
+    }
+    ::usleep(static_cast<useconds_t>(1000 + 900 * round));
+    for (pid_t child : children) {
+      REQUIRE(::kill(child, SIGKILL) == 0);
+      REQUIRE(::waitpid(child, nullptr, 0) == child);
+    }
+    CacheStore store(folder.cache(), 1 << 20);
+    for (std::uint64_t k = 0; k < 8; ++k)
+      if (auto got = store.get({k, 0}, "k")) CHECK(*got == content(k));
+    CHECK(store.stats().corrupted == 0);
+  }
+  auto leftovers = [&] {
+    int n = 0;
+    for (const auto& e : fs::directory_iterator(folder.cache())) n += e.path().filename().string().starts_with(".");
+    return n;
+  };
+  for (const auto& e : fs::directory_iterator(folder.cache())) set_used(e.path().string(), 1000);
+  CacheStore(folder.cache(), 1 << 20).put({9, 0}, "k", content(9));
+  CHECK(leftovers() == 0);
+}
+
+TEST_CASE("two processes that put one entry and one that reads it agree on one of the two") {
+  Folder folder;
+  const Bytes first = bytes_of(30'000, 1), second = bytes_of(31'000, 2);
+  pid_t writers[2];
+  for (int w = 0; w < 2; ++w) {
+    writers[w] = ::fork();
+    REQUIRE(writers[w] >= 0);
+    if (writers[w] == 0) {
+      CacheStore store(folder.cache(), 1 << 20);
+      for (int i = 0; i < 400; ++i) store.put({1, 1}, "k", w == 0 ? first : second);
+      ::_exit(store.off() ? 1 : 0);
+    }
+  }
+  CacheStore store(folder.cache(), 1 << 20);
+  int seen = 0;
+  for (int i = 0; i < 400; ++i)
+    if (auto got = store.get({1, 1}, "k")) {
+      ++seen;
+      CHECK((*got == first || *got == second));
+    }
+  for (pid_t writer : writers) {
+    int status = -1;
+    REQUIRE(::waitpid(writer, &status, 0) == writer);
+    CHECK(status == 0);
+  }
+  CHECK(store.stats().corrupted == 0);
+  CHECK(store.get({1, 1}, "k"));
+}
+
+// Needs the right to mount: run as root, by name.
+TEST_CASE("a disk that is full of the cache itself is one warning, and what was kept stays readable", "[.]") {
+  Folder folder;
+  const std::string disk = (folder.path / "disk").string();
+  fs::create_directories(disk);
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::mount("none", disk.c_str(), "tmpfs", 0, "size=256k,mode=0700") != 0)
+    FAIL("a tmpfs cannot be mounted: " + std::string(std::strerror(errno)));
+  {
+    Warnings warnings;
+    CacheStore store(disk + "/burin", 1 << 20);
+    for (std::uint64_t k = 0; k < 20; ++k) store.put({k, 0}, "k", bytes_of(20'000, static_cast<std::uint8_t>(k)));
+    CHECK(store.off());
+    REQUIRE(warnings.seen.size() == 1);
+    CHECK(warnings.seen[0].find("No space left on device") != std::string::npos);
+    CacheStore again(disk + "/burin", 1 << 20);
+    int kept = 0;
+    for (std::uint64_t k = 0; k < 20; ++k)
+      if (auto got = again.get({k, 0}, "k")) {
+        ++kept;
+        CHECK(*got == bytes_of(20'000, static_cast<std::uint8_t>(k)));
+      }
+    CHECK(kept >= 10);
+    CHECK(again.stats().corrupted == 0);
+    for (const auto& e : fs::directory_iterator(disk + "/burin"))
+      CHECK_FALSE(e.path().filename().string().starts_with("."));
+  }
+  REQUIRE(::umount(disk.c_str()) == 0);
 }

@@ -1,6 +1,7 @@
 // burinc: a saved function in; an object with a C function, a static or a shared library, and its C header out.
 #include "compiler/driver/Compiler.h"
 #include "compiler/graph/saved.h"
+#include "runtime/core/file.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -9,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <iterator>
+#include <span>
 #include <spawn.h>
 #include <string>
 #include <sys/wait.h>
@@ -74,31 +77,29 @@ int run(std::vector<std::string> words) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/// A file written beside its place, which it takes when commit() is called, and else is removed: nobody sees half of it, and
-/// what stood there survives a failure.
-class Staged {
+/// A private folder for what the system's tools read and write; removed with all that is in it.
+class Workplace {
 public:
-  explicit Staged(std::filesystem::path place) : Place(std::move(place)), Temporary(Place) {
-    Temporary += ".part" + std::to_string(getpid());
-  }
-  ~Staged() {
+  Workplace() {
     std::error_code ignored;
-    std::filesystem::remove(Temporary, ignored);
+    std::string name = (std::filesystem::temp_directory_path(ignored) / "burinc-XXXXXX").string();
+    if (mkdtemp(name.data())) Folder = name;
   }
-  Staged(const Staged &) = delete;
-  Staged &operator=(const Staged &) = delete;
-  const std::filesystem::path &temporary() const { return Temporary; }
-
-  bool write(const void *data, std::size_t size) {
-    std::ofstream file(Temporary, std::ios::binary);
-    file.write(static_cast<const char *>(data), static_cast<std::streamsize>(size));
-    return static_cast<bool>(file.flush());
+  ~Workplace() {
+    std::error_code ignored;
+    if (!Folder.empty()) std::filesystem::remove_all(Folder, ignored);
   }
-  bool commit() { return std::rename(Temporary.c_str(), Place.c_str()) == 0; }
+  Workplace(const Workplace &) = delete;
+  Workplace &operator=(const Workplace &) = delete;
+  const std::filesystem::path &folder() const { return Folder; }
 
 private:
-  std::filesystem::path Place, Temporary;
+  std::filesystem::path Folder;
 };
+
+int cannotWrite(const std::filesystem::path &path, const std::string &why) {
+  return fail(user_error, "cannot write " + path.string() + ": " + why);
+}
 
 int parse(int argc, char **argv, Options &options) {
   for (int i = 1; i < argc; ++i) {
@@ -141,34 +142,42 @@ std::string runtimeLibrary() {
   return symbol && dladdr(symbol, &info) && info.dli_fname ? info.dli_fname : "";
 }
 
+/// The library that the system's ar or cc makes of the object, as bytes.
+int makeLibrary(const std::filesystem::path &output, std::span<const std::byte> object, std::string &library) {
+  Workplace work;
+  if (work.folder().empty()) return cannotWrite(std::filesystem::temp_directory_path(), std::strerror(errno));
+  const bool archive = output.extension() == ".a";
+  const std::filesystem::path member = work.folder() / (output.stem().string() + ".burinc.o"),
+                              made = work.folder() / output.filename();
+  rt::Replacement file(member.string(), rt::Replacement::Kind::entry);
+  if (!file.write(object) || !file.commit()) return cannotWrite(member, file.why());
+  const int status = archive ? run({"ar", "rcs", made.string(), member.string()})
+                             : run({"cc", "-shared", "-Wl,-soname," + output.filename().string(), "-o", made.string(),
+                                    member.string(), "-Wl,--no-as-needed", runtimeLibrary()});
+  std::ifstream in(made, std::ios::binary);
+  library.assign(std::istreambuf_iterator<char>(in), {});
+  if (status != 0 || !in || library.empty())
+    return fail(user_error,
+                std::string("the system's ") + (archive ? "ar" : "cc") + " did not make " + output.string());
+  return 0;
+}
+
+/// Everything is made before anything takes its place: an object never stands beside another one's header.
 int writeOutputs(const Options &options, const compiler::AotResult &result) {
   const std::filesystem::path output = options.output;
-  const std::string ending = output.extension().string();
-  std::filesystem::path headerPlace = output, objectPlace = output;
+  std::filesystem::path headerPlace = output;
   headerPlace.replace_extension(".h");
-  if (ending != ".o") objectPlace.replace_extension(".burinc.o");
-  auto cannotWrite = [](const std::filesystem::path &path) {
-    return fail(user_error, "cannot write " + path.string() + ": " + std::strerror(errno));
-  };
-  // Everything is made before anything takes its place: an object never stands beside another one's header.
-  Staged object(objectPlace), library(output), header(headerPlace);
-  if (!object.write(result.object.data(), result.object.size())) return cannotWrite(objectPlace);
-  if (!header.write(result.header.data(), result.header.size())) return cannotWrite(headerPlace);
-  int status = 0;
-  if (ending == ".a") // the member has the object's name, so it is renamed for `ar`
-    status = object.commit() ? run({"ar", "rcs", library.temporary().string(), objectPlace.string()}) : -1;
-  else if (ending == ".so")
-    status = run({"cc", "-shared", "-Wl,-soname," + output.filename().string(), "-o", library.temporary().string(),
-                  object.temporary().string(), "-Wl,--no-as-needed", runtimeLibrary()});
-  if (ending == ".a") {
-    std::error_code ignored;
-    std::filesystem::remove(objectPlace, ignored);
+  std::span<const std::byte> bytes = std::as_bytes(std::span(result.object));
+  std::string library;
+  if (output.extension() != ".o") {
+    if (int code = makeLibrary(output, bytes, library)) return code;
+    bytes = std::as_bytes(std::span(library));
   }
-  if (status != 0)
-    return fail(user_error,
-                std::string("the system's ") + (ending == ".a" ? "ar" : "cc") + " did not make " + output.string());
-  if (!(ending == ".o" ? object : library).commit()) return cannotWrite(output);
-  if (!header.commit()) return cannotWrite(headerPlace);
+  rt::Replacement code(output.string()), header(headerPlace.string());
+  if (!code.write(bytes)) return cannotWrite(output, code.why());
+  if (!header.write(std::as_bytes(std::span(result.header)))) return cannotWrite(headerPlace, header.why());
+  if (!code.commit()) return cannotWrite(output, code.why());
+  if (!header.commit()) return cannotWrite(headerPlace, header.why());
   return 0;
 }
 
