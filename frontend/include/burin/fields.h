@@ -8,20 +8,125 @@
 
 namespace burin::detail {
 
-/// Converts to anything but T itself: probes how many initialisers T takes.
+/// Converts to anything but T itself: stands for an initialiser of any type.
 template <class T> struct AnyBut {
   template <class U> requires(!std::is_same_v<U, T>)
   operator U() const noexcept;  // NOLINT
 };
-template <class T, std::size_t... I> constexpr bool takes(std::index_sequence<I...>) {
-  return requires { T{((void)I, AnyBut<T>{})...}; };
+/// Converts to the bases of T only.
+template <class T> struct BaseOf {
+  template <class U> requires(std::is_base_of_v<U, T> && !std::is_same_v<U, T>)
+  operator U() const noexcept;  // NOLINT
+};
+template <class T, template <class> class Any, std::size_t... I> constexpr bool takes(std::index_sequence<I...>) {
+  return requires { T{((void)I, Any<T>{})...}; };
+}
+template <class T, std::size_t... I, std::size_t... J, std::size_t... K>
+constexpr bool takes_nested(std::index_sequence<I...>, std::index_sequence<J...>, std::index_sequence<K...>) {
+  return requires { T{((void)I, AnyBut<T>{})..., {((void)J, AnyBut<T>{})...}, ((void)K, AnyBut<T>{})...}; };
 }
 inline constexpr std::size_t max_fields = 32;
-/// The number of fields of an aggregate, or max_fields + 1 where it has more.
-template <class T, std::size_t N = max_fields + 1> constexpr std::size_t count_fields() {
+
+// A pair of braces initialises one field whatever it is, an array or a struct too. No pack makes a list of them.
+// clang-format off
+#define BURIN_BRACES(X)                                                                                                \
+  X(1, {})                                                                                                             \
+  X(2, {},{})                                                                                                          \
+  X(3, {},{},{})                                                                                                       \
+  X(4, {},{},{},{})                                                                                                    \
+  X(5, {},{},{},{},{})                                                                                                 \
+  X(6, {},{},{},{},{},{})                                                                                              \
+  X(7, {},{},{},{},{},{},{})                                                                                           \
+  X(8, {},{},{},{},{},{},{},{})                                                                                        \
+  X(9, {},{},{},{},{},{},{},{},{})                                                                                     \
+  X(10, {},{},{},{},{},{},{},{},{},{})                                                                                 \
+  X(11, {},{},{},{},{},{},{},{},{},{},{})                                                                              \
+  X(12, {},{},{},{},{},{},{},{},{},{},{},{})                                                                           \
+  X(13, {},{},{},{},{},{},{},{},{},{},{},{},{})                                                                        \
+  X(14, {},{},{},{},{},{},{},{},{},{},{},{},{},{})                                                                     \
+  X(15, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                                                  \
+  X(16, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                                               \
+  X(17, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                                            \
+  X(18, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                                         \
+  X(19, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                                      \
+  X(20, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                                   \
+  X(21, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                                \
+  X(22, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                             \
+  X(23, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                          \
+  X(24, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                       \
+  X(25, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                    \
+  X(26, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                                 \
+  X(27, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                              \
+  X(28, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                           \
+  X(29, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                        \
+  X(30, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                     \
+  X(31, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})                  \
+  X(32, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})               \
+  X(33, {},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{})
+// clang-format on
+
+/// How many pairs of braces initialise a T: its bases, then its fields; max_fields + 1 where there are more.
+template <class T> consteval std::size_t count_braces() {
+#define BURIN_TAKES(n, ...)                                  \
+  if constexpr (!requires { T{__VA_ARGS__}; }) return n - 1; \
+  else
+  BURIN_BRACES(BURIN_TAKES) return max_fields + 1;
+#undef BURIN_TAKES
+}
+/// The same for T's first base.
+template <class T> consteval std::size_t count_base_braces() {
+#define BURIN_TAKES(n, ...)                                    \
+  if constexpr (!requires { T{{__VA_ARGS__}}; }) return n - 1; \
+  else
+  BURIN_BRACES(BURIN_TAKES) return max_fields + 1;
+#undef BURIN_TAKES
+}
+#undef BURIN_BRACES
+
+template <class T, template <class> class Any, std::size_t N> consteval std::size_t count_initialisers() {
   if constexpr (N == 0) return 0;
-  else if constexpr (takes<T>(std::make_index_sequence<N>())) return N;
-  else return count_fields<T, N - 1>();
+  else if constexpr (takes<T, Any>(std::make_index_sequence<N>())) return N;
+  else return count_initialisers<T, Any, N - 1>();
+}
+/// Of the initialisers from At on, N in all, how many belong to one field: those of an array may stand in braces of their own.
+template <class T, std::size_t N, std::size_t At, std::size_t Size = N - At>
+consteval std::size_t initialisers_of_field() {
+  using Before = std::make_index_sequence<At>;
+  using In = std::make_index_sequence<Size>;
+  if constexpr (Size == 1) return 1;
+  else if constexpr (takes_nested<T>(Before(), In(), std::make_index_sequence<N - At - Size>()) &&
+                     !takes_nested<T>(Before(), In(), std::make_index_sequence<N - At - Size + 1>()))
+    return Size;
+  else return initialisers_of_field<T, N, At, Size - 1>();
+}
+template <class T, std::size_t N, std::size_t At = 0> consteval std::size_t count_by_initialisers() {
+  if constexpr (At >= N) return 0;
+  else return 1 + count_by_initialisers<T, N, At + initialisers_of_field<T, N, At>()>();
+}
+
+/// Bases and members of an aggregate; max_fields + 1 where there are more.
+template <class T> consteval std::size_t count_parts() {
+  if constexpr (requires { T{}; }) return count_braces<T>();
+  else return count_by_initialisers<T, count_initialisers<T, AnyBut, max_fields + 1>()>();  // braces need defaults
+}
+template <class T> consteval std::size_t count_bases() {
+  if constexpr (!takes<T, BaseOf>(std::make_index_sequence<1>())) return 0;
+  else return count_initialisers<T, BaseOf, max_fields>();
+}
+/// What a structured binding names: the members of an aggregate or, where it has none, those of its base. max_fields + 1 where
+/// there are more; hidden_fields where C++20 names none, since base and class have some or there are several bases.
+inline constexpr std::size_t hidden_fields = max_fields + 2;
+template <class T> consteval std::size_t count_fields() {
+  constexpr std::size_t parts = count_parts<T>(), bases = count_bases<T>();
+  if constexpr (bases == 0 || parts > max_fields) {
+    return parts;
+  } else {
+    constexpr std::size_t in_base = count_base_braces<T>();
+    if constexpr (bases > 1 || !requires { T{}; }) return hidden_fields;
+    else if constexpr (in_base == 0) return parts - 1;
+    else if constexpr (parts == 1 && !requires { T{{BaseOf<T>{}}}; }) return in_base;
+    else return hidden_fields;
+  }
 }
 
 /// Calls f with a reference to each field.

@@ -1,4 +1,5 @@
 // Trees: any nesting of Tensor, aggregates, tuples, arrays, vectors, maps and optionals, seen as a list of leaves.
+// C arrays count among the arrays, and a struct may have a base where one of both has members (fields.h).
 // Tensors are leaves; numbers, bools, enums and strings are static values that belong to a function's key.
 #pragma once
 #include <burin/composites.h>
@@ -7,8 +8,21 @@
 
 namespace burin {
 
-/// Specialise for a class that is no aggregate: `static void visit(auto& field, T& x) { field("weight", x.weight()); }`.
+/// Specialise for a class whose members C++20 does not show, which is one that is no aggregate, or a struct with members whose
+/// base has members too: `static void visit(auto& field, T& x) { field("base", static_cast<Base&>(x)); field("w", x.w()); }`.
 template <class T> struct tree_traits;
+// Attribute parameters of ops are static values.
+template <> struct tree_traits<Axes> {
+  static void visit(auto& field, const Axes& x) {
+    const bool all = x.all(), reversed = x.reversed();
+    field("all", all);
+    field("reversed", reversed);
+    field("list", x.list());
+  }
+};
+template <> struct tree_traits<Ints> {
+  static void visit(auto& field, const Ints& x) { field("list", x.list()); }
+};
 
 namespace detail {
 
@@ -80,7 +94,17 @@ void walk_fields(TreeVisitor& v, T& x, const Path& p, std::index_sequence<I...>)
 template <class T> void walk(TreeVisitor& v, T& x, const Path& path) {
   if constexpr (std::is_const_v<T>) {
     walk(v, const_cast<std::remove_const_t<T>&>(x), path);  // visitors of const trees only read
+  } else if constexpr (std::is_array_v<T>) {
+    if constexpr (std::is_same_v<std::remove_extent_t<T>, char>) {  // text, which need not fill it
+      const std::string_view all(x, std::extent_v<T>);
+      v.host({HostValue::Kind::text, 0, all.substr(0, all.find('\0')), "string"}, path);
+    } else {
+      v.length(std::extent_v<T>, path);
+      for (std::size_t i = 0; i < std::extent_v<T>; ++i) walk(v, x[i], Path{&path, {}, static_cast<std::int64_t>(i)});
+    }
   } else if constexpr (std::is_base_of_v<Tensor, T>) {
+    static_assert(sizeof(T) == sizeof(Tensor),
+                  "a class derived from burin::Tensor with members of its own: make the Tensor a member");
     v.tensor(x, path);
   } else if constexpr (std::is_same_v<T, Variable>) {
     static_assert(sizeof(T) == 0,
@@ -104,16 +128,20 @@ template <class T> void walk(TreeVisitor& v, T& x, const Path& path) {
     v.length(x.has_value(), path);
     if (x.has_value()) walk(v, *x, path);
   } else if constexpr (Range<T>) {
+    if constexpr (std::is_aggregate_v<T> && !TupleLike<T>)
+      static_assert(count_parts<T>() == count_bases<T>(),
+                    "burin cannot see the members that a struct adds to a container: make the container a member");
     v.length(x.size(), path);
     std::int64_t i = 0;
     if constexpr (requires { typename T::mapped_type; }) {
       for (auto& [key, value] : x) {
         Path at{&path, {}, i++};
+        if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(key)>>) at.index = static_cast<std::int64_t>(key);
         walk(v, key, at);
         if constexpr (Text<std::remove_cvref_t<decltype(key)>>) at = {&path, key, -1};
         walk(v, value, at);
       }
-    } else if constexpr (std::is_same_v<typename T::value_type, bool>) {
+    } else if constexpr (requires { requires std::is_same_v<typename T::value_type, bool>; }) {
       for (bool b : x) walk(v, b, Path{&path, {}, i++});
     } else {
       for (auto& e : x) walk(v, e, Path{&path, {}, i++});
@@ -123,10 +151,16 @@ template <class T> void walk(TreeVisitor& v, T& x, const Path& path) {
   } else if constexpr (std::is_empty_v<T>) {
     // no state
   } else if constexpr (std::is_aggregate_v<T>) {
-    constexpr std::size_t n = count_fields<T>();
-    static_assert(n <= max_fields,
+    static_assert(!std::is_union_v<T>, "burin cannot tell which member of a union holds: use a struct");
+    constexpr std::size_t n = std::is_union_v<T> ? 0 : count_fields<T>();
+    static_assert(n <= max_fields || n == hidden_fields,
                   "an aggregate with more than 32 fields: group some in a struct, or specialise burin::tree_traits<T>");
-    walk_fields<T, n>(v, x, path, std::make_index_sequence<n>());
+    static_assert(
+        n != hidden_fields,
+        "C++20 does not show the members of a struct whose base has members too: make the base a member, or "
+        "specialise burin::tree_traits<T>, whose visit calls field(\"base\", static_cast<Base&>(x)) and field for "
+        "each member");
+    if constexpr (n > 0 && n <= max_fields) walk_fields<T, n>(v, x, path, std::make_index_sequence<n>());
   } else {
     static_assert(sizeof(T) == 0,
                   "burin cannot see into this type: use an aggregate, or specialise burin::tree_traits<T>");
