@@ -251,10 +251,34 @@ R invoke(const std::shared_ptr<FunctionState>& state, F& f, A&... arguments) {
   }
 }
 
+/// The parameter that a function has for one of its callable: a tensor for an operand, since that refers to one.
+template <class P> struct ParameterFor {
+  using type = P;
+};
+template <class P> requires std::is_same_v<std::remove_cvref_t<P>, Arg>
+struct ParameterFor<P> {
+  using type = const Tensor&;
+};
+template <class P> requires std::is_same_v<std::remove_cvref_t<P>, Args>
+struct ParameterFor<P> {
+  using type = const std::vector<Tensor>&;
+};
+/// A callable that takes operands, as ops do. What it records has the line where it was made a function.
+template <class F> struct OnTensors {
+  F f;
+  std::source_location where;
+  decltype(auto) operator()(auto&... arguments) {
+    SourceScope scope(where);
+    return f(arguments...);
+  }
+};
+
 template <class T> struct SignatureOf;
 template <class R, class... P> struct SignatureOf<R(P...)> {
   using Result = R;
-  template <template <class, class, class...> class Out, class F> using With = Out<F, std::remove_cvref_t<R>, P...>;
+  static constexpr bool takes_operands = !(std::is_same_v<P, typename ParameterFor<P>::type> && ...);
+  template <template <class, class, class...> class Out, class F>
+  using With = Out<F, std::remove_cvref_t<R>, typename ParameterFor<P>::type...>;
 };
 template <class F> struct CallableSignature;
 template <class R, class... P> struct CallableSignature<R (*)(P...)> : SignatureOf<R(P...)> {};

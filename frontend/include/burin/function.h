@@ -33,7 +33,12 @@ template <class F, class R, class... P> class TypedFunction : public FunctionBas
         f_(std::make_shared<F>(std::move(f))) {}
   static_assert((!std::is_rvalue_reference_v<P> && ...),
                 "burin::function: a parameter T&& cannot be traced; declare T, const T& or T&");
-  static_assert((std::is_copy_constructible_v<std::remove_cvref_t<P>> && ...),
+  static_assert((!std::is_array_v<std::remove_cvref_t<P>> && ...),
+                "burin::function: a parameter is no C array by itself; declare std::array, or a struct that holds it");
+  static_assert((!std::is_same_v<std::remove_cvref_t<P>, std::source_location> && ...),
+                "burin::function: a std::source_location is its caller's; hand the function over in a lambda");
+  static_assert(((std::is_copy_constructible_v<std::remove_cvref_t<P>> || std::is_array_v<std::remove_cvref_t<P>>) &&
+                 ...),
                 "burin::function: each parameter must be copyable, since tracing works on a copy");
   R operator()(Pass<P>... arguments) const {
     auto call = [this](auto&... a) -> R { return detail::call(*f_, a...); };
@@ -54,7 +59,9 @@ template <class F, class R, class... P> class TypedFunction : public FunctionBas
       if (detail::awaits_signature(*state_))
         std::apply(
             [this](auto... a) {
-              const std::array<detail::Leaves, sizeof...(P)> leaves{detail::leaves_of(a)...};
+              [[maybe_unused]] std::int64_t at = 0;
+              const std::array<detail::Leaves, sizeof...(P)> leaves{
+                  detail::leaves_of(a, "arg" + std::to_string(at++))...};
               detail::stand_in(*state_, leaves);
               prepare(false, a...);
             },
@@ -78,6 +85,8 @@ template <class F> class GenericFunction : public FunctionBase {
       : FunctionBase(std::move(s)),
         f_(std::make_shared<F>(std::move(f))) {}
   template <class... A> auto operator()(A&&... arguments) const {
+    static_assert((!std::is_array_v<std::remove_cvref_t<A>> && ...),
+                  "burin::function: an argument is no C array by itself; give std::array, or a struct that holds it");
     return call<decltype(pass(arguments))...>(pass(arguments)...);
   }
   /// As TypedFunction::trace; a `Spec` is a `Tensor` parameter.
@@ -112,19 +121,26 @@ template <class F> class GenericFunction : public FunctionBase {
 /// A parameter by value is the call's own: one that was moved in, and that nobody else holds, may give its memory to a result
 /// of its type that is made of it element by element.
 /// Tensors that the callable captures are bound to the values seen while tracing.
+/// An op is a callable too: `burin::function(softmax)` takes (x, axis), without softmax's default for the axis. Of a name that
+/// stands for several functions, or for a template, say which: in a lambda, or by a cast.
 /// Example: `auto fast = burin::function([](const Tensor& x) { return exp(x) * 2; });  Tensor y = fast(x);`
 template <class F>
 auto function(F f, FunctionOptions options = {}, std::source_location where = std::source_location::current()) {
   const void* code = nullptr;
   if constexpr (std::is_pointer_v<F>) code = reinterpret_cast<const void*>(f);
   auto state = detail::make_function(std::move(options), code, detail::type_name<F>(), where);
+  auto typed = [&]<class Signature>(std::type_identity<Signature>) {
+    if constexpr (Signature::takes_operands)
+      return typename Signature::template With<TypedFunction, detail::OnTensors<F>>({std::move(f), where},
+                                                                                    std::move(state));
+    else return typename Signature::template With<TypedFunction, F>(std::move(f), std::move(state));
+  };
   if constexpr (std::is_member_function_pointer_v<F>) {
     return typename detail::CallableSignature<F>::Member::template With<TypedFunction, F>(f, std::move(state));
   } else if constexpr (std::is_pointer_v<F>) {
-    return typename detail::CallableSignature<F>::template With<TypedFunction, F>(f, std::move(state));
+    return typed(std::type_identity<detail::CallableSignature<F>>());
   } else if constexpr (requires { &F::operator(); }) {
-    return typename detail::CallableSignature<decltype(&F::operator())>::template With<TypedFunction, F>(
-        std::move(f), std::move(state));
+    return typed(std::type_identity<detail::CallableSignature<decltype(&F::operator())>>());
   } else {
     return GenericFunction<F>(std::move(f), std::move(state));
   }
