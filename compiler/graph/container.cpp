@@ -28,11 +28,6 @@ static_assert(sizeof(Entry) == 40);
 Error corrupt(std::string what) {
   return {ErrorCode::invalid_argument, "saved function: " + std::move(what), "corrupt-file", "", "save it again"};
 }
-Error no_access(const std::string& path, const char* verb, const std::string& why) {
-  return {ErrorCode::invalid_argument, std::string("saved function: cannot ") + verb + " '" + path + "': " + why,
-          "file", "", ""};
-}
-
 template <class T> T read(std::span<const std::uint8_t> bytes, std::size_t at) {
   T value;
   std::memcpy(&value, bytes.data() + at, sizeof value);
@@ -110,26 +105,38 @@ Result<void> write_saved(const SavedFunction& function, const std::string& path)
   auto bytes = serialise(function);
   if (!bytes) return bytes.error();
   rt::Replacement file(path);
-  if (!file.write(std::as_bytes(std::span(*bytes))) || !file.commit()) return no_access(path, "write", file.why());
+  if (!file.write(std::as_bytes(std::span(*bytes))) || !file.commit())
+    return Error{ErrorCode::invalid_argument, "saved function: cannot write '" + path + "': " + file.why(), "file", "",
+                 ""};
   return {};
 }
 
-Result<SavedFunction> read_saved(const std::string& path) {
+Result<Buffer> detail::read_bytes(const std::string& path) {
+  auto no_access = [&](const std::string& why) {
+    return Error{ErrorCode::invalid_argument, "cannot read '" + path + "': " + why, "file", "", ""};
+  };
   struct stat status{};
   errno = 0;
   rt::File file = rt::open_regular(path, /*follow=*/true, status);
   if (!file)
-    return no_access(path, "read",
-                     errno != 0 ? std::strerror(errno) : std::string("it is ") + rt::kind_of_file(status.st_mode));
+    return no_access(errno != 0 ? std::strerror(errno) : std::string("it is ") + rt::kind_of_file(status.st_mode));
   const std::int64_t size = status.st_size;
   Buffer memory = Buffer::allocate(size);
   if (!memory)
-    return Error{ErrorCode::device,
-                 "saved function: no memory for the " + std::to_string(size) + " bytes of '" + path + "'",
+    return Error{ErrorCode::device, "no memory for the " + std::to_string(size) + " bytes of '" + path + "'",
                  "out-of-memory", "", ""};
   if (!file.read(memory.mutable_data(), static_cast<std::size_t>(size)))
-    return no_access(path, "read", errno != 0 ? std::strerror(errno) : "it became shorter while it was read");
-  auto function = deserialise(memory);
+    return no_access(errno != 0 ? std::strerror(errno) : "it became shorter while it was read");
+  return memory;
+}
+
+Result<SavedFunction> read_saved(const std::string& path) {
+  auto memory = detail::read_bytes(path);
+  if (!memory) {
+    memory.error().message.insert(0, "saved function: ");
+    return memory.error();
+  }
+  auto function = deserialise(*memory);
   if (!function) function.error().where = "in file '" + path + "'";
   return function;
 }

@@ -1,12 +1,16 @@
 // Reading and writing safetensors. Format: https://github.com/huggingface/safetensors (public specification).
 #include "compiler/graph/safetensors.h"
 
+#include "compiler/graph/saved.h"
+#include "runtime/core/file.h"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <numeric>
+#include <set>
 
 namespace burin {
 namespace {
@@ -108,15 +112,49 @@ Result<std::vector<NamedTensor>> read_safetensors(std::span<const std::uint8_t> 
   std::memcpy(&size, bytes.data(), 8);
   if (size > bytes.size() - 8) return bad("the header is longer than the file");
   const auto* text = reinterpret_cast<const char*>(bytes.data()) + 8;
-  const auto header = nlohmann::json::parse(text, text + size, nullptr, /*allow_exceptions=*/false);
+  std::set<std::string> names;
+  std::string doubled;
+  const auto note_names = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    if (depth == 1 && event == nlohmann::json::parse_event_t::key && !names.insert(parsed.get<std::string>()).second)
+      doubled = parsed.get<std::string>();
+    return true;
+  };
+  const auto header = nlohmann::json::parse(text, text + size, note_names, /*allow_exceptions=*/false);
   if (header.is_discarded() || !header.is_object()) return bad("the header is not a JSON object");
+  if (!doubled.empty()) return bad("the name '" + doubled + "' stands there twice");
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> places;
   std::vector<NamedTensor> tensors;
   for (const auto& [name, entry] : header.items()) {
     if (name == "__metadata__") continue;
     auto t = tensor_of(name, entry, bytes.subspan(8 + size), memory);
     if (!t) return t.error();
+    places.emplace_back(entry["data_offsets"][0].get<std::uint64_t>(), entry["data_offsets"][1].get<std::uint64_t>());
     tensors.push_back({name, std::move(*t)});
   }
+  std::sort(places.begin(), places.end());
+  std::uint64_t end = 0;
+  for (const auto& [from, to] : places) {
+    if (from != end) return bad(from < end ? "two tensors have the same bytes" : "there are bytes of no tensor");
+    end = to;
+  }
+  if (end != bytes.size() - 8 - size) return bad("there are bytes of no tensor");
+  return tensors;
+}
+
+Result<void> write_tensor_file(std::span<const NamedTensor> tensors, const std::string& path) {
+  const std::vector<std::uint8_t> bytes = write_safetensors(tensors);
+  rt::Replacement file(path);
+  if (!file.write(std::as_bytes(std::span(bytes))) || !file.commit())
+    return Error{ErrorCode::invalid_argument, "cannot write '" + path + "': " + file.why(), "file", "", ""};
+  return {};
+}
+
+Result<std::vector<NamedTensor>> read_tensor_file(const std::string& path) {
+  auto memory = detail::read_bytes(path);
+  if (!memory) return memory.error();
+  auto tensors = read_safetensors(
+      {static_cast<const std::uint8_t*>(memory->data()), static_cast<std::size_t>(memory->size())}, *memory);
+  if (!tensors) tensors.error().where = "in file '" + path + "'";
   return tensors;
 }
 

@@ -19,6 +19,11 @@ struct NamedTensor {
 /// Names must differ. Tensors are laid out by falling element size, the data at a multiple of 64 bytes.
 std::vector<std::uint8_t> write_safetensors(std::span<const NamedTensor>);
 /// Tensors that share `memory` (kept alive by them) where aligned, in the order of the names. `bytes` lies in `memory`.
+/// Refused is what the format forbids: a name that stands there twice, bytes of two tensors or of none.
 Result<std::vector<NamedTensor>> read_safetensors(std::span<const std::uint8_t> bytes, const Buffer& memory);
+
+/// A file of the format by itself. What is written is complete or not there.
+Result<void> write_tensor_file(std::span<const NamedTensor>, const std::string& path);
+Result<std::vector<NamedTensor>> read_tensor_file(const std::string& path);
 
 }  // namespace burin

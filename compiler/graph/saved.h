@@ -59,6 +59,8 @@ Result<void> write_saved(const SavedFunction&, const std::string& path);
 Result<SavedFunction> read_saved(const std::string& path);
 
 namespace detail {
+/// All of a regular file, which may be anything. Errors have no prefix that says what it was read for.
+Result<Buffer> read_bytes(const std::string& path);
 /// Arguments are the inputs but captures and variables, results the outputs of kind result, captures and variables have the
 /// types of their inputs.
 Result<void> check_schema(const SavedTrace&, std::span<const SavedVariable>);

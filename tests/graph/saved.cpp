@@ -351,6 +351,19 @@ TEST_CASE("safetensors with wrong offsets, names or sizes are refused") {
             .find("a size that is none") != std::string::npos);
   CHECK(with(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}})").find("a size that is none") !=
         std::string::npos);
+  CHECK(
+      with(
+          R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})") ==
+      "weights: the name 'a' stands there twice");
+  CHECK(
+      with(
+          R"({"a":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"b":{"dtype":"F32","shape":[1],"data_offsets":[12,16]}})") ==
+      "weights: two tensors have the same bytes");
+  CHECK(
+      with(
+          R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}})") ==
+      "weights: there are bytes of no tensor");
+  CHECK(with(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})") == "weights: there are bytes of no tensor");
   CHECK(with(R"({"a":{"dtype":"F8","shape":[4],"data_offsets":[0,4]}})") ==
         "weights: tensor 'a' has dtype F8, which burin does not have");
   CHECK(with(R"({"a":{"dtype":"F32"}})").find("lacks") != std::string::npos);

@@ -15,5 +15,6 @@
 #include <burin/promotion.h>
 #include <burin/random.h>
 #include <burin/tensor.h>
+#include <burin/tree_file.h>
 #include <burin/variable.h>
 #include <burin/vmap.h>
