@@ -37,8 +37,18 @@ std::string callable_name(const void* code, std::string_view, const std::source_
 }
 
 void check_signature(const FunctionState& f) {
-  for (std::size_t i = 0; i < f.options.signature.size(); ++i)
+  for (std::size_t i = 0; i < f.options.signature.size(); ++i) {
+    const Spec& spec = f.options.signature[i];
+    auto refuse = [&](const std::string& what, const char* hint) {
+      fail({ErrorCode::invalid_argument, f.name + ": " + what, "signature", "", hint}, f.where);
+    };
+    if (spec.path.empty() == by_path(f))
+      refuse("the input signature names some tensors by path and others by position",
+             "give each spec its path, as in spec<f32>(\"arg1\", {\"batch\"})");
+    for (std::size_t j = 0; j < i && by_path(f); ++j)
+      if (f.options.signature[j].path == spec.path) refuse("the input signature names " + spec.path + " twice", "");
     check_sizes(f, f.options.signature[i].type, "spec " + std::to_string(i) + " of the input signature");
+  }
 }
 
 }  // namespace
@@ -119,6 +129,11 @@ std::string view(const FunctionState& f) {
 }
 
 void stand_in(Tensor& t, const Spec& spec) {
+  if (!spec.path.empty())
+    fail({ErrorCode::invalid_argument,
+          "trace: a Spec stands for the parameter that it is given for; this one is of " + spec.path, "signature", "",
+          "leave the path out"},
+         {});
   NodeRef n = make_eager({spec.type, {}});
   n.get()->stands_in = true;
   HandleAccess::set_raw(t, {std::move(n), false});
@@ -131,6 +146,7 @@ bool awaits_signature(const FunctionState& c) {
 }
 void stand_in(const FunctionState& f, std::span<const Leaves> parameters) {
   std::size_t next = 0;
+  std::vector<std::string> tensors;
   for (auto& l : parameters) {
     if (l.statics.size() != l.tensors.size())  // something besides tensors
       fail({ErrorCode::invalid_argument,
@@ -139,12 +155,19 @@ void stand_in(const FunctionState& f, std::span<const Leaves> parameters) {
                 "holds a static value or a container",
             "no-trace", "", "name the arguments once: trace(3, spec<f32>({\"batch\", 128}))"},
            f.where);
-    for (auto* t : l.tensors) {
-      if (next < f.options.signature.size()) stand_in(*t, f.options.signature[next]);
-      ++next;
+    for (std::size_t i = 0; i < l.tensors.size(); ++i) {
+      tensors.push_back(l.paths[i]);
+      const Spec* spec = spec_of(f, next++, l.paths[i]);
+      if (spec) stand_in(*l.tensors[i], {spec->type});
+      else if (by_path(f))
+        fail({ErrorCode::invalid_argument,
+              "save: \"" + f.name + "\" has not been traced yet, and its input signature says nothing of " + l.paths[i],
+              "no-trace", "", "call it once, name the arguments once in trace(..), or add " + l.paths[i] + " to it"},
+             f.where);
     }
   }
-  if (next != f.options.signature.size()) fail(signature_count(f, next), f.where);
+  check_paths(f, tensors);
+  if (!by_path(f) && next != f.options.signature.size()) fail(signature_count(f, next), f.where);
 }
 
 void empty_leaves(const Leaves& l) {

@@ -103,6 +103,12 @@ struct FunctionState {
 };
 
 // -- key.cpp
+/// The spec of a leaf, tensor number `position` of the arguments; null where the input signature leaves it to the call.
+const Spec* spec_of(const FunctionState&, std::size_t position, const std::string& path);
+/// Whether the input signature names tensors by their paths.
+bool by_path(const FunctionState&);
+/// Throws InvalidArgument where it names a path that no tensor of the arguments has; `tensors` are those that there are.
+void check_paths(const FunctionState&, const std::vector<std::string>& tensors);
 /// That the arguments hold another number of tensors than the input signature.
 Error signature_count(const FunctionState&, std::size_t tensors);
 /// The key of a call; with an input signature, the signature's types (a leaf that does not fit is an InvalidArgument).

@@ -130,7 +130,28 @@ Error signature_count(const FunctionState& f, std::size_t tensors) {
   return {ErrorCode::invalid_argument,
           f.name + ": the arguments hold " + std::to_string(tensors) + " tensors; the input signature names " +
               std::to_string(f.options.signature.size()),
-          "signature", "", "give a spec for each tensor, in order"};
+          "signature", "",
+          "give a spec for each tensor, in order, or name some by path: spec<f32>(\"arg1\", {\"batch\"})"};
+}
+
+bool by_path(const FunctionState& f) { return !f.options.signature.empty() && !f.options.signature[0].path.empty(); }
+const Spec* spec_of(const FunctionState& f, std::size_t position, const std::string& path) {
+  const auto& signature = f.options.signature;
+  if (!by_path(f)) return position < signature.size() ? &signature[position] : nullptr;
+  auto it = std::find_if(signature.begin(), signature.end(), [&](const Spec& s) { return s.path == path; });
+  return it == signature.end() ? nullptr : &*it;
+}
+void check_paths(const FunctionState& f, const std::vector<std::string>& tensors) {
+  if (!by_path(f)) return;
+  for (const Spec& s : f.options.signature) {
+    if (std::find(tensors.begin(), tensors.end(), s.path) != tensors.end()) continue;
+    std::string list;
+    for (auto& t : tensors) list += (list.empty() ? "" : ", ") + t;
+    fail({ErrorCode::invalid_argument,
+          f.name + ": the input signature names " + s.path + ", which is no tensor of the arguments", "signature", "",
+          tensors.empty() ? "they hold none" : "there are " + list},
+         f.where);
+  }
 }
 
 Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t level,
@@ -138,9 +159,12 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
   Key key;
   key.level = level;
   const auto& signature = f.options.signature;
-  std::size_t tensors = 0;
-  for (auto& l : leaves) tensors += l.kind == Leaf::Kind::tensor;
-  if (!signature.empty() && tensors != signature.size()) fail(signature_count(f, tensors), f.where);
+  std::vector<std::string> tensors;
+  for (std::size_t i = 0; i < leaves.size(); ++i)
+    if (leaves[i].kind == Leaf::Kind::tensor) tensors.push_back(paths[i]);
+  if (!signature.empty() && !by_path(f) && tensors.size() != signature.size())
+    fail(signature_count(f, tensors.size()), f.where);
+  check_paths(f, tensors);
   std::size_t next = 0;
   std::vector<Dim> bound(max_names, unbound);
   for (std::size_t i = 0; i < leaves.size(); ++i) {
@@ -157,8 +181,9 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
       check_usable(c, l.tensor, f.where);
       k.tensor = type_of(c.node);
       k.weak = c.weak;
-      if (!signature.empty() || c.node.get()->stands_in) {
-        if (!signature.empty()) k.tensor = signature[next++].type;
+      const Spec* spec = spec_of(f, next++, paths[i]);
+      if (spec || c.node.get()->stands_in) {
+        if (spec) k.tensor = spec->type;
         k.weak = false;
         k.from_signature = true;
         index_names(key, k);
@@ -211,6 +236,33 @@ static bool is_number(const KeyField& f) {
          std::find(std::begin(words), std::end(words), f.type.substr(0, f.type.find(' '))) != std::end(words);
 }
 
+// `spec<f32>("arg1", {"n0", 4})`: what would have served both types.
+static std::string spec_text(const std::string& path, const TensorType& was, const TensorType& is, const Key& key,
+                             std::vector<std::pair<std::pair<Dim, Dim>, std::string>>& names) {
+  std::string text = "spec<" + std::string(name(is.dtype)) + ">(\"" + path + "\", {";
+  for (std::size_t d = 0; d < is.shape.size(); ++d) {
+    text += d ? ", " : "";
+    if (is.shape[d] == was.shape[d]) {
+      text += burin::to_string(is.shape[d]);
+      continue;
+    }
+    const std::pair change(was.shape[d], is.shape[d]);
+    auto it = std::find_if(names.begin(), names.end(), [&](auto& n) { return n.first == change; });
+    if (it == names.end()) {
+      std::string fresh;
+      for (std::size_t n = 0; fresh.empty(); ++n) {
+        const std::string name = "n" + std::to_string(n);
+        const bool taken = std::find(key.names.begin(), key.names.end(), name) != key.names.end() ||
+                           std::any_of(names.begin(), names.end(), [&](auto& k) { return k.second == name; });
+        if (!taken) fresh = name;
+      }
+      it = names.insert(it, {change, fresh});
+    }
+    text += "\"" + it->second + "\"";
+  }
+  return text + "})";
+}
+
 std::string explain_trace(FunctionState& f, const Entry& made, std::span<const std::shared_ptr<const Entry>> before) {
   if (before.empty()) return "trace of \"" + f.name + "\": the first one";
   // Fields are compared by path: a container that grew moves those behind it.
@@ -234,7 +286,8 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
     }
   }
   std::string text = "retrace of \"" + f.name + "\":";
-  std::string hint;
+  std::string hint, specs;
+  std::vector<std::pair<std::pair<Dim, Dim>, std::string>> names;  // by change: what changed alike is one size
   if (level_of(nearest->key.level) != level_of(made.key.level)) text += " another level;";
   if (is_checked(nearest->key.level) != is_checked(made.key.level))
     text += is_checked(made.key.level) ? " check mode: off -> on;" : " check mode: on -> off;";
@@ -271,16 +324,15 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
         hint = "cast the argument to one dtype";
       } else if (is.weak != was.weak && is.tensor == was.tensor) {
         hint = "a number is weakly typed, a result is not; begin with zeros(...), full(...) or cast(...) for one trace";
-      } else if (made.key.names.empty() && is.tensor.shape.rank() == was.tensor.shape.rank() &&
-                 is.tensor.shape != was.tensor.shape) {
-        hint = "name the size in an input signature: spec<" + std::string(name(is.tensor.dtype)) + ">({";
-        for (std::size_t d = 0; d < is.tensor.shape.size(); ++d)
-          hint += (d ? ", " : "") + (is.tensor.shape[d] == was.tensor.shape[d] ? burin::to_string(is.tensor.shape[d])
-                                                                               : "\"n" + std::to_string(d) + "\"");
-        hint += "})";
+      } else if (is.tensor.shape.is_static() && was.tensor.shape.is_static() &&
+                 is.tensor.shape.rank() == was.tensor.shape.rank() && is.tensor.shape != was.tensor.shape) {
+        specs += (specs.empty() ? "" : ", ") + spec_text(path, was.tensor, is.tensor, made.key, names);
       }
     }
   }
+  if (hint.empty() && !specs.empty())
+    hint = f.options.signature.empty() ? "name the size in an input signature: .signature = {" + specs + "}"
+                                       : "add to the input signature: " + specs;
   for (auto& path : nearest->paths)
     if (!find(made, path)) text += " " + path + ": gone;";
   if (!text.empty() && text.back() == ';') text.pop_back();

@@ -68,7 +68,7 @@ TEST_CASE("every retrace says what changed and what to do") {
         "  hint: a container's length is part of the key; one stacked tensor whose first size has a name needs one "
         "trace\n"
         "retrace of \"f\": arg0[0]: f32[2] -> f32[3]\n  hint: name the size in an input signature: "
-        "spec<f32>({\"n0\"})\n");
+        ".signature = {spec<f32>(\"arg0[0]\", {\"n0\"})}\n");
 }
 
 TEST_CASE("the number of traces kept is bounded, and what left is traced again") {

@@ -55,7 +55,8 @@ class BURIN_API NoRetraceScope {
 struct FunctionOptions {
   std::string name{};  ///< what errors and views call it; by default from the callable, or its line
   Level level = Level::full;
-  /// One for each tensor of the arguments, in order; empty: any types, a trace for each.
+  /// One for each tensor of the arguments, in order; or some of them by their paths, the others being as each call has them;
+  /// empty: any types, a trace for each.
   std::vector<Spec> signature{};
   std::size_t max_entries = 64;  ///< traces kept; the least recently used goes first
   int max_traces = 0;            ///< more than this many traces are a TraceError; 0: no limit
