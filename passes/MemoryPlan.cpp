@@ -99,7 +99,10 @@ void MemoryPlan::scanOp(Operation &op, int depth) {
   if (auto launch = dyn_cast<LaunchOp>(op)) {
     if (launch.getMayFault()) mayFaultAt(time);
     Operation *kernel = SymbolTable::lookupSymbolIn(Kernels, launch.getKernelAttr().getAttr());
-    if (kernel && kernel->hasAttr(scratchAttrName)) LastScratch = time;
+    if (kernel && kernel->hasAttr(scratchAttrName)) {
+      FirstScratch = std::min(FirstScratch, time);
+      LastScratch = time;
+    }
     if (kernel && !InPlacePairs.contains(kernel))
       if (auto pairs = kernel->getAttrOfType<DenseI64ArrayAttr>(inplaceAttrName))
         for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(pairs.size()); i += 2)

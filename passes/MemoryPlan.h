@@ -55,8 +55,11 @@ public:
   /// The launch before which faults have to be checked, since it writes state; null: at the end.
   mlir::Operation *checkBefore() const { return CheckBefore; }
   bool mayFault() const { return LastFault >= 0 || (WritesState && LastScratch >= 0); }
-  /// Something in the loop or before it may fault, the loop's own bound apart: it has to ask before each test.
-  bool mayFaultWithin(mlir::Operation *loop) const { return FirstFault < Times.lookup(loop).second; }
+  /// Something in the loop or before it may fault or be refused memory, the loop's own bound apart: it has to ask before each
+  /// test, which else may read what no kernel has written, and never end.
+  bool mayFaultWithin(mlir::Operation *loop) const {
+    return std::min(FirstFault, FirstScratch) < Times.lookup(loop).second;
+  }
   unsigned inPlace() const { return NumInPlace; }
 
 private:
@@ -96,7 +99,8 @@ private:
   bool WritesState = false;
   llvm::SmallVector<Dim> Arena;
   const Storage *TooLarge = nullptr;
-  int Now = 0, FirstFault = std::numeric_limits<int>::max(), LastFault = -1, LastScratch = -1;
+  int Now = 0, FirstFault = std::numeric_limits<int>::max(), FirstScratch = FirstFault, LastFault = -1,
+      LastScratch = -1;
   unsigned NumInPlace = 0;
 };
 

@@ -270,3 +270,26 @@ module {
     func.func private @again(tensor<100xf32>) -> tensor<i1> attributes {burin.kernel}
   }
 }
+
+// -----
+
+// So does one whose kernels ask for memory and may be refused it: what they have not written would decide.
+// CHECK-LABEL: @burin_entry(
+// CHECK:         scf.while
+// CHECK-NEXT:      burin_host.faulted
+module {
+  func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
+    %0 = burin.while %x {certain = false, max_trips = #burin.dims<[]>} : (tensor<100xf32>) -> tensor<100xf32> with (%v: tensor<100xf32>) {
+      %again = burin.launch @again(%v) sizes <[]> : (tensor<100xf32>) -> tensor<i1>
+      burin.yield %again, %v : tensor<i1>, tensor<100xf32>
+    } with (%v: tensor<100xf32>) {
+      %1 = burin.launch @f(%v) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+      burin.yield %1 : tensor<100xf32>
+    }
+    return %0 : tensor<100xf32>
+  }
+  module @kernels {
+    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
+    func.func private @again(tensor<100xf32>) -> tensor<i1> attributes {burin.kernel, burin.scratch}
+  }
+}

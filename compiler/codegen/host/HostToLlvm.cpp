@@ -393,11 +393,23 @@ private:
   }
 
   void writeExchange(Emitter &e, ops::ExchangeOp exchange) {
+    // Through registers: it needs no memory, so none can be missing.
     Value bytes = size(e, exchange.getBytes().dim(0));
-    Value aside = cpu::rt::scratch(e, Ctx, bytes), a = buffer(e, exchange.getA()), b = buffer(e, exchange.getB());
-    LLVM::MemcpyOp::create(e.B, aside, a, bytes, false);
-    LLVM::MemmoveOp::create(e.B, a, b, bytes, false);
-    LLVM::MemcpyOp::create(e.B, b, aside, bytes, false);
+    mlir::Type byte = e.B.getI8Type();
+    cpu::Buffer a(buffer(e, exchange.getA()), byte), b(buffer(e, exchange.getB()), byte);
+    const int64_t lanes = Target.lanes(8);
+    mlir::VectorType vector = e.vectorType(byte, lanes);
+    Value whole = e.mul(e.div(bytes, lanes), lanes);
+    e.loop(e.index(0), whole, lanes, [&](Value at) {
+      Value x = e.loadVector(vector, a, at), y = e.loadVector(vector, b, at);
+      e.storeVector(y, a, at);
+      e.storeVector(x, b, at);
+    });
+    e.loop(whole, bytes, 1, [&](Value at) {
+      Value x = e.load(a, at), y = e.load(b, at);
+      e.store(y, a, at);
+      e.store(x, b, at);
+    });
   }
 
   void writePrint(Emitter &e, ops::PrintOp print) {
