@@ -58,46 +58,11 @@ bool allAre(ArrayRef<int64_t> list, int64_t value) {
   return llvm::all_of(list, [=](int64_t v) { return v == value; });
 }
 
-/// Values of a dtype as sign, bits of the whole part and of precision; what holds them holds the dtype.
-struct Range {
-  bool isSigned, isFloating;
-  int precision, exponent;
-};
-Range rangeOf(Dtype t) {
-  switch (t) {
-  case Dtype::boolean:
-    return {false, false, 1, 0};
-  case Dtype::u8:
-    return {false, false, 8, 0};
-  case Dtype::u32:
-    return {false, false, 32, 0};
-  case Dtype::i32:
-    return {true, false, 31, 0};
-  case Dtype::i64:
-    return {true, false, 63, 0};
-  case Dtype::bf16:
-    return {true, true, 8, 8};
-  case Dtype::f32:
-    return {true, true, 24, 8};
-  case Dtype::f64:
-    return {true, true, 53, 11};
-  }
-  llvm_unreachable("dtype out of range");
-}
-/// Whether every value of `from` is one of `to`.
-bool holds(Dtype to, Dtype from) {
-  if (to == from) return true;
-  if (to == Dtype::boolean) return false;
-  Range t = rangeOf(to), f = rangeOf(from);
-  if (f.isFloating && !t.isFloating) return false;
-  return t.precision >= f.precision && t.exponent >= f.exponent && (t.isSigned || !f.isSigned);
-}
-
 /// Whether a cast from `a` by `b` to `c` is the cast from `a` to `c`. The way must hold all values; and from floating point
 /// to an integer saturates, where between integers it wraps.
 bool castsCompose(Dtype a, Dtype b, Dtype c) {
   if (!holds(b, a)) return false;
-  bool wraps = !rangeOf(a).isFloating && !rangeOf(c).isFloating, saturates = rangeOf(b).isFloating;
+  bool wraps = !is_floating(a) && !is_floating(c), saturates = is_floating(b);
   return !(wraps && saturates) || c == Dtype::boolean || holds(c, a);
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::int64_t shown_elements = 8;
 
-std::string number_text(double x) {
+template <class T> std::string number_text(T x) {
   if (std::isnan(x)) return "nan";
   if (std::isinf(x)) return x < 0 ? "-inf" : "inf";
   char buffer[32];
@@ -19,22 +19,13 @@ std::string number_text(double x) {
 }
 
 std::string element_text(const HostTensor& t, std::int64_t i) {
-  switch (t.type.dtype) {
-    case Dtype::boolean: return t.data<std::uint8_t>()[i] != 0 ? "true" : "false";
-    case Dtype::u8: return std::to_string(t.data<std::uint8_t>()[i]);
-    case Dtype::i32: return std::to_string(t.data<std::int32_t>()[i]);
-    case Dtype::i64: return std::to_string(t.data<std::int64_t>()[i]);
-    case Dtype::u32: return std::to_string(t.data<std::uint32_t>()[i]);
-    case Dtype::bf16: return number_text(static_cast<float>(t.data<bfloat16>()[i]));
-    case Dtype::f32: {
-      const float x = t.data<float>()[i];
-      char buffer[32];
-      auto r = std::to_chars(buffer, buffer + sizeof buffer, x);
-      return std::isfinite(x) ? std::string(buffer, r.ptr) : number_text(x);
-    }
-    case Dtype::f64: return number_text(t.data<double>()[i]);
-  }
-  return "?";
+  return visit(t.type.dtype, [&]<class T>(std::type_identity<T>) -> std::string {
+    if constexpr (std::is_same_v<T, bool>) return t.data<std::uint8_t>()[i] != 0 ? "true" : "false";
+    else if constexpr (is_narrow_float(dtype_of<T>))
+      return number_text(static_cast<double>(static_cast<float>(t.data<T>()[i])));
+    else if constexpr (is_floating(dtype_of<T>)) return number_text(t.data<T>()[i]);
+    else return std::to_string(t.data<T>()[i]);
+  });
 }
 
 template <class List, class F> std::string list_text(const List& list, F text) {

@@ -18,7 +18,6 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "files hold little-endian elements");
 
 constexpr std::size_t alignment = 64;
-constexpr std::string_view dtype_names[] = {"BOOL", "U8", "I32", "I64", "U32", "BF16", "F32", "F64"};  // by Dtype
 
 Error bad(std::string what) {
   return {ErrorCode::invalid_argument, "weights: " + std::move(what), "corrupt-file", "", ""};
@@ -26,7 +25,7 @@ Error bad(std::string what) {
 
 std::optional<Dtype> dtype_named(const std::string& s) {
   for (int i = 0; i < num_dtypes; ++i)
-    if (dtype_names[i] == s) return static_cast<Dtype>(i);
+    if (auto t = static_cast<Dtype>(i); dtype_info(t).file_name == s) return t;
   return std::nullopt;
 }
 
@@ -42,17 +41,18 @@ Result<HostTensor> tensor_of(const std::string& name, const nlohmann::json& entr
   const auto known = dtype_named(dtype.get_ref<const std::string&>());
   if (!known)
     return Error{ErrorCode::unsupported,
-                 "weights: " + whose + "has dtype " + dtype.get<std::string>() + ", which burin does not have", "dtype",
-                 "", ""};
+                 "weights: " + whose + "has dtype " + dtype.get<std::string>() + ", which burin does not have" +
+                     (is_reserved_dtype(dtype.get_ref<const std::string&>()) ? " yet" : ""),
+                 "dtype", "", ""};
   HostTensor t{{*known, {}}, {}};
   if (!shape.is_array() || shape.size() > static_cast<std::size_t>(max_rank))
     return bad(whose + "has no shape of rank 8 or less");
-  std::int64_t bytes = byte_size(*known);
   for (const auto& d : shape) {
-    if (!is_count(d) || __builtin_mul_overflow(bytes, d.get<std::int64_t>(), &bytes))
-      return bad(whose + "has a size that is none");
+    if (!is_count(d)) return bad(whose + "has a size that is none");
     t.type.shape.push_back(d.get<std::int64_t>());
   }
+  if (num_bytes(t.type).is_overflow()) return bad(whose + "has a size that is none");
+  const std::int64_t bytes = num_bytes(t.type).value();
   if (!offsets.is_array() || offsets.size() != 2 || !is_count(offsets[0]) || !is_count(offsets[1]))
     return bad(whose + "has no data_offsets");
   const auto begin = offsets[0].get<std::uint64_t>(), end = offsets[1].get<std::uint64_t>();
@@ -61,7 +61,7 @@ Result<HostTensor> tensor_of(const std::string& name, const nlohmann::json& entr
   const std::uint8_t* p = data.data() + begin;
   if (*known == Dtype::boolean && std::any_of(p, p + bytes, [](std::uint8_t b) { return b > 1; }))
     return bad(whose + "has a bool that is neither 0 nor 1");
-  if (reinterpret_cast<std::uintptr_t>(p) % static_cast<std::uintptr_t>(byte_size(*known)) == 0) {
+  if (reinterpret_cast<std::uintptr_t>(p) % static_cast<std::uintptr_t>(element_alignment(*known)) == 0) {
     t.buffer = Buffer::adopt(p, bytes, [memory] {});
   } else {
     t.buffer = Buffer::allocate(bytes);
@@ -77,7 +77,7 @@ std::vector<std::uint8_t> write_safetensors(std::span<const NamedTensor> tensors
   std::vector<std::size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return byte_size(tensors[a].value.type.dtype) > byte_size(tensors[b].value.type.dtype);
+    return element_alignment(tensors[a].value.type.dtype) > element_alignment(tensors[b].value.type.dtype);
   });
   nlohmann::json header = nlohmann::json::object();
   std::uint64_t offset = 0;
@@ -87,7 +87,7 @@ std::vector<std::uint8_t> write_safetensors(std::span<const NamedTensor> tensors
     for (Dim d : t.type.shape) shape.push_back(static_cast<std::uint64_t>(d.value()));
     const auto end = offset + static_cast<std::uint64_t>(t.num_bytes());
     header[tensors[i].name] = {
-        {"dtype", dtype_names[static_cast<int>(t.type.dtype)]}, {"shape", shape}, {"data_offsets", {offset, end}}};
+        {"dtype", dtype_info(t.type.dtype).file_name}, {"shape", shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
   // Names are the user's: bytes that are no UTF-8 are replaced rather than refused.

@@ -20,6 +20,14 @@ Error bad(std::string what) {
   return {ErrorCode::invalid_argument, "saved function: " + std::move(what), "corrupt-file", "", "save it again"};
 }
 
+/// What is wrong with a type (or dtype) that none of ours is spelled like.
+Error unreadable(const std::string& text, std::string otherwise) {
+  const std::string dtype = text.substr(0, text.find('['));
+  if (!is_reserved_dtype(dtype)) return bad(std::move(otherwise));
+  return {ErrorCode::unsupported, "saved function: it has values of dtype " + dtype + ", which burin does not have yet",
+          "dtype", "", ""};
+}
+
 using WeightTable = std::unordered_map<std::string, std::shared_ptr<const Constant>>;
 
 /// The value of a constant or variable: bytes of its own, or a weight.
@@ -34,9 +42,9 @@ Result<std::shared_ptr<const Constant>> read_value(const Message& m, const Tenso
       return bad("the weight '" + m.weight().substr(0, 100) + "' is not " + to_string(type));
     return it->second;
   }
-  std::int64_t bytes = byte_size(type.dtype);
-  for (Dim d : type.shape)
-    if (__builtin_mul_overflow(bytes, d.value(), &bytes)) return bad("a constant is larger than any memory");
+  const Dim size = num_bytes(type);
+  if (size.is_overflow()) return bad("a constant is larger than any memory");
+  const std::int64_t bytes = size.value();
   const std::string& data = m.data();
   if (m.where_case() != Message::kData && bytes != 0) return bad("a constant has no data");
   if (data.size() != static_cast<std::size_t>(bytes)) return bad("a constant's data does not fit its type");
@@ -78,7 +86,7 @@ class GraphReader {
   bool types() {
     for (const std::string& text : in_.types()) {
       auto t = parse_tensor_type(text);
-      if (!t) return fail("a type cannot be read");
+      if (!t) return fail(unreadable(text, "a type cannot be read"));
       types_.push_back(*t);
     }
     return true;
@@ -201,7 +209,7 @@ class GraphReader {
         return true;
       case saved::Attribute::kDtype: {
         auto t = parse_dtype(in.dtype());
-        if (!t) return fail("an attribute names no dtype");
+        if (!t) return fail(unreadable(in.dtype(), "an attribute names no dtype"));
         out = *t;
         return true;
       }
@@ -248,7 +256,7 @@ Result<std::vector<SavedLeaf>> read_leaves(const google::protobuf::RepeatedPtrFi
 
 Result<SavedVariable> read_variable(const saved::Variable& in, const WeightTable& weights) {
   auto type = parse_tensor_type(in.type());
-  if (!type) return bad("a type cannot be read");
+  if (!type) return unreadable(in.type(), "a type cannot be read");
   auto value = read_value(in, *type, weights);
   if (!value) return value.error();
   return SavedVariable{in.name(), (*value)->value};

@@ -62,7 +62,7 @@ class Verifier {
     return {};
   }
   Result<void> check_type(const TensorType& type, const std::string& whose) const {
-    if (byte_size(type.dtype) == 0) return fail(whose + " has no dtype", "dtype");
+    if (static_cast<int>(type.dtype) >= num_dtypes) return fail(whose + " has no dtype", "dtype");
     for (Dim d : type.shape) {
       if (auto ok = check_size(d, whose); !ok) return ok;
       if (constant_value(d).value_or(0) < 0) return fail(whose + " has a size below zero: " + to_string(type), "size");

@@ -10,36 +10,26 @@ using namespace mlir;
 namespace burin::ir {
 
 mlir::Type toMlir(MLIRContext *context, Dtype dtype) {
-  switch (dtype) {
-  case Dtype::boolean:
+  const DtypeInfo &row = dtype_info(dtype);
+  auto width = static_cast<unsigned>(row.bits);
+  switch (row.kind) {
+  case DtypeKind::boolean:
     return IntegerType::get(context, 1);
-  case Dtype::u8:
-    return IntegerType::get(context, 8, IntegerType::Unsigned);
-  case Dtype::i32:
-    return IntegerType::get(context, 32);
-  case Dtype::i64:
-    return IntegerType::get(context, 64);
-  case Dtype::u32:
-    return IntegerType::get(context, 32, IntegerType::Unsigned);
-  case Dtype::bf16:
-    return BFloat16Type::get(context);
-  case Dtype::f32:
-    return Float32Type::get(context);
-  case Dtype::f64:
-    return Float64Type::get(context);
+  case DtypeKind::unsigned_integer:
+    return IntegerType::get(context, width, IntegerType::Unsigned);
+  case DtypeKind::signed_integer:
+    return IntegerType::get(context, width);
+  case DtypeKind::floating:
+    for (FloatType type : std::initializer_list<FloatType>{BFloat16Type::get(context), Float16Type::get(context),
+                                                           Float32Type::get(context), Float64Type::get(context)})
+      if (type.getWidth() == width && type.getFPMantissaWidth() == static_cast<unsigned>(row.digits)) return type;
   }
-  llvm_unreachable("dtype out of range");
+  llvm_unreachable("a dtype that MLIR has no type for");
 }
 
 std::optional<Dtype> toDtype(mlir::Type type) {
-  if (type.isInteger(1)) return Dtype::boolean;
-  if (type.isUnsignedInteger(8)) return Dtype::u8;
-  if (type.isUnsignedInteger(32)) return Dtype::u32;
-  if (type.isSignlessInteger(32)) return Dtype::i32;
-  if (type.isSignlessInteger(64)) return Dtype::i64;
-  if (type.isBF16()) return Dtype::bf16;
-  if (type.isF32()) return Dtype::f32;
-  if (type.isF64()) return Dtype::f64;
+  for (int i = 0; i < num_dtypes; ++i)
+    if (auto dtype = static_cast<Dtype>(i); toMlir(type.getContext(), dtype) == type) return dtype;
   return std::nullopt;
 }
 
@@ -97,7 +87,7 @@ HostTensor toHostTensor(DenseElementsAttr elements) {
     return value;
   }
   ArrayRef<char> raw = elements.getRawData();
-  auto step = static_cast<std::size_t>(byte_size(value.type.dtype));
+  auto step = static_cast<std::size_t>(bytes(value.type.dtype, 1));
   for (std::int64_t i = 0; i < value.num_elements(); ++i)
     std::memcpy(out + static_cast<std::size_t>(i) * step,
                 raw.data() + (elements.isSplat() ? 0 : static_cast<std::size_t>(i) * step), step);
@@ -186,6 +176,6 @@ std::optional<Attributes> toAttributes(Operation *op, const OpInfo &info, bool w
   return result;
 }
 
-Dim byteCount(const TensorType &type) { return type.shape.num_elements() * Dim(byte_size(type.dtype)); }
+Dim byteCount(const TensorType &type) { return num_bytes(type); }
 
 } // namespace burin::ir

@@ -235,7 +235,7 @@ Value emitCast(OpBuilder &builder, Location loc, Value x, Dtype from, Dtype to) 
     return arith::ExtUIOp::create(builder, loc, target, x);
   }
   if (is_floating(from) && is_floating(to)) {
-    if (byte_size(to) > byte_size(from)) return arith::ExtFOp::create(builder, loc, target, x);
+    if (holds(to, from)) return arith::ExtFOp::create(builder, loc, target, x);
     if (from == Dtype::f64 && to == Dtype::bf16) return doubleToBfloat16(builder, loc, x);
     return arith::TruncFOp::create(builder, loc, target, x);
   }
@@ -245,9 +245,9 @@ Value emitCast(OpBuilder &builder, Location loc, Value x, Dtype from, Dtype to) 
     return floatToInteger(builder, loc, x, to);
   }
   if (is_floating(to)) return integerToFloat(builder, loc, x, from, to);
-  if (byte_size(to) == byte_size(from)) // i32 and u32 share their bits
+  if (dtype_info(to).bits == dtype_info(from).bits) // i32 and u32 share theirs
     return x;
-  if (byte_size(to) < byte_size(from)) return arith::TruncIOp::create(builder, loc, target, x);
+  if (dtype_info(to).bits < dtype_info(from).bits) return arith::TruncIOp::create(builder, loc, target, x);
   if (is_signed(from)) return arith::ExtSIOp::create(builder, loc, target, x);
   return arith::ExtUIOp::create(builder, loc, target, x);
 }

@@ -195,14 +195,15 @@ bool unpack(std::span<const std::uint8_t> bytes, const Graph& g, compiler::Image
       image.blobs.push_back(*it);
       continue;
     }
-    if (!get(dtype) || !get(rank) || dtype >= num_dtypes || rank > max_rank) return false;
+    if (!get(dtype) || !get(rank) || !numbered_dtype(dtype) || rank > max_rank) return false;
     TensorType type{static_cast<Dtype>(dtype), {}};
-    std::int64_t n = byte_size(type.dtype);
     for (int k = 0; k < rank; ++k) {
       std::int64_t size = 0;
-      if (!get(size) || size < 0 || __builtin_mul_overflow(n, size, &n)) return false;
+      if (!get(size) || size < 0) return false;
       type.shape.push_back(size);
     }
+    if (num_bytes(type).is_overflow()) return false;
+    const std::int64_t n = num_bytes(type).value();
     if (static_cast<std::uint64_t>(n) > bytes.size() - at) return false;
     HostTensor value{type, Buffer::allocate(n)};
     if (!value.buffer) return false;

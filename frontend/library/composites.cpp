@@ -151,7 +151,8 @@ Tensor softmax_cross_entropy(const Arg& logits, const Arg& targets) {
   return composite(name, logits.where(), [&] {
     const Shape shape = logits.shape();
     if (!is_floating(logits.dtype()))
-      refuse(name, "logits is " + type_text(logits) + "; expected dtype f32|f64|bf16", "dtype", logits.where());
+      refuse(name, "logits is " + type_text(logits) + "; expected dtype " + to_string(floating_dtypes), "dtype",
+             logits.where());
     if (shape.empty())
       refuse(name, "logits is " + type_text(logits) + "; expected an axis of classes", "rank", logits.where());
     const bool classes = is_integer(targets.dtype());
@@ -177,7 +178,8 @@ Tensor sigmoid_cross_entropy(const Arg& logits, const Arg& targets) {
   const char* name = "sigmoid_cross_entropy";
   return composite(name, logits.where(), [&] {
     if (!is_floating(logits.dtype()))
-      refuse(name, "logits is " + type_text(logits) + "; expected dtype f32|f64|bf16", "dtype", logits.where());
+      refuse(name, "logits is " + type_text(logits) + "; expected dtype " + to_string(floating_dtypes), "dtype",
+             logits.where());
     if (is_integer(targets.dtype()) || !fits(targets.shape(), logits.shape()))
       refuse(name,
              "logits is " + type_text(logits) + ", targets is " + type_text(targets) + "; expected bools or " +

@@ -11,22 +11,19 @@ namespace burin {
 namespace {
 
 std::optional<Dtype> from_dlpack(DLDataType t) {
-  if (t.lanes != 1) return std::nullopt;
-  switch (t.code) {
-    case kDLInt: return t.bits == 32 ? std::optional(i32) : t.bits == 64 ? std::optional(i64) : std::nullopt;
-    case kDLUInt: return t.bits == 8 ? std::optional(u8) : t.bits == 32 ? std::optional(u32) : std::nullopt;
-    case kDLFloat: return t.bits == 32 ? std::optional(f32) : t.bits == 64 ? std::optional(f64) : std::nullopt;
-    case kDLBfloat: return t.bits == 16 ? std::optional(bf16) : std::nullopt;
-    case kDLBool: return t.bits == 8 ? std::optional(boolean) : std::nullopt;
-    default: return std::nullopt;
-  }
+  for (int i = 0; i < num_dtypes && t.lanes == 1; ++i)
+    if (auto d = static_cast<Dtype>(i); dtype_info(d).dlpack == t.code && dtype_info(d).bits == t.bits) return d;
+  return std::nullopt;
 }
 DLDataType to_dlpack_type(Dtype d) {
-  auto bits = static_cast<std::uint8_t>(byte_size(d) * 8);
-  if (d == boolean) return {kDLBool, 8, 1};
-  if (d == bf16) return {kDLBfloat, 16, 1};
-  if (is_floating(d)) return {kDLFloat, bits, 1};
-  return {static_cast<std::uint8_t>(is_signed(d) ? kDLInt : kDLUInt), bits, 1};
+  return {static_cast<std::uint8_t>(dtype_info(d).dlpack), static_cast<std::uint8_t>(dtype_info(d).bits), 1};
+}
+/// What a type that no dtype of ours has is called.
+std::string unknown_type(DLDataType t) {
+  for (const ReservedDtype& reserved : reserved_dtypes)
+    if (t.lanes == 1 && reserved.dlpack == t.code && reserved.bits == t.bits)
+      return "the elements are " + std::string(reserved.name) + ", a dtype that burin does not have yet";
+  return "no dtype of ours has code " + std::to_string(t.code) + " and " + std::to_string(t.bits) + " bits";
 }
 
 bool dense(const DLTensor& t) {
@@ -66,10 +63,7 @@ Tensor Tensor::from_dlpack(DLManagedTensor* managed) {
   if (t.device.device_type != kDLCPU)
     refuse("the tensor is not in host memory (device type " + std::to_string(t.device.device_type) + ")", "device");
   auto dtype = burin::from_dlpack(t.dtype);
-  if (!dtype)
-    refuse(
-        "no dtype of ours has code " + std::to_string(t.dtype.code) + " and " + std::to_string(t.dtype.bits) + " bits",
-        "dtype");
+  if (!dtype) refuse(unknown_type(t.dtype), "dtype");
   if (t.ndim < 0 || t.ndim > max_rank)
     refuse("the rank is " + std::to_string(t.ndim) + "; expected at most " + std::to_string(max_rank), "rank");
   for (int i = 0; i < t.ndim; ++i)
@@ -77,17 +71,18 @@ Tensor Tensor::from_dlpack(DLManagedTensor* managed) {
       refuse("size " + std::to_string(t.shape[i]) + " in dim " + std::to_string(i) + "; expected 0 or more",
              "negative-size");
   TensorType type{*dtype, Shape::of({t.shape, static_cast<std::size_t>(t.ndim)})};
-  std::int64_t bytes = type.shape.num_elements().value() * byte_size(*dtype);
+  if (num_bytes(type).is_overflow()) refuse("no memory can hold " + to_string(type), "too-large");
+  const std::int64_t size = num_bytes(type).value(), element = bytes(*dtype, 1);
   const auto* data = static_cast<const std::uint8_t*>(t.data) + t.byte_offset;
-  bool aligned = reinterpret_cast<std::uintptr_t>(data) % static_cast<std::size_t>(byte_size(*dtype)) == 0;
+  bool aligned = reinterpret_cast<std::uintptr_t>(data) % static_cast<std::size_t>(element_alignment(*dtype)) == 0;
   if (dense(t) && aligned)
-    return detail::HandleAccess::make(detail::make_eager({type, Buffer::adopt(data, bytes, [owner] {})}));
-  HostTensor copy{type, Buffer::allocate(bytes)};
+    return detail::HandleAccess::make(detail::make_eager({type, Buffer::adopt(data, size, [owner] {})}));
+  HostTensor copy{type, Buffer::allocate(size)};
   if (!copy.buffer)
     detail::fail({ErrorCode::device, "out of memory: " + to_string(type) + " does not fit", "out-of-memory", "", ""},
                  {});
   auto* to = static_cast<std::uint8_t*>(copy.buffer.mutable_data());
-  copy_strided(t, 0, data, byte_size(*dtype), to);
+  copy_strided(t, 0, data, element, to);
   return detail::HandleAccess::make(detail::make_eager(std::move(copy)));
 }
 

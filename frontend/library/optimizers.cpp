@@ -18,7 +18,7 @@ void check_companions(const char* who, const Leaves& params, std::initializer_li
     const Tensor& p = *params.tensors[i];
     if (!p.defined()) refuse(params.paths[i] + " holds nothing", "undefined", "assign it first");
     if (!is_floating(p.dtype()))
-      refuse(params.paths[i] + " is " + to_string(p.type()) + "; expected f32, f64 or bf16", "dtype",
+      refuse(params.paths[i] + " is " + to_string(p.type()) + "; expected dtype " + to_string(floating_dtypes), "dtype",
              "cast it, or keep it in a tree of its own: a derivative is taken by floats");
     for (const Companion& c : companions) {
       const Tensor& t = *c.leaves.tensors[i];

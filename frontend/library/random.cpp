@@ -55,16 +55,19 @@ class Words {
 
 void check_dtype(const char* who, Dtype d, const std::source_location& where) {
   if (is_floating(d)) return;
-  detail::fail(
-      {ErrorCode::invalid_argument,
-       std::string(who) + ": numbers of " + std::string(name(d)) + " were asked for; expected f32, f64 or bf16",
-       "dtype", "", "cast the result, or take rng::bits"},
-      where);
+  detail::fail({ErrorCode::invalid_argument,
+                std::string(who) + ": numbers of " + std::string(name(d)) + " were asked for; expected " +
+                    to_string(floating_dtypes),
+                "dtype", "", "cast the result, or take rng::bits"},
+               where);
 }
 
 // From 0 to 1, 1 excluded.
 Tensor unit(Words& words, const Shape& shape, Dtype dtype) {
-  if (dtype == bf16) return cast(cast(words.next(shape) / 0x1000000u, f32) * 0x1p-8f, bf16);
+  if (is_narrow_float(dtype)) {
+    const int digits = dtype_info(dtype).digits;
+    return cast(cast(words.next(shape) / (1u << (32 - digits)), f32) * std::ldexp(1.0f, -digits), dtype);
+  }
   if (dtype == f32) return cast(words.next(shape) / 0x100u, f32) * 0x1p-24f;
   const Tensor high = cast(words.next(shape) / 0x20u, f64), low = cast(words.next(shape) / 0x40u, f64);
   return (high * 0x1p26 + low) * 0x1p-53;

@@ -97,7 +97,7 @@ void check_fits(std::string_view who, const Literal& n, Dtype d, const std::sour
 }
 
 HostTensor literal_value(const Literal& n, Dtype d) {
-  HostTensor t{{d, {}}, Buffer::allocate(byte_size(d))};
+  HostTensor t{{d, {}}, Buffer::allocate(bytes(d, 1))};
   if (!t.buffer) raise({ErrorCode::device, "out of memory", "out-of-memory", "", ""});
   void* p = t.buffer.mutable_data();
   bool real = is_floating(n.dtype);

@@ -72,16 +72,13 @@ NodeRef host_value(HostTensor value, const std::source_location& where = {}) {
 }
 
 Buffer buffer_for(const TensorType& type) {
-  std::int64_t count = 1;
   for (Dim d : type.shape)
     if (!d.is_known())
       fail({ErrorCode::invalid_argument,
             "a tensor of host values needs known sizes; the shape is " + to_string(type.shape), "named-size", "", ""},
            {});
-    else if (__builtin_mul_overflow(count, d.value(), &count)) count = -1;
-  std::int64_t bytes = 0;
-  if (count < 0 || __builtin_mul_overflow(count, byte_size(type.dtype), &bytes)) bytes = -1;
-  Buffer b = bytes < 0 ? Buffer() : Buffer::allocate(bytes);
+  const Dim bytes = num_bytes(type);
+  Buffer b = bytes.is_overflow() ? Buffer() : Buffer::allocate(bytes.value());
   if (!b)
     fail({ErrorCode::device, "out of memory: " + to_string(type) + " does not fit", "out-of-memory", "",
           "use a smaller shape"},
@@ -167,10 +164,10 @@ Tensor Tensor::view_of(const void* values, Dtype dtype, std::size_t count, const
                        std::shared_ptr<const void> owner, const std::source_location& where) {
   checked(values, dtype, count, shape, where);
   TensorType type{dtype, shape};
-  auto bytes = static_cast<std::int64_t>(count) * byte_size(dtype);
-  if (reinterpret_cast<std::uintptr_t>(values) % static_cast<std::size_t>(byte_size(dtype)) != 0)
+  if (reinterpret_cast<std::uintptr_t>(values) % static_cast<std::size_t>(element_alignment(dtype)) != 0)
     return Tensor(values, dtype, shape);  // code needs aligned elements
-  HostTensor t{type, Buffer::adopt(values, bytes, [owner = std::move(owner)] {})};
+  HostTensor t{type,
+               Buffer::adopt(values, bytes(dtype, static_cast<std::int64_t>(count)), [owner = std::move(owner)] {})};
   return HandleAccess::make(detail::make_eager(std::move(t)));  // large: a capture, not a constant, in a trace
 }
 
@@ -214,7 +211,7 @@ void Tensor::item_into(void* out, Dtype wanted, const std::source_location& wher
     if (!r) detail::fail(std::move(r.error()), where);
     from = (*r)[0];
   }
-  std::memcpy(out, from.buffer.data(), static_cast<std::size_t>(byte_size(wanted)));
+  std::memcpy(out, from.buffer.data(), static_cast<std::size_t>(bytes(wanted, 1)));
 }
 
 const void* Tensor::data_as(Dtype wanted, const std::source_location& where) const {

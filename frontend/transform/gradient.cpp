@@ -189,20 +189,20 @@ void check_source(const Tensor& source, const std::string& name, const char* who
           "assign it first"},
          where);
   if (!is_floating(source.dtype()))
-    fail(
-        {ErrorCode::invalid_argument,
-         std::string(who) + ": '" + name + "' is " + to_string(source.type()) + "; a derivative needs f32, f64 or bf16",
-         "dtype",
-         {},
-         "cast it, or pass it as a later argument: the derivative is taken by the first one"},
-        where);
+    fail({ErrorCode::invalid_argument,
+          std::string(who) + ": '" + name + "' is " + to_string(source.type()) + "; a derivative needs " +
+              to_string(floating_dtypes),
+          "dtype",
+          {},
+          "cast it, or pass it as a later argument: the derivative is taken by the first one"},
+         where);
 }
 
 void check_loss(const Tensor& loss, const char* who, const std::source_location& where) {
   if (loss.defined() && loss.rank() == 0 && is_floating(loss.dtype())) return;
   fail({ErrorCode::invalid_argument,
         std::string(who) + ": the function returned " + (loss.defined() ? to_string(loss.type()) : "nothing") +
-            "; a gradient needs a scalar of f32, f64 or bf16",
+            "; a gradient needs a scalar of " + to_string(floating_dtypes),
         "scalar-loss",
         {},
         loss.defined() && loss.rank() != 0 ? "reduce it, for example with mean(...)" : ""},

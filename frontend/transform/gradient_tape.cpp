@@ -147,7 +147,7 @@ void GradientTape::pull(const Leaves& target, const Leaves& sources, Unconnected
     if (!y.defined() || y.rank() != 0 || !is_floating(y.dtype()))
       fail({ErrorCode::invalid_argument,
             "GradientTape: '" + target.paths[i] + "' is " + (y.defined() ? to_string(y.type()) : "undefined") +
-                "; a gradient needs a scalar of f32, f64 or bf16",
+                "; a gradient needs a scalar of " + to_string(floating_dtypes),
             "scalar-loss", "", y.defined() && y.rank() != 0 ? "reduce it, for example with mean(...)" : ""},
            where);
     targets.push_back(HandleAccess::make(HandleAccess::read(y)));

@@ -45,7 +45,7 @@ void check_jacobian_result(const Tensor& y, const char* who, const std::source_l
   if (y.defined() && is_floating(y.dtype())) return;
   fail({ErrorCode::invalid_argument,
         std::string(who) + ": the function returned " + (y.defined() ? to_string(y.type()) : "an undefined tensor") +
-            "; a derivative needs f32, f64 or bf16",
+            "; a derivative needs " + to_string(floating_dtypes),
         "jacobian-result", "", "cast it, or return only what has a derivative"},
        where);
 }

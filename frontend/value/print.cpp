@@ -27,17 +27,12 @@ std::string real_text(double x) {
 }
 
 std::string element(const HostTensor& t, std::int64_t i) {
-  switch (t.type.dtype) {
-    case Dtype::boolean: return t.data<std::uint8_t>()[i] ? "true" : "false";
-    case Dtype::u8: return std::to_string(t.data<std::uint8_t>()[i]);
-    case Dtype::i32: return std::to_string(t.data<std::int32_t>()[i]);
-    case Dtype::i64: return std::to_string(t.data<std::int64_t>()[i]);
-    case Dtype::u32: return std::to_string(t.data<std::uint32_t>()[i]);
-    case Dtype::bf16: return real_text(static_cast<float>(t.data<bfloat16>()[i]));
-    case Dtype::f32: return real_text(t.data<float>()[i]);
-    case Dtype::f64: return real_text(t.data<double>()[i]);
-  }
-  return "?";
+  return burin::visit(t.type.dtype, [&]<class T>(std::type_identity<T>) -> std::string {
+    if constexpr (std::is_same_v<T, bool>) return t.data<std::uint8_t>()[i] ? "true" : "false";
+    else if constexpr (is_narrow_float(dtype_of<T>)) return real_text(static_cast<float>(t.data<T>()[i]));
+    else if constexpr (is_floating(dtype_of<T>)) return real_text(t.data<T>()[i]);
+    else return std::to_string(t.data<T>()[i]);
+  });
 }
 
 class Printer {

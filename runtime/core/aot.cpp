@@ -23,7 +23,11 @@ template <class... Args> int32_t fail(burin_rt_status status, const char* format
 }
 
 const char* dtype_name(int64_t dtype) {
-  return dtype >= 0 && dtype < burin::num_dtypes ? burin::name(static_cast<burin::Dtype>(dtype)).data() : "unknown";
+  const auto known = burin::numbered_dtype(dtype);
+  if (known) return burin::name(*known).data();
+  for (const burin::ReservedDtype& reserved : burin::reserved_dtypes)
+    if (reserved.number == dtype) return reserved.name.data();
+  return "unknown";
 }
 
 /// `f32[2,4]` of what the caller gave.

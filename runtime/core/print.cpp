@@ -38,16 +38,11 @@ template <class T> T load(const void* data, std::int64_t i) {
 }
 
 void append_element(std::string& out, Dtype t, const void* data, std::int64_t i) {
-  switch (t) {
-    case Dtype::boolean: out += load<std::uint8_t>(data, i) ? "true" : "false"; return;
-    case Dtype::u8: return append_number(out, static_cast<unsigned>(load<std::uint8_t>(data, i)));
-    case Dtype::i32: return append_number(out, load<std::int32_t>(data, i));
-    case Dtype::i64: return append_number(out, load<std::int64_t>(data, i));
-    case Dtype::u32: return append_number(out, load<std::uint32_t>(data, i));
-    case Dtype::bf16: return append_number(out, static_cast<float>(load<bfloat16>(data, i)));
-    case Dtype::f32: return append_number(out, load<float>(data, i));
-    case Dtype::f64: return append_number(out, load<double>(data, i));
-  }
+  visit(t, [&]<class T>(std::type_identity<T>) {
+    if constexpr (std::is_same_v<T, bool>) out += load<std::uint8_t>(data, i) ? "true" : "false";
+    else if constexpr (is_narrow_float(dtype_of<T>)) append_number(out, static_cast<float>(load<T>(data, i)));
+    else append_number(out, load<T>(data, i));
+  });
 }
 
 struct Formatter {

@@ -55,7 +55,7 @@ struct HostTensor {
   Buffer buffer;
   template <class T> const T* data() const { return static_cast<const T*>(buffer.data()); }
   std::int64_t num_elements() const { return type.shape.num_elements().value(); }
-  std::int64_t num_bytes() const { return num_elements() * byte_size(type.dtype); }
+  std::int64_t num_bytes() const { return bytes(type.dtype, num_elements()); }
 };
 
 }  // namespace burin

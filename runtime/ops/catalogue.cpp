@@ -110,14 +110,6 @@ Error mistake(const OpInfo& info, std::string tag, std::string message, std::str
 /// Index into operand_names and operand_dtypes: the last entry of a variadic op repeats.
 std::size_t slot(const OpInfo& info, std::size_t operand) { return std::min(operand, info.operand_names.size() - 1); }
 
-std::string set_text(std::uint8_t set) {
-  constexpr Dtype order[] = {f32, f64, bf16, i32, i64, u8, u32, boolean};
-  std::string text;
-  for (Dtype t : order)
-    if ((set >> static_cast<int>(t)) & 1) text += (text.empty() ? "" : "|") + std::string(name(t));
-  return text;
-}
-
 std::string operand_name(const OpInfo& info, std::size_t i) {
   std::size_t s = slot(info, i);
   std::string text(info.operand_names[s]);
@@ -164,7 +156,7 @@ Result<Dtype> check_dtypes(const OpInfo& info, std::span<const TensorType> opera
     Dtype t = operands[i].dtype;
     if (!c.contains(t)) {
       // A cast is the remedy only where the class leaves no doubt to what.
-      bool floats = (c.set & 0x1f) == 0;
+      bool floats = (c.set - floating_dtypes).empty();
       std::string hint = floats ? "did you mean " + std::string(info.mnemonic) + "(cast(" +
                                       std::string(info.operand_names[slot(info, i)]) + ", f32))?"
                                 : "";
@@ -174,7 +166,7 @@ Result<Dtype> check_dtypes(const OpInfo& info, std::span<const TensorType> opera
       if (!c.contains(Dtype::f32) && c.contains(Dtype::i64) && is_floating(t))
         hint = "cast " + operand_name(info, i) + " to i64 first";
       return mistake(info, "dtype",
-                     operand_name(info, i) + " is " + to_string(operands[i]) + "; expected dtype " + set_text(c.set),
+                     operand_name(info, i) + " is " + to_string(operands[i]) + "; expected dtype " + to_string(c.set),
                      hint);
     }
     if (!c.shared) continue;

@@ -42,12 +42,12 @@ struct AttributeSpec {
   AttributeKind kind;
 };
 
-/// What dtypes an operand takes: bit i of `set` is the dtype numbered i. Operands that are `shared` have one dtype T:
-/// the public wrapper promotes them to it, everything below wants it exact.
+/// What dtypes an operand takes. Operands that are `shared` have one dtype T: the public wrapper promotes them to it,
+/// everything below wants it exact.
 struct DtypeClass {
-  std::uint8_t set;
+  DtypeSet set;
   bool shared;
-  constexpr bool contains(Dtype t) const { return (set >> static_cast<int>(t)) & 1; }
+  constexpr bool contains(Dtype t) const { return set.contains(t); }
 };
 /// Where the results' dtype comes from: T, `OpInfo::fixed_dtype`, the attribute of kind dtype or constant, no results.
 enum class ResultDtype : std::uint8_t { shared, fixed, attribute, none };

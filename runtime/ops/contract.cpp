@@ -51,7 +51,7 @@ void matmul(std::span<const HostTensor> operands, std::span<HostTensor> results,
   };
   scalar::Sizes batch = leading(y);
   scalar::Walk<2> walk{batch, {scalar::Strides(leading(a), batch), scalar::Strides(leading(b), batch)}};
-  scalar::visit<0xfe>(lhs.type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit<numeric_dtypes>(lhs.type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* pa = static_cast<const scalar::Stored<T>*>(lhs.buffer.data());
     auto* pb = static_cast<const scalar::Stored<T>*>(rhs.buffer.data());
     auto* py = static_cast<scalar::Stored<T>*>(results[0].buffer.mutable_data());

@@ -18,7 +18,7 @@ Types iota(const ShapeQuery& q) {
                          "; expected " +
                          (shape->rank() == 0 ? "one size or more" : "0 to " + std::to_string(shape->rank() - 1)));
   if (q.dtype == Dtype::boolean)
-    return violation(q, "dtype", "dtype is bool, which cannot count; expected f32|f64|bf16|i32|i64|u8|u32");
+    return violation(q, "dtype", "dtype is bool, which cannot count; expected " + to_string(numeric_dtypes));
   return one(q, *shape);
 }
 
@@ -39,7 +39,7 @@ void iota(std::span<const HostTensor>, std::span<HostTensor> results, const Attr
   auto axis = static_cast<int>(std::get<std::int64_t>(attributes[1]));
   scalar::Sizes sizes(results[0].type.shape);
   std::int64_t inner = sizes.product(axis + 1, sizes.rank);
-  scalar::visit<0xfe>(results[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit<numeric_dtypes>(results[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* out = static_cast<scalar::Stored<T>*>(results[0].buffer.mutable_data());
     for (std::int64_t i = 0, n = sizes.count(); i < n; ++i) {
       std::int64_t at = i / inner % sizes[axis];
@@ -72,15 +72,15 @@ template <class T, class F> scalar::Value<T> convert(scalar::Value<F> x) {
 
 void cast(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes&, const KernelSink&) {
   std::int64_t n = results[0].num_elements();
-  scalar::visit(operands[0].type.dtype, [&]<class F>(std::type_identity<F>) {
-    scalar::visit(results[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit(operands[0].type.dtype, [&]<class F>(std::type_identity<F>) {
+    visit(results[0].type.dtype, [&]<class T>(std::type_identity<T>) {
       auto* in = static_cast<const scalar::Stored<F>*>(operands[0].buffer.data());
       auto* out = static_cast<scalar::Stored<T>*>(results[0].buffer.mutable_data());
       for (std::int64_t i = 0; i < n; ++i) {
-        // i64 to f32 and bf16 must round once: a double in between would round first.
-        if constexpr (std::is_same_v<F, std::int64_t> && std::is_same_v<T, float>) out[i] = static_cast<float>(in[i]);
-        else if constexpr (std::is_same_v<F, std::int64_t> && std::is_same_v<T, bfloat16>)
-          out[i] = scalar::to_bfloat16_exactly(in[i]);
+        // 64 bits to less than a double must round once: a double in between would round first.
+        constexpr bool wide = is_integer(dtype_of<F>) && dtype_info(dtype_of<F>).digits > 53;
+        if constexpr (wide && std::is_same_v<T, float>) out[i] = static_cast<float>(in[i]);
+        else if constexpr (wide && is_narrow_float(dtype_of<T>)) out[i] = scalar::to_narrow_exactly<T>(in[i]);
         else out[i] = scalar::store<T>(convert<T, F>(scalar::load<F>(in[i])));
       }
     });

@@ -51,7 +51,7 @@ using Results = std::span<HostTensor>;
 /// The indices as positions in [0, size), faults reported by element of `indices`.
 std::vector<std::int64_t> positions(const HostTensor& indices, std::int64_t size, const KernelSink& sink) {
   std::vector<std::int64_t> result(static_cast<std::size_t>(indices.num_elements()));
-  scalar::visit<0x1e>(indices.type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit<integer_dtypes>(indices.type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* p = static_cast<const T*>(indices.buffer.data());
     for (std::size_t i = 0; i < result.size(); ++i) {
       auto at = static_cast<std::int64_t>(p[i]);
@@ -68,7 +68,7 @@ std::vector<std::int64_t> positions(const HostTensor& indices, std::int64_t size
 void gather(Operands operands, Results results, const Attributes& attributes, const KernelSink& sink) {
   scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
   auto at = operands[1].num_elements() == 0 ? std::vector<std::int64_t>() : positions(operands[1], x.size, sink);
-  auto row = static_cast<std::size_t>(x.inner * byte_size(operands[0].type.dtype));
+  auto row = static_cast<std::size_t>(bytes(operands[0].type.dtype, x.inner));
   auto* from = static_cast<const std::byte*>(operands[0].buffer.data());
   auto* to = static_cast<std::byte*>(results[0].buffer.mutable_data());
   for (std::int64_t o = 0; o < x.outer; ++o)
@@ -81,7 +81,7 @@ void gather(Operands operands, Results results, const Attributes& attributes, co
 void scatter_add(Operands operands, Results results, const Attributes& attributes, const KernelSink& sink) {
   scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
   auto at = operands[1].num_elements() == 0 ? std::vector<std::int64_t>() : positions(operands[1], x.size, sink);
-  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit<numeric_dtypes>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* from = static_cast<const scalar::Stored<T>*>(operands[0].buffer.data());
     auto* updates = static_cast<const scalar::Stored<T>*>(operands[2].buffer.data());
     auto* to = static_cast<scalar::Stored<T>*>(results[0].buffer.mutable_data());
@@ -101,7 +101,7 @@ void scatter_add(Operands operands, Results results, const Attributes& attribute
 void scatter(Operands operands, Results results, const Attributes& attributes, const KernelSink& sink) {
   scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
   auto at = operands[1].num_elements() == 0 ? std::vector<std::int64_t>() : positions(operands[1], x.size, sink);
-  auto row = static_cast<std::size_t>(x.inner * byte_size(operands[0].type.dtype));
+  auto row = static_cast<std::size_t>(bytes(operands[0].type.dtype, x.inner));
   auto* from = static_cast<const std::byte*>(operands[2].buffer.data());
   auto* to = static_cast<std::byte*>(results[0].buffer.mutable_data());
   if (row == 0) return;

@@ -82,14 +82,14 @@ void reduce_sum(std::span<const HostTensor> operands, std::span<HostTensor> resu
                   static_cast<std::size_t>(results[0].num_bytes()));
     return;
   }
-  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit<numeric_dtypes>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     reduce_with<T>(operands[0], results[0], axes, scalar::Value<T>(0), [](auto sum, auto x) { return sum + x; });
   });
 }
 
 void reduce_max(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes& attributes,
                 const KernelSink&) {
-  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit<numeric_dtypes>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     scalar::Value<T> least;
     if constexpr (std::is_same_v<scalar::Value<T>, double>) least = -std::numeric_limits<double>::infinity();
     else least = scalar::Value<T>(std::numeric_limits<T>::min());
@@ -102,7 +102,7 @@ void argmin(std::span<const HostTensor> operands, std::span<HostTensor> results,
             const KernelSink&) {
   scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
   auto* out = static_cast<std::int64_t*>(results[0].buffer.mutable_data());
-  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit<numeric_dtypes>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* in = static_cast<const scalar::Stored<T>*>(operands[0].buffer.data());
     for (std::int64_t o = 0; o < x.outer; ++o)
       for (std::int64_t i = 0; i < x.inner; ++i) {
@@ -120,7 +120,7 @@ void cumsum(std::span<const HostTensor> operands, std::span<HostTensor> results,
             const KernelSink&) {
   scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
   const bool exclusive = std::get<bool>(attributes[1]), reverse = std::get<bool>(attributes[2]);
-  scalar::visit<0xfe>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit<numeric_dtypes>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* from = static_cast<const scalar::Stored<T>*>(operands[0].buffer.data());
     auto* to = static_cast<scalar::Stored<T>*>(results[0].buffer.mutable_data());
     for (std::int64_t o = 0; o < x.outer; ++o)

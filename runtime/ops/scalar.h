@@ -52,76 +52,50 @@ constexpr bool maximum(bool a, bool b) { return a || b; }
 inline double absolute(double x) { return std::fabs(x); }
 template <class T> constexpr Int<T> absolute(Int<T> x) { return x < Int<T>() ? -x : x; }
 
-/// How a dtype is stored and computed with.
-template <class T> struct Element {
-  using Stored = T;
-  using Value = Int<T>;
+/// How a dtype is stored and computed with, told by its C++ type.
+template <class T> using Stored = std::conditional_t<std::is_same_v<T, bool>, std::uint8_t, T>;
+template <class T> struct ValueOf {
+  using type = Int<T>;
 };
-template <> struct Element<bool> {
-  using Stored = std::uint8_t;
-  using Value = bool;
+template <class T> requires(is_floating(dtype_of<T>))
+struct ValueOf<T> {
+  using type = double;
 };
-template <> struct Element<bfloat16> {
-  using Stored = bfloat16;
-  using Value = double;
+template <> struct ValueOf<bool> {
+  using type = bool;
 };
-template <> struct Element<float> {
-  using Stored = float;
-  using Value = double;
-};
-template <> struct Element<double> {
-  using Stored = double;
-  using Value = double;
-};
-template <class T> using Stored = typename Element<T>::Stored;
-template <class T> using Value = typename Element<T>::Value;
+template <class T> using Value = typename ValueOf<T>::type;
 
-/// To bf16 with one rounding, to nearest even: first to an f32 rounded to odd, which cannot spoil the second step.
-inline bfloat16 to_bfloat16(double x) {
+/// To a narrow float with one rounding, to nearest even: first to an f32 rounded to odd, which cannot spoil the second step.
+template <class T> T to_narrow(double x) {
   float f = static_cast<float>(x);
   if (!std::isnan(x) && static_cast<double>(f) != x) {
     auto bits = std::bit_cast<std::uint32_t>(f);
     if (std::fabs(static_cast<double>(f)) > std::fabs(x)) --bits;  // toward zero
     f = std::bit_cast<float>(bits | 1u);
   }
-  return bfloat16(f);
+  return T(f);
 }
 
-/// An i64 to bf16 with one rounding: what lies below the double's precision only matters as "not zero".
-inline bfloat16 to_bfloat16_exactly(std::int64_t x) {
-  std::uint64_t magnitude = x < 0 ? std::uint64_t{0} - static_cast<std::uint64_t>(x) : static_cast<std::uint64_t>(x);
+/// A 64-bit integer to a narrow float with one rounding: what lies below the double's precision only matters as "not zero".
+template <class T, std::integral I> T to_narrow_exactly(I x) {
+  auto magnitude = static_cast<std::uint64_t>(x);
+  if (x < 0) magnitude = std::uint64_t{0} - magnitude;
   if (magnitude >> 53) magnitude = (magnitude & ~std::uint64_t{0xfff}) | ((magnitude & 0xfff) != 0 ? 0x1000 : 0);
   auto d = static_cast<double>(magnitude);
-  return to_bfloat16(x < 0 ? -d : d);
+  return to_narrow<T>(x < 0 ? -d : d);
 }
 
 template <class T> Value<T> load(Stored<T> x) {
   if constexpr (std::is_same_v<T, bool>) return x != 0;
-  else if constexpr (std::is_same_v<T, bfloat16>) return static_cast<double>(static_cast<float>(x));
+  else if constexpr (is_narrow_float(dtype_of<T>)) return static_cast<double>(static_cast<float>(x));
   else return Value<T>(x);
 }
 template <class T> Stored<T> store(Value<T> x) {
   if constexpr (std::is_same_v<T, bool>) return x ? 1 : 0;
-  else if constexpr (std::is_same_v<T, bfloat16>) return to_bfloat16(x);
+  else if constexpr (is_narrow_float(dtype_of<T>)) return to_narrow<T>(x);
   else if constexpr (std::is_floating_point_v<T>) return static_cast<T>(x);
   else return x.value;
-}
-
-/// Calls f(std::type_identity<T>) for the C++ type of `t`, instantiated for the dtypes in `set` only. bool is `bool`.
-template <unsigned set = 0xff, class F> void visit(Dtype t, F&& f) {
-  auto call = [&]<Dtype d, class T>() {
-    if constexpr ((set >> static_cast<unsigned>(d)) & 1u) f(std::type_identity<T>{});
-  };
-  switch (t) {
-    case Dtype::boolean: return call.template operator()<Dtype::boolean, bool>();
-    case Dtype::u8: return call.template operator()<Dtype::u8, std::uint8_t>();
-    case Dtype::i32: return call.template operator()<Dtype::i32, std::int32_t>();
-    case Dtype::i64: return call.template operator()<Dtype::i64, std::int64_t>();
-    case Dtype::u32: return call.template operator()<Dtype::u32, std::uint32_t>();
-    case Dtype::bf16: return call.template operator()<Dtype::bf16, bfloat16>();
-    case Dtype::f32: return call.template operator()<Dtype::f32, float>();
-    case Dtype::f64: return call.template operator()<Dtype::f64, double>();
-  }
 }
 
 /// Sizes as numbers; every reference kernel runs on known shapes.
@@ -218,11 +192,10 @@ void map(std::span<const HostTensor> operands, HostTensor& out, const KernelSink
 /// Check mode: the first NaN of a result is a fault.
 inline void report_nan(const HostTensor& result, const KernelSink& sink) {
   if (!sink.fault || !is_floating(result.type.dtype)) return;
-  visit<0xe0>(result.type.dtype, [&]<class T>(std::type_identity<T>) {
+  visit<floating_dtypes>(result.type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* p = static_cast<const Stored<T>*>(result.buffer.data());
-    if constexpr (std::is_same_v<Value<T>, double>)
-      for (std::int64_t i = 0, n = result.num_elements(); i < n; ++i)
-        if (std::isnan(load<T>(p[i]))) return sink.fault(sink.self, BURIN_RT_FAULT_NAN, i, 0);
+    for (std::int64_t i = 0, n = result.num_elements(); i < n; ++i)
+      if (std::isnan(load<T>(p[i]))) return sink.fault(sink.self, BURIN_RT_FAULT_NAN, i, 0);
   });
 }
 

@@ -208,8 +208,8 @@ void copy_strided(const std::byte* from, const Strides& from_strides, std::byte*
     std::memcpy(to + walk.offset[1] * element, from + walk.offset[0] * element, static_cast<std::size_t>(element));
 }
 
-const std::byte* bytes(const HostTensor& t) { return static_cast<const std::byte*>(t.buffer.data()); }
-std::byte* bytes(HostTensor& t) { return static_cast<std::byte*>(t.buffer.mutable_data()); }
+const std::byte* memory(const HostTensor& t) { return static_cast<const std::byte*>(t.buffer.data()); }
+std::byte* memory(HostTensor& t) { return static_cast<std::byte*>(t.buffer.mutable_data()); }
 
 /// Dense strides of a shape, 1-sized axes included (Strides zeroes those).
 Strides dense(const Sizes& s) {
@@ -236,8 +236,8 @@ std::int64_t entry(const Attribute& list, int i, std::int64_t otherwise) {
 
 void broadcast_to(Operands operands, Results results, const Attributes&, const KernelSink&) {
   Sizes out(results[0].type.shape);
-  copy_strided(bytes(operands[0]), Strides(Sizes(operands[0].type.shape), out), bytes(results[0]), dense(out), out,
-               byte_size(results[0].type.dtype));
+  copy_strided(memory(operands[0]), Strides(Sizes(operands[0].type.shape), out), memory(results[0]), dense(out), out,
+               bytes(results[0].type.dtype, 1));
 }
 
 void after(Operands operands, Results results, const Attributes&, const KernelSink&) {
@@ -254,45 +254,45 @@ void transpose(Operands operands, Results results, const Attributes& attributes,
   Sizes out(results[0].type.shape);
   Strides x = dense(Sizes(operands[0].type.shape)), permuted = x;
   for (int i = 0; i < out.rank; ++i) permuted.s[i] = x[static_cast<int>(permutation[static_cast<std::size_t>(i)])];
-  copy_strided(bytes(operands[0]), permuted, bytes(results[0]), dense(out), out, byte_size(results[0].type.dtype));
+  copy_strided(memory(operands[0]), permuted, memory(results[0]), dense(out), out, bytes(results[0].type.dtype, 1));
 }
 
 void concatenate(Operands operands, Results results, const Attributes& attributes, const KernelSink&) {
   auto axis = static_cast<int>(std::get<std::int64_t>(attributes[0]));
-  std::int64_t element = byte_size(results[0].type.dtype);
+  std::int64_t element = bytes(results[0].type.dtype, 1);
   Strides out = dense(Sizes(results[0].type.shape));
-  std::byte* to = bytes(results[0]);
+  std::byte* to = memory(results[0]);
   for (const HostTensor& operand : operands) {
     Sizes sizes(operand.type.shape);
-    copy_strided(bytes(operand), dense(sizes), to, out, sizes, element);
+    copy_strided(memory(operand), dense(sizes), to, out, sizes, element);
     to += sizes[axis] * out[axis] * element;
   }
 }
 
 void slice(Operands operands, Results results, const Attributes& attributes, const KernelSink&) {
-  std::int64_t element = byte_size(results[0].type.dtype);
+  std::int64_t element = bytes(results[0].type.dtype, 1);
   Sizes out(results[0].type.shape);
   Strides x = dense(Sizes(operands[0].type.shape)), stepped = x;
-  const std::byte* from = bytes(operands[0]);
+  const std::byte* from = memory(operands[0]);
   for (int i = 0; i < out.rank; ++i) {
     from += number(attributes[0], i) * x[i] * element;
     stepped.s[i] = x[i] * entry(attributes[2], i, 1);
   }
-  copy_strided(from, stepped, bytes(results[0]), dense(out), out, element);
+  copy_strided(from, stepped, memory(results[0]), dense(out), out, element);
 }
 
 void pad(Operands operands, Results results, const Attributes& attributes, const KernelSink&) {
-  std::int64_t element = byte_size(results[0].type.dtype);
+  std::int64_t element = bytes(results[0].type.dtype, 1);
   Strides out = dense(Sizes(results[0].type.shape)), stepped = out;
-  std::byte* to = bytes(results[0]);
+  std::byte* to = memory(results[0]);
   for (std::int64_t i = 0, n = results[0].num_elements(); i < n; ++i)
-    std::memcpy(to + i * element, bytes(operands[1]), static_cast<std::size_t>(element));
+    std::memcpy(to + i * element, memory(operands[1]), static_cast<std::size_t>(element));
   Sizes x(operands[0].type.shape);
   for (int i = 0; i < x.rank; ++i) {
     to += number(attributes[0], i) * out[i] * element;
     stepped.s[i] = out[i] * (entry(attributes[2], i, 0) + 1);
   }
-  copy_strided(bytes(operands[0]), dense(x), to, stepped, x, element);
+  copy_strided(memory(operands[0]), dense(x), to, stepped, x, element);
 }
 
 }  // namespace burin::reference

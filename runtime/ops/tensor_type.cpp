@@ -17,7 +17,7 @@ void no_value(Dim d) {
   std::fprintf(stderr, "burin: %s is not a number\n", to_string(d).c_str());
   std::abort();
 }
-}
+}  // namespace detail
 
 Shape::Shape(std::span<const Dim> dims) {
   if (dims.size() > static_cast<std::size_t>(max_rank)) {
@@ -46,6 +46,12 @@ Dim Shape::num_elements() const {
     if (d == Dim(0)) return 0;  // an empty tensor, whatever else would overflow
   for (Dim d : *this) n = n * d;
   return n;
+}
+
+Dim num_bytes(const TensorType& type) {
+  const int bits = dtype_info(type.dtype).bits;
+  const Dim n = type.shape.num_elements();
+  return bits >= 8 ? n * Dim(bits / 8) : ceildiv(n, 8 / bits);
 }
 
 }  // namespace burin

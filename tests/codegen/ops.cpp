@@ -2,6 +2,7 @@
 #include "compiler/codegen/cpu/EmitKernels.h"
 #include "compiler/ir/Types.h"
 #include "tests/support/catch.h"
+#include "tests/support/elements.h"
 #include "tests/support/linalg_kernels.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -10,7 +11,10 @@
 #include <random>
 
 using namespace burin;
+using burin::test::element;
+using burin::test::epsilon_of;
 using burin::test::runnableTargets;
+using burin::test::set_element;
 
 namespace {
 
@@ -23,47 +27,19 @@ HostTensor random_tensor(Dtype dtype, std::span<const std::int64_t> sizes, unsig
   t.buffer = Buffer::allocate(std::max<std::int64_t>(1, t.num_bytes()));
   std::mt19937 g(seed);
   std::uniform_real_distribution<double> real(-3, 3);
-  void* p = t.buffer.mutable_data();
   for (std::int64_t i = 0; i < t.num_elements(); ++i) {
     double r = real(g);
     auto n = below ? static_cast<std::int64_t>(g() % static_cast<std::uint64_t>(below))
                    : static_cast<std::int64_t>(std::lround(r * 40));
-    switch (dtype) {
-      case Dtype::boolean: static_cast<std::uint8_t*>(p)[i] = r > 0; break;
-      case Dtype::u8: static_cast<std::uint8_t*>(p)[i] = static_cast<std::uint8_t>(n); break;
-      case Dtype::i32: static_cast<std::int32_t*>(p)[i] = static_cast<std::int32_t>(n); break;
-      case Dtype::u32: static_cast<std::uint32_t*>(p)[i] = static_cast<std::uint32_t>(n); break;
-      case Dtype::i64: static_cast<std::int64_t*>(p)[i] = n; break;
-      case Dtype::bf16: static_cast<bfloat16*>(p)[i] = bfloat16(static_cast<float>(r)); break;
-      case Dtype::f32: static_cast<float*>(p)[i] = static_cast<float>(r); break;
-      case Dtype::f64: static_cast<double*>(p)[i] = r; break;
-    }
+    if (dtype == Dtype::boolean) set_element(t, i, r > 0);
+    else set_element(t, i, is_floating(dtype) ? r : static_cast<double>(n));
   }
   return t;
 }
 
-double element(const HostTensor& t, std::int64_t i) {
-  const void* p = t.buffer.data();
-  switch (t.type.dtype) {
-    case Dtype::boolean:
-    case Dtype::u8: return static_cast<const std::uint8_t*>(p)[i];
-    case Dtype::i32: return static_cast<const std::int32_t*>(p)[i];
-    case Dtype::u32: return static_cast<const std::uint32_t*>(p)[i];
-    case Dtype::i64: return static_cast<double>(static_cast<const std::int64_t*>(p)[i]);
-    case Dtype::bf16: return static_cast<float>(static_cast<const bfloat16*>(p)[i]);
-    case Dtype::f32: return static_cast<const float*>(p)[i];
-    case Dtype::f64: return static_cast<const double*>(p)[i];
-  }
-  return 0;
-}
-
 double tolerance(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::f32: return 4e-6;
-    case Dtype::f64: return 1e-13;
-    case Dtype::bf16: return 8e-3;
-    default: return 0;
-  }
+  if (!is_floating(dtype)) return 0;
+  return is_narrow_float(dtype) ? epsilon_of(dtype) : dtype == Dtype::f32 ? 4e-6 : 1e-13;
 }
 
 /// The first element that differs, or an empty text.
@@ -149,9 +125,13 @@ std::string check(OpKind kind, std::vector<HostTensor> operands, const Attribute
   return {};
 }
 
-const Dtype dtypes[] = {Dtype::boolean, Dtype::u8,   Dtype::i32, Dtype::i64,
-                        Dtype::u32,     Dtype::bf16, Dtype::f32, Dtype::f64};
-const Dtype numeric[] = {Dtype::u8, Dtype::i32, Dtype::i64, Dtype::u32, Dtype::bf16, Dtype::f32, Dtype::f64};
+std::vector<Dtype> dtypes_of(DtypeSet set) {
+  std::vector<Dtype> list;
+  for (int i = 0; i < num_dtypes; ++i)
+    if (set.contains(static_cast<Dtype>(i))) list.push_back(static_cast<Dtype>(i));
+  return list;
+}
+const std::vector<Dtype> dtypes = dtypes_of(all_dtypes), numeric = dtypes_of(numeric_dtypes);
 using Ints = std::vector<std::int64_t>;
 using Dims = std::vector<Dim>;
 

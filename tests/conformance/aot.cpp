@@ -84,7 +84,7 @@ class CallerTensor {
         bytes_(static_cast<std::size_t>(value.num_bytes())) {
     memory_.assign(64 + guard + bytes_ + guard, std::byte{0xa5});
     auto base = reinterpret_cast<std::uintptr_t>(memory_.data());
-    auto size = static_cast<std::size_t>(byte_size(value.type.dtype));
+    auto size = static_cast<std::size_t>(element_alignment(value.type.dtype));
     at_ = memory_.data() + ((base + guard + 63) / 64 * 64 - base) + size;
     if (filled && bytes_) std::memcpy(at_, value.buffer.data(), bytes_);
     for (Dim d : value.type.shape) sizes_.push_back(d.value());

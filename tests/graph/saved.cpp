@@ -183,6 +183,9 @@ TEST_CASE("What would not be a valid graph is refused after reading") {
   const Bytes file = saved(rich());
   CHECK(refusal(with_section(file, "f32[8,16]", "f32[7,16]")).find("graph \"rich\"") == 0);
   CHECK(refusal(with_section(file, "f32[8,16]", "f33[8,16]")) == "saved function: a type cannot be read");
+  CHECK(refusal(with_section(file, "f32[8,16]", " i4[8,16]")) == "saved function: a type cannot be read");
+  CHECK(refusal(with_section(file, "f32[8,16]", "i4[800,4]")) ==
+        "saved function: it has values of dtype i4, which burin does not have yet");
   SavedFunction broken = rich();
   broken.traces[0].captures.clear();
   auto r = serialise(broken);
@@ -366,6 +369,8 @@ TEST_CASE("safetensors with wrong offsets, names or sizes are refused") {
   CHECK(with(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})") == "weights: there are bytes of no tensor");
   CHECK(with(R"({"a":{"dtype":"F8","shape":[4],"data_offsets":[0,4]}})") ==
         "weights: tensor 'a' has dtype F8, which burin does not have");
+  CHECK(with(R"({"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}})") ==
+        "weights: tensor 'a' has dtype F8_E4M3, which burin does not have yet");
   CHECK(with(R"({"a":{"dtype":"F32"}})").find("lacks") != std::string::npos);
   CHECK(with(R"({"a":3})").find("lacks") != std::string::npos);
   CHECK(with("{").find("not a JSON object") != std::string::npos);

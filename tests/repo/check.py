@@ -42,7 +42,7 @@ LAYERS = [
     ("frontend/include/", PUBLIC),
     *[(f"frontend/{room}/", GRAPH + PUBLIC + [f"frontend/{r}/" for r in below + [room]] + extra) for room, below, extra in ROOMS],
     ("frontend/", ["only the rooms of the frontend hold code"]),
-    ("tools/burin-tblgen/", ["mlir/TableGen/", "mlir/Tools/mlir-tblgen/", "mlir/Support/", "llvm/", "tools/burin-tblgen/"]),
+    ("tools/burin-tblgen/", ["mlir/TableGen/", "mlir/Tools/mlir-tblgen/", "mlir/Support/", "llvm/", "burin/dtype.h", "tools/burin-tblgen/"]),
     ("tools/burin-opt/", DIALECT + ["compiler/", "passes/"]),
     ("tools/burin-inspect/", GRAPH + ["tools/", "compiler/driver/Compiler.h"]),
     ("tools/", OPS + PUBLIC + ["tools/", "compiler/graph/", "compiler/driver/Compiler.h"]),

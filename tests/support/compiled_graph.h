@@ -4,6 +4,7 @@
 #include "compiler/graph/print.h"
 
 #include "tests/support/catch.h"
+#include "tests/support/elements.h"
 
 #include <burin/rt/rt.h>
 
@@ -86,34 +87,19 @@ class CompiledGraph {
   std::string text_;
 };
 
-template <class T> double number(T x) {
-  if constexpr (std::is_same_v<T, bfloat16>) return static_cast<float>(x);
-  else return static_cast<double>(x);
-}
-template <class T> bool close_as(const HostTensor& a, const HostTensor& b, double tolerance) {
+/// Types equal, floats within `tolerance` of max(1, |b|), everything else exactly.
+inline bool close(const HostTensor& a, const HostTensor& b, double tolerance) {
+  if (a.type != b.type) return false;
+  const Dtype t = a.type.dtype;
+  if (is_narrow_float(t)) tolerance = std::max(tolerance, 2.5 * epsilon_of(t));
   for (std::int64_t i = 0; i < a.num_elements(); ++i) {
-    double x = number(a.data<T>()[i]), y = number(b.data<T>()[i]);
+    double x = element(a, i), y = element(b, i);
     if (std::isnan(x) && std::isnan(y)) continue;
-    if (x == y || std::fabs(x - y) <= tolerance * std::max(1.0, std::fabs(y))) continue;
+    if (x == y || (is_floating(t) && std::fabs(x - y) <= tolerance * std::max(1.0, std::fabs(y)))) continue;
     UNSCOPED_INFO("element " << i << ": " << x << ", expected " << y);
     return false;
   }
   return true;
-}
-/// Types equal, floats within `tolerance` of max(1, |b|), everything else exactly.
-inline bool close(const HostTensor& a, const HostTensor& b, double tolerance) {
-  if (a.type != b.type) return false;
-  switch (a.type.dtype) {
-    case Dtype::f32: return close_as<float>(a, b, tolerance);
-    case Dtype::f64: return close_as<double>(a, b, tolerance);
-    case Dtype::bf16: return close_as<bfloat16>(a, b, std::max(tolerance, 0.02));
-    case Dtype::i32: return close_as<std::int32_t>(a, b, 0);
-    case Dtype::i64: return close_as<std::int64_t>(a, b, 0);
-    case Dtype::u32: return close_as<std::uint32_t>(a, b, 0);
-    case Dtype::u8:
-    case Dtype::boolean: return close_as<std::uint8_t>(a, b, 0);
-  }
-  return false;
 }
 
 }  // namespace burin::test

@@ -7,6 +7,7 @@
 #pragma once
 #include "runtime/ops/catalogue.h"
 #include "tests/support/catch.h"
+#include "tests/support/elements.h"
 
 #include <bit>
 #include <cmath>
@@ -61,38 +62,24 @@ inline bool close(double got, double want, double ulps, const Tolerance& t) {
   return std::isfinite(want) && std::isfinite(got) && std::fabs(got - want) <= t.atol + t.rtol * std::fabs(want);
 }
 
-/// One element as text and number; `ulps` receives the distance in places of the dtype.
-inline double element(const HostTensor& t, std::int64_t i) {
-  switch (t.type.dtype) {
-    case Dtype::f32: return static_cast<double>(t.data<float>()[i]);
-    case Dtype::f64: return t.data<double>()[i];
-    case Dtype::bf16: return static_cast<double>(static_cast<float>(t.data<bfloat16>()[i]));
-    case Dtype::boolean:
-    case Dtype::u8: return t.data<std::uint8_t>()[i];
-    case Dtype::i32: return t.data<std::int32_t>()[i];
-    case Dtype::u32: return t.data<std::uint32_t>()[i];
-    case Dtype::i64: return static_cast<double>(t.data<std::int64_t>()[i]);
-  }
-  return 0;
-}
 inline double ulps_apart(const HostTensor& a, const HostTensor& b, std::int64_t i) {
   auto distance = [](std::int64_t x, std::int64_t y) {
     return std::fabs(static_cast<double>(x) - static_cast<double>(y));
   };
-  switch (a.type.dtype) {
-    case Dtype::f32: return distance(ordered(a.data<std::uint32_t>()[i]), ordered(b.data<std::uint32_t>()[i]));
-    case Dtype::f64: return distance(ordered(a.data<std::uint64_t>()[i]), ordered(b.data<std::uint64_t>()[i]));
-    case Dtype::bf16: return distance(ordered(a.data<std::uint16_t>()[i]), ordered(b.data<std::uint16_t>()[i]));
-    default: return 0;
-  }
+  if (!is_floating(a.type.dtype)) return 0;
+  return visit<floating_dtypes>(a.type.dtype, [&]<class T>(std::type_identity<T>) {
+    using Bits = std::conditional_t<sizeof(T) == 2, std::uint16_t,
+                                    std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+    return distance(ordered(a.data<Bits>()[i]), ordered(b.data<Bits>()[i]));
+  });
 }
 
 /// Empty where `got` is as good as `want`; else the first difference, in words.
 inline std::string difference(const HostTensor& got, const HostTensor& want, const Tolerance& tolerance = {}) {
   if (!(got.type == want.type)) return "type is " + to_string(got.type) + "; expected " + to_string(want.type);
-  auto bytes = static_cast<std::size_t>(want.num_bytes());
-  if (bytes == 0 || std::memcmp(got.buffer.data(), want.buffer.data(), bytes) == 0) return {};
-  std::int64_t size = byte_size(want.type.dtype);
+  auto total = static_cast<std::size_t>(want.num_bytes());
+  if (total == 0 || std::memcmp(got.buffer.data(), want.buffer.data(), total) == 0) return {};
+  std::int64_t size = bytes(want.type.dtype, 1);
   for (std::int64_t i = 0; i < want.num_elements(); ++i) {
     auto *g = static_cast<const char*>(got.buffer.data()) + i * size,
          *w = static_cast<const char*>(want.buffer.data()) + i * size;

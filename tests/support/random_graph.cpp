@@ -3,6 +3,7 @@
 
 #include "compiler/graph/prune.h"
 #include "compiler/graph/sizes.h"
+#include "tests/support/elements.h"
 
 #include <algorithm>
 #include <random>
@@ -63,23 +64,9 @@ class Generator {
     for (std::int64_t i = 0; i < h.num_elements(); ++i) {
       const int n = static_cast<int>(pick(9)) - 4;
       const double x = is_floating(t.dtype) && chance(30) ? n / 4.0 : n;
-      store(h, i, x);
+      set_element(h, i, x);
     }
     return h;
-  }
-  static void store(HostTensor& h, std::int64_t i, double x) {
-    void* p = h.buffer.mutable_data();
-    const auto n = static_cast<std::int64_t>(x);
-    switch (h.type.dtype) {
-      case Dtype::boolean: static_cast<std::uint8_t*>(p)[i] = n & 1; break;
-      case Dtype::u8: static_cast<std::uint8_t*>(p)[i] = static_cast<std::uint8_t>(n); break;
-      case Dtype::i32: static_cast<std::int32_t*>(p)[i] = static_cast<std::int32_t>(n); break;
-      case Dtype::i64: static_cast<std::int64_t*>(p)[i] = n; break;
-      case Dtype::u32: static_cast<std::uint32_t*>(p)[i] = static_cast<std::uint32_t>(n); break;
-      case Dtype::bf16: static_cast<bfloat16*>(p)[i] = bfloat16(static_cast<float>(x)); break;
-      case Dtype::f32: static_cast<float*>(p)[i] = static_cast<float>(x); break;
-      case Dtype::f64: static_cast<double*>(p)[i] = x; break;
-    }
   }
   void add_input() {
     TensorType t{random_dtype(), random_shape()};
@@ -332,7 +319,7 @@ class Generator {
     HostTensor indices{{chance(50) ? i32 : i64, {1 + pick(6)}}, {}};
     indices.buffer = Buffer::allocate(indices.num_bytes());
     for (std::int64_t i = 0; i < indices.num_elements(); ++i)
-      store(indices, i, static_cast<double>(pick(static_cast<std::size_t>(type(x).shape[0].value()))));
+      set_element(indices, i, static_cast<double>(pick(static_cast<std::size_t>(type(x).shape[0].value()))));
     const Dim count = indices.type.shape[0];
     if (!op(OpKind::constant, {}, {make_constant(std::move(indices))})) return false;
     const ValueId places = pool_.back();
@@ -448,7 +435,7 @@ class Generator {
   }
   ValueId scalar(int n) {
     HostTensor h{{i32, {}}, Buffer::allocate(4)};
-    store(h, 0, n);
+    set_element(h, 0, n);
     op(OpKind::constant, {}, {make_constant(std::move(h))});
     return pool_.back();
   }

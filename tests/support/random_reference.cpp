@@ -4,6 +4,7 @@
 
 #include "compiler/graph/evaluate.h"
 #include "compiler/graph/print.h"
+#include "tests/support/elements.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,22 +16,7 @@ namespace {
 
 constexpr double undecided = std::numeric_limits<double>::infinity();
 
-double element(const HostTensor& t, std::int64_t i) {
-  switch (t.type.dtype) {
-    case Dtype::boolean:
-    case Dtype::u8: return t.data<std::uint8_t>()[i];
-    case Dtype::i32: return t.data<std::int32_t>()[i];
-    case Dtype::i64: return static_cast<double>(t.data<std::int64_t>()[i]);
-    case Dtype::u32: return t.data<std::uint32_t>()[i];
-    case Dtype::bf16: return static_cast<float>(t.data<bfloat16>()[i]);
-    case Dtype::f32: return t.data<float>()[i];
-    case Dtype::f64: return t.data<double>()[i];
-  }
-  return 0;
-}
-double epsilon(Dtype t) {
-  return t == Dtype::bf16 ? 0x1p-8 : t == Dtype::f32 ? 0x1p-23 : t == Dtype::f64 ? 0x1p-52 : 0;
-}
+double epsilon(Dtype t) { return !is_floating(t) ? 0 : is_narrow_float(t) ? epsilon_of(t) / 2 : epsilon_of(t); }
 
 double largest(const HostTensor& t) {  // of the finite ones
   double m = 0;
@@ -53,7 +39,7 @@ bool coarse(const HostTensor& t, int bits, double limit) {
 }
 /// How far sums of numbers below `limit` may go without rounding, as multiples of 2^-4.
 double exact_limit(Dtype t) {
-  return t == Dtype::bf16 ? 0x1p4 : t == Dtype::f32 ? 0x1p20 : t == Dtype::f64 ? 0x1p48 : undecided;
+  return is_floating(t) ? std::ldexp(1.0, dtype_info(t).digits - (t == Dtype::f64 ? 5 : 4)) : undecided;
 }
 
 struct Value {
@@ -197,13 +183,7 @@ class Analyst {
 
   static HostTensor shifted(const HostTensor& t, double by) {
     HostTensor r{t.type, Buffer::allocate(t.num_bytes())};
-    for (std::int64_t i = 0; i < t.num_elements(); ++i) {
-      const double x = element(t, i) + by;
-      void* p = r.buffer.mutable_data();
-      if (t.type.dtype == Dtype::bf16) static_cast<bfloat16*>(p)[i] = bfloat16(static_cast<float>(x));
-      else if (t.type.dtype == Dtype::f32) static_cast<float*>(p)[i] = static_cast<float>(x);
-      else if (t.type.dtype == Dtype::f64) static_cast<double*>(p)[i] = x;
-    }
+    for (std::int64_t i = 0; i < t.num_elements(); ++i) { set_element(r, i, element(t, i) + by); }
     return r;
   }
 

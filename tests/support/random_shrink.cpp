@@ -81,8 +81,8 @@ class Editor {
     if (edit_.kind == Edit::Kind::region) unwrap(op, to);
   }
   ValueId zeros(const TensorType& type, BlockId to) {
-    HostTensor zero{{type.dtype, {}}, Buffer::allocate(byte_size(type.dtype))};
-    std::fill_n(static_cast<char*>(zero.buffer.mutable_data()), byte_size(type.dtype), 0);
+    HostTensor zero{{type.dtype, {}}, Buffer::allocate(bytes(type.dtype, 1))};
+    std::fill_n(static_cast<char*>(zero.buffer.mutable_data()), bytes(type.dtype, 1), 0);
     const TensorType scalar{type.dtype, {}};
     const OpId c = to_.append(to, OpKind::constant, {}, {make_constant(std::move(zero))}, std::span(&scalar, 1));
     const ValueId v = to_.result(to_.op(c));

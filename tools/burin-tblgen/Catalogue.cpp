@@ -15,8 +15,6 @@ using namespace llvm;
 namespace burin::tblgen {
 namespace {
 
-constexpr unsigned boolSet = 0x01, intSet = 0x1e, floatSet = 0xe0;
-
 /// Checks one record; `failed` remembers whether anything was wrong.
 class Reader {
 public:
@@ -143,22 +141,21 @@ void Reader::readArguments() {
 }
 
 std::optional<DtypeClass> Reader::dtypeClass(StringRef word) {
-  DtypeClass result{word.str(), 0, true};
+  DtypeClass result{word.str(), {}, true};
   if (word == "any")
-    result.set = boolSet | intSet | floatSet;
+    result.set = all_dtypes;
   else if (word == "numeric")
-    result.set = intSet | floatSet;
+    result.set = numeric_dtypes;
   else if (word == "float")
-    result.set = floatSet;
+    result.set = floating_dtypes;
   else if (word == "int")
-    result.set = intSet;
+    result.set = integer_dtypes;
   else if (word == "index")
-    result = {word.str(), intSet, false};
+    result = {word.str(), integer_dtypes, false};
   else if (word == "each")
-    result = {word.str(), boolSet | intSet | floatSet, false};
+    result = {word.str(), all_dtypes, false};
   else {
-    for (unsigned i = 0; i < numDtypes; ++i)
-      if (word == dtypeNames[i]) return DtypeClass{word.str(), 1u << i, false};
+    if (auto dtype = parse_dtype(word)) return DtypeClass{word.str(), set_of(*dtype), false};
     error("field 'dtypes' names '" + word + "'; expected any, numeric, float, int, index, each or a dtype");
     return std::nullopt;
   }
@@ -198,13 +195,10 @@ void Reader::readDtypes() {
     op.resultDtype = ResultDtype::none;
   } else {
     op.resultDtype = ResultDtype::fixed;
-    bool found = false;
-    for (unsigned i = 0; i < numDtypes; ++i)
-      if (result == dtypeNames[i]) {
-        op.fixedDtype = i;
-        found = true;
-      }
-    if (!found) error("field 'dtypes' gives the result '" + result + "'; expected T, attribute, none or a dtype");
+    if (auto dtype = parse_dtype(result))
+      op.fixedDtype = *dtype;
+    else
+      error("field 'dtypes' gives the result '" + result + "'; expected T, attribute, none or a dtype");
   }
 }
 
@@ -261,25 +255,24 @@ void Reader::readLowering() {
   op.lowering.kind = "linalg";
   op.lowering.scalar = true;
   op.lowering.formulas = formulas("lowering", text);
-  unsigned covered = 0;
+  DtypeSet covered, needed;
   for (auto &[name, expression] : op.lowering.formulas) {
-    unsigned set = StringSwitch<unsigned>(name)
-                       .Case("float", floatSet)
-                       .Case("int", intSet)
-                       .Case("signed", 0x0c)
-                       .Case("unsigned", 0x12)
-                       .Case("bool", boolSet)
-                       .Case("any", 0xff)
-                       .Default(0);
-    if (set == 0)
+    DtypeSet set = StringSwitch<DtypeSet>(name)
+                       .Case("float", floating_dtypes)
+                       .Case("int", integer_dtypes)
+                       .Case("signed", signed_dtypes)
+                       .Case("unsigned", unsigned_dtypes)
+                       .Case("bool", set_of(Dtype::boolean))
+                       .Case("any", all_dtypes)
+                       .Default({});
+    if (set.empty())
       error("field 'lowering' has a case '" + name + "'; expected float, int, signed, unsigned, bool or any");
-    covered |= set;
+    covered = covered | set;
   }
-  unsigned needed = 0;
   for (const DtypeClass &c : op.operandDtypes)
-    if (c.shared) needed |= c.set;
-  if (needed == 0 && !op.operandDtypes.empty()) needed = op.operandDtypes.front().set;
-  if (needed & ~covered) error("field 'lowering' says nothing about " + dtypeSetText(needed & ~covered));
+    if (c.shared) needed = needed | c.set;
+  if (needed.empty() && !op.operandDtypes.empty()) needed = op.operandDtypes.front().set;
+  if (DtypeSet gap = needed - covered; !gap.empty()) error("field 'lowering' says nothing about " + to_string(gap));
 }
 
 void Reader::readDerivative() {
@@ -395,12 +388,10 @@ std::optional<std::vector<OpDef>> readCatalogue(const RecordKeeper &records) {
   return ops;
 }
 
-std::string dtypeSetText(unsigned set) {
-  constexpr unsigned order[] = {6, 7, 5, 2, 3, 1, 4, 0}; // f32|f64|bf16|i32|i64|u8|u32|bool
-  std::string text;
-  for (unsigned i : order)
-    if (set & (1u << i)) text += (text.empty() ? "" : "|") + std::string(dtypeNames[i]);
-  return text;
+std::string enumerator(Dtype dtype) {
+  return dtype == Dtype::boolean ? "Dtype::boolean" : "Dtype::" + std::string(name(dtype));
 }
+std::string hostType(Dtype dtype) { return "host_type<" + enumerator(dtype) + ">"; }
+std::string setText(DtypeSet set) { return "DtypeSet{" + std::to_string(set.mask) + "u}"; }
 
 } // namespace burin::tblgen

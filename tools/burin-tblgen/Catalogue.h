@@ -2,6 +2,8 @@
 // Reads the op records once, checks every field, and hands plain structs to the emitters. An emitter never looks at a
 // TableGen record, and nothing here knows a particular op.
 #pragma once
+#include <burin/dtype.h>
+
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TableGen/Record.h"
@@ -14,17 +16,10 @@
 
 namespace burin::tblgen {
 
-/// In the order of burin::Dtype; the bit of a dtype in a set is its position here.
-inline constexpr const char *dtypeNames[] = {"bool", "u8", "i32", "i64", "u32", "bf16", "f32", "f64"};
-inline constexpr const char *dtypeEnumerators[] = {"boolean", "u8", "i32", "i64", "u32", "bf16", "f32", "f64"};
-inline constexpr const char *dtypeCppTypes[] = {"bool",          "std::uint8_t",      "std::int32_t", "std::int64_t",
-                                                "std::uint32_t", "::burin::bfloat16", "float",        "double"};
-inline constexpr unsigned numDtypes = 8;
-
 /// One class of the `dtypes` field: `numeric` (shared: operands so marked have one dtype T), `index`, `bool`, `u32`.
 struct DtypeClass {
   std::string spelling;
-  unsigned set = 0;
+  DtypeSet set;
   bool shared = false;
 };
 
@@ -73,7 +68,7 @@ struct OpDef {
   std::vector<Label> constraints;
   std::vector<DtypeClass> operandDtypes; ///< one for each operand
   ResultDtype resultDtype = ResultDtype::shared;
-  unsigned fixedDtype = 0;
+  Dtype fixedDtype = Dtype::f32;
   std::string dtypes, shapeRule, reference, batching, precision, fusion;
   bool referenceIsKernel = false; ///< `reference` names a function
   bool regionOp = false;          ///< shape rule and reference are `regions`
@@ -89,8 +84,11 @@ struct OpDef {
 /// Every op, checked. Prints each mistake at its record and returns nullopt if there was one.
 std::optional<std::vector<OpDef>> readCatalogue(const llvm::RecordKeeper &records);
 
-/// `f32|f64|bf16` of a set, smallest category first as in burin::Dtype.
-std::string dtypeSetText(unsigned set);
+/// How generated code says a dtype (`boolean` is the only one that is not spelled as in texts), and its C++ type.
+std::string enumerator(Dtype dtype);
+std::string hostType(Dtype dtype);
+/// A set as a template argument or initialiser.
+std::string setText(DtypeSet set);
 
 // The emitters, one a generated file; each prints the whole file.
 void emitOpKinds(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);

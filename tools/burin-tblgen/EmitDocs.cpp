@@ -40,8 +40,9 @@ void emitDocs(ArrayRef<OpDef> ops, raw_ostream &os) {
        << derivativeCell(op) << " | " << StringRef(op.batching).split(':').first << " | " << code << " | "
        << op.precision << " | " << op.fusion << " | " << (op.effects.empty() ? "–" : join(op.effects, ", ")) << " |\n";
   }
-  os << "\nDtype classes: `any`; `numeric` (all but `bool`); `float` " << dtypeSetText(0xe0) << "; `int` and `index` "
-     << dtypeSetText(0x1e) << ". Operands of the classes `any numeric float int` share one dtype.\n"
+  os << "\nDtype classes: `any`; `numeric` (all but `bool`); `float` " << to_string(floating_dtypes)
+     << "; `int` and `index` " << to_string(integer_dtypes)
+     << ". Operands of the classes `any numeric float int` share one dtype.\n"
      << "Batching is what `vmap` does; precision says what mixed precision is to do, which does not exist yet.\n";
   std::string family;
   for (const OpDef &op : ops) {
@@ -52,7 +53,7 @@ void emitDocs(ArrayRef<OpDef> ops, raw_ostream &os) {
     if (!op.description.empty()) os << "\n" << wrapped(op.description, "");
     os << "\n";
     for (auto [operand, c] : zip_equal(op.operands, op.operandDtypes))
-      os << "- `" << operand.name << "`: " << c.spelling << " (" << dtypeSetText(c.set) << "), " << operand.doc << "\n";
+      os << "- `" << operand.name << "`: " << c.spelling << " (" << to_string(c.set) << "), " << operand.doc << "\n";
     for (const AttributeDef &attribute : op.attributes) os << "- `" << attribute.name << "`: " << attribute.doc << "\n";
     for (const Variable &result : op.results) os << "- gives " << result.doc << "\n";
     for (const Label &label : op.constraints) os << "- error `[" << label.label << "]` unless " << label.text << "\n";

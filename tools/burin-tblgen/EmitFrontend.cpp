@@ -28,10 +28,7 @@ std::string parameters(const OpDef &op, bool withDefaults) {
   return join(parts, ", ");
 }
 
-std::string operandDtypes(const DtypeClass &c) {
-  std::string text = dtypeSetText(c.set);
-  return c.set == 0xff ? "any" : text;
-}
+std::string operandDtypes(const DtypeClass &c) { return c.set == all_dtypes ? "any" : to_string(c.set); }
 
 std::string resultDtypes(const OpDef &op) {
   switch (op.resultDtype) {
@@ -41,7 +38,7 @@ std::string resultDtypes(const OpDef &op) {
     return shared == 1 ? "the operand's dtype" : "the operands' dtype";
   }
   case ResultDtype::fixed:
-    return dtypeNames[op.fixedDtype];
+    return std::string(name(op.fixedDtype));
   case ResultDtype::attribute:
     return "`dtype`";
   case ResultDtype::none:

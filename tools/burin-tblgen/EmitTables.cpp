@@ -89,7 +89,7 @@ void emitOpTables(ArrayRef<OpDef> ops, raw_ostream &os) {
     for (const AttributeDef &attribute : op.attributes)
       attributes.push_back("{" + quoted(attribute.name) + ", AttributeKind::" + attribute.kind + "}");
     for (const DtypeClass &c : op.operandDtypes)
-      dtypes.push_back("{" + std::to_string(c.set) + ", " + (c.shared ? "true" : "false") + "}");
+      dtypes.push_back("{" + setText(c.set) + ", " + (c.shared ? "true" : "false") + "}");
     for (const Label &label : op.constraints) labels.push_back(quoted(label.label));
     std::string namesSpan = emitArray(os, op, "std::string_view", "operands", names);
     std::string attributesSpan = emitArray(os, op, "AttributeSpec", "attributes", attributes);
@@ -112,7 +112,7 @@ void emitOpTables(ArrayRef<OpDef> ops, raw_ostream &os) {
         << ", .derivative = " << quoted(derivativeText(op)) << ", .batching = " << quoted(op.batching)
         << ",\n   .operand_dtypes = " << dtypesSpan
         << ", .result_dtype = ResultDtype::" << resultDtypeText(op.resultDtype)
-        << ", .fixed_dtype = Dtype::" << dtypeEnumerators[op.fixedDtype] << ", .labels = " << labelsSpan
+        << ", .fixed_dtype = " << enumerator(op.fixedDtype) << ", .labels = " << labelsSpan
         << ", .elementwise = " << (op.elementwise() ? "true" : "false") << "},\n";
     rows.push_back(row);
   }
@@ -129,19 +129,18 @@ void emitReferenceKernels(ArrayRef<OpDef> ops, raw_ostream &os) {
     bool hasShared = shared != op.operandDtypes.end();
     std::vector<std::string> types, parameters;
     for (auto [operand, c] : zip_equal(op.operands, op.operandDtypes)) {
-      unsigned only = 0;
-      while (!(c.set & (1u << only))) ++only;
-      types.push_back(c.shared ? "T" : dtypeCppTypes[only]);
+      auto only = static_cast<Dtype>(llvm::countr_zero(c.set.mask));
+      types.push_back(c.shared ? "T" : hostType(only));
       parameters.push_back("[[maybe_unused]] auto " + operand.name);
     }
-    std::string result = op.resultDtype == ResultDtype::fixed ? dtypeCppTypes[op.fixedDtype] : "T";
+    std::string result = op.resultDtype == ResultDtype::fixed ? hostType(op.fixedDtype) : "T";
     std::string body = "scalar::map<" + result + ", " + join(types, ", ") + ">(operands, results[0], sink, [](" +
                        join(parameters, ", ") + ") { return " + op.reference + "; });";
     os << "void " << op.mnemonic
        << "(std::span<const HostTensor> operands, std::span<HostTensor> results, const Attributes&, const KernelSink& "
           "sink) {\n";
     if (hasShared)
-      os << "  scalar::visit<" << shared->set << ">(operands[" << (shared - op.operandDtypes.begin())
+      os << "  visit<" << setText(shared->set) << ">(operands[" << (shared - op.operandDtypes.begin())
          << "].type.dtype, [&]<class T>(std::type_identity<T>) {\n    " << body << "\n  });\n";
     else
       os << "  " << body << "\n";

@@ -36,7 +36,7 @@ void recordFirst(KernelBuilder &K, Value Count, burin_rt_fault_kind Kind, llvm::
 }
 
 void emitNan(ModuleOp Module, const std::string &Name, Dtype D, const CpuTarget &Target) {
-  const int Bits = static_cast<int>(byte_size(D)) * 8, Mantissa = D == Dtype::f64 ? 52 : D == Dtype::f32 ? 23 : 7;
+  const int Bits = dtype_info(D).bits, Mantissa = dtype_info(D).digits - 1;
   const auto Sign = uint64_t{1} << (Bits - 1), Infinity = Sign - (uint64_t{1} << Mantissa);
   Type Word = IntegerType::get(Module.getContext(), static_cast<unsigned>(Bits));
   KernelBuilder K(Module, Name + ".block", {Word}, 2, Target);
@@ -51,7 +51,7 @@ void emitNan(ModuleOp Module, const std::string &Name, Dtype D, const CpuTarget 
 }
 
 void emitDivision(ModuleOp Module, const std::string &Name, Dtype D, unsigned Rank, const CpuTarget &Target) {
-  Type Word = IntegerType::get(Module.getContext(), static_cast<unsigned>(byte_size(D)) * 8);
+  Type Word = IntegerType::get(Module.getContext(), static_cast<unsigned>(dtype_info(D).bits));
   auto count = [&](auto &Builder) {
     Value N = Builder.E.index(1);
     for (unsigned A = 0; A < Rank; ++A) N = Builder.E.mul(N, Builder.size(1 + A));

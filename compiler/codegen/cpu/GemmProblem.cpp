@@ -11,8 +11,8 @@ Value emitSize(Emitter &E, ArrayRef<Value> Sizes, const Extent &X) {
 }
 
 Type memoryType(MLIRContext *C, Dtype D) {
-  bool Bits = D == Dtype::bf16 || D == Dtype::boolean; // seen as integers in memory
-  return Bits ? IntegerType::get(C, static_cast<unsigned>(8 * byte_size(D))) : ir::elementType(C, D);
+  bool Bits = is_narrow_float(D) || D == Dtype::boolean; // seen as integers in memory
+  return Bits ? IntegerType::get(C, static_cast<unsigned>(dtype_info(D).bits)) : ir::elementType(C, D);
 }
 Type MatmulProblem::memoryType(MLIRContext *C) const { return cpu::memoryType(C, Element); }
 Type MatmulProblem::computeType(MLIRContext *C) const {

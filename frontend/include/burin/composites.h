@@ -34,7 +34,7 @@ BURIN_API Tensor mean(const Arg& x, const Axes& axes = all_axes, bool keepdims =
 BURIN_API Tensor softmax(const Arg& x, Axis axis = -1);
 /// y = x - max x - log Σ e^(x - max x) along an axis. `x`: float [...]. Differentiable.
 BURIN_API Tensor log_softmax(const Arg& x, Axis axis = -1);
-/// The mean over rows of -Σ_c t_c · log_softmax(logits)_c, as an f32|f64|bf16 scalar: the loss of a classifier.
+/// The mean over rows of -Σ_c t_c · log_softmax(logits)_c, as a floating-point scalar: the loss of a classifier.
 /// `logits`: float [..., c]. `targets`: the right classes, integers [...], where one that is not from 0 to c - 1 is a fault; or
 /// probabilities, float [..., c]. Accurate for logits of any size. Differentiable by logits and probabilities.
 /// Throws InvalidArgument [shape-mismatch, dtype, rank].

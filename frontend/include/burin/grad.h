@@ -72,7 +72,7 @@ class BURIN_API GradientSession {
 
 /// A function like `f` that returns `{f(x, rest...), gradient}`: the gradient has the tree of `x`, each Tensor replaced by
 /// the derivative of the result by it (zeros where the result does not depend on it).
-/// `f` returns a 0-d Tensor of f32, f64 or bf16; every Tensor in `x` has such a dtype. `who` is what errors call it.
+/// `f` returns a 0-d floating-point Tensor; every Tensor in `x` has such a dtype. `who` is what errors call it.
 /// Throws InvalidArgument [scalar-loss, dtype], UnsupportedError [no-derivative] naming the op and its line.
 /// Example: `auto [loss, g] = value_and_grad([&](const Params& q) { return mean(mlp(q, x)); })(p);`
 template <class F>

@@ -48,7 +48,7 @@ class BURIN_API GradientTape {
   GradientTape(const GradientTape&) = delete;
   GradientTape& operator=(const GradientTape&) = delete;
 
-  /// Makes the tensors of a tree sources: f32, f64 or bf16 of any shape. Watching one twice does nothing.
+  /// Makes the tensors of a tree sources: floating-point ones of any shape. Watching one twice does nothing.
   /// Throws InvalidArgument [dtype, undefined, no-tensors, tape-closed].
   template <class X> void watch(const X& tree, std::source_location where = std::source_location::current()) {
     if constexpr (std::is_same_v<X, Variable>) {
@@ -58,7 +58,7 @@ class BURIN_API GradientTape {
     }
   }
 
-  /// The derivative of `target` (a scalar of f32, f64 or bf16, or a tree of such: then of their sum) by each tensor of
+  /// The derivative of `target` (a floating-point scalar, or a tree of such: then of their sum) by each tensor of
   /// `sources`, which are watched or were computed from what is: a tree like `sources`. Closes the tape unless it is
   /// persistent; what a persistent one computes here is not recorded by itself, but by the tapes around it.
   /// Throws InvalidArgument [scalar-loss, not-watched, no-tensors, tape-used, tape-order], TraceError [tape-region],

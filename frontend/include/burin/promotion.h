@@ -5,16 +5,18 @@
 
 namespace burin {
 
-/// Two strong dtypes: the category's higher wins; within integers the smallest dtype that holds both (i32 and u32: i64),
-/// within floats the wider. Example: `promote(i32, bf16) == bf16`.
+/// Two strong dtypes: the category's higher wins; within one the smallest dtype that holds both (i32 and u32: i64).
+/// Example: `promote(i32, bf16) == bf16`.
 constexpr Dtype promote(Dtype a, Dtype b) {
-  if (a == b) return a;
   if (category(a) != category(b)) return category(a) < category(b) ? b : a;
-  if (is_floating(a)) return a == f64 || b == f64 ? f64 : f32;
-  if (a == i64 || b == i64) return i64;
-  if (a == u8) return b;
-  if (b == u8) return a;
-  return i64;  // i32 and u32
+  Dtype least = holds(a, b) ? a : b;
+  if (holds(least, a) && holds(least, b)) return least;
+  least = is_floating(a) ? f64 : i64;
+  for (int i = 0; i < num_dtypes; ++i)
+    if (auto t = static_cast<Dtype>(i);
+        category(t) == category(a) && holds(t, a) && holds(t, b) && dtype_info(t).bits < dtype_info(least).bits)
+      least = t;
+  return least;
 }
 
 /// A strong dtype and a weak number's: the strong one, unless the number's category is higher: then a floating number

@@ -49,7 +49,7 @@ class RandomSource {
   std::source_location where_;
 };
 
-/// The first argument of each is a Generator or a key. `dtype`: f32, f64 or bf16, else InvalidArgument [dtype]. A key that is not
+/// The first argument of each is a Generator or a key. `dtype`: a floating-point one, else InvalidArgument [dtype]. A key that is not
 /// u32[2] is an InvalidArgument [key].
 namespace rng {  // not `random`: stdlib.h has a function of that name
 

@@ -100,7 +100,7 @@ class BURIN_API VariableGradients {
 
 }  // namespace detail
 
-/// Calls `f()`, which returns a 0-d Tensor of f32, f64 or bf16, and gives its value with the derivatives by the values that the
+/// Calls `f()`, which returns a 0-d floating-point Tensor, and gives its value with the derivatives by the values that the
 /// Variables have before the call: zeros for one that the result does not depend on. Eagerly and while tracing.
 /// Throws as value_and_grad of grad.h; InvalidArgument [same-variable] where one is given twice.
 /// Example: `auto [loss, g] = value_and_grad([&] { return mean(matmul(x, w) + b); }, {w, b});  w -= 0.1f * g[0];`

@@ -161,6 +161,8 @@ struct TensorType {
   Shape shape;
   friend bool operator==(const TensorType&, const TensorType&) = default;
 };
+/// Of a dense tensor of that type: a number, an expression where sizes are named, Dim::overflow() beyond 64 bits.
+Dim num_bytes(const TensorType&);
 std::string to_string(const Shape&);       ///< `[batch,128]`
 std::string to_string(const TensorType&);  ///< `f32[batch,128]`
 std::optional<TensorType> parse_tensor_type(std::string_view);

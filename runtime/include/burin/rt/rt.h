@@ -32,16 +32,11 @@ typedef enum burin_rt_status {
   BURIN_RT_INTERNAL = 70
 } burin_rt_status;
 
-/* Element types, spelled f32 etc. in every text. The values are part of every saved format: append only. */
+/* Element types: BURIN_RT_F32, BURIN_RT_BOOL, ...; dtype_table.h lists them. The values are part of every saved format. */
 typedef enum burin_rt_dtype {
-  BURIN_RT_BOOL = 0,
-  BURIN_RT_U8 = 1,
-  BURIN_RT_I32 = 2,
-  BURIN_RT_I64 = 3,
-  BURIN_RT_U32 = 4,
-  BURIN_RT_BF16 = 5,
-  BURIN_RT_F32 = 6,
-  BURIN_RT_F64 = 7
+#define BURIN_RT_DTYPE(number, NAME, ...) BURIN_RT_##NAME = number,
+#define BURIN_RT_RESERVED_DTYPE(number, NAME, ...) BURIN_RT_##NAME = number,
+#include <burin/rt/dtype_table.h>
 } burin_rt_dtype;
 
 typedef enum burin_rt_fault_kind {
