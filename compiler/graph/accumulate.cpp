@@ -129,7 +129,7 @@ class Accumulator {
 }  // namespace
 
 TensorType sum_type(TensorType type) {
-  if (is_floating(type.dtype) && byte_size(type.dtype) < byte_size(f32)) type.dtype = f32;
+  type.dtype = compute_dtype(type.dtype);
   return type;
 }
 

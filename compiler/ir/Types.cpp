@@ -33,6 +33,11 @@ std::optional<Dtype> toDtype(mlir::Type type) {
   return std::nullopt;
 }
 
+bool isNarrowFloat(mlir::Type type) {
+  auto real = dyn_cast<FloatType>(type);
+  return real && real.getWidth() < 32;
+}
+
 RankedTensorType toMlir(MLIRContext *context, const TensorType &type) {
   SmallVector<int64_t> sizes;
   SmallVector<int64_t> words;

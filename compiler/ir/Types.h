@@ -27,6 +27,9 @@ std::optional<Attribute> toAttribute(mlir::Attribute, AttributeKind, bool withDa
 std::optional<Attributes> toAttributes(mlir::Operation *, const OpInfo &, bool withData = false,
                                        llvm::StringRef *missing = nullptr);
 
+/// A float that is storage only (is_narrow_float of its dtype).
+bool isNarrowFloat(mlir::Type);
+
 /// Elements of a small constant and back; precondition: at most maxInlineElements.
 mlir::DenseElementsAttr toElements(mlir::MLIRContext *, const HostTensor &);
 HostTensor toHostTensor(mlir::DenseElementsAttr);

@@ -45,12 +45,12 @@ Value scatterSteps(LoopSizes &S, const AxisView &V, int64_t Stretch) {
 }
 
 /// The tensor is copied, unless the result has its memory; then blocks are outer positions and stretches of rows, and each
-/// takes all indices in order, so that sums do not depend on threads. Several bf16 sums stay f32 in the worker's memory
+/// takes all indices in order, so that sums do not depend on threads. Several narrow sums stay f32 in the worker's memory
 /// until all updates are in.
 void lower_scatter_add(LoopKernel &K) {
   constexpr int64_t Stretch = 1024;
   AxisView V(K);
-  bool Wide = K.dtype(0) == Dtype::bf16 && !V.Indices.is(1);
+  bool Wide = is_narrow_float(K.dtype(0)) && !V.Indices.is(1);
   auto stretches = [=](LoopSizes &S) { return S.E.ceilDiv(S.value(V.Inner), Stretch); };
   K.parallel([=](LoopSizes &S) { return S.E.mul(S.value(V.Outer), stretches(S)); },
              [=](LoopSizes &S) {
@@ -64,7 +64,7 @@ void lower_scatter_add(LoopKernel &K) {
                Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
                Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
                Type Scalar = K.element(0), Sum = Wide ? Type(E.B.getF32Type()) : Scalar;
-               bool Bf16 = K.dtype(0) == Dtype::bf16;
+               bool Narrow = is_narrow_float(K.dtype(0));
                int Bits = static_cast<int>(Sum.getIntOrFloatBitWidth());
                Value One = E.index(1);
                // Sums: the result itself, or rows of Stretch f32 in scratch.
@@ -96,7 +96,7 @@ void lower_scatter_add(LoopKernel &K) {
                    bool Float = isa<FloatType>(getElementTypeOrSelf(X.getType()));
                    Value Added =
                        Float ? LLVM::FAddOp::create(E.B, X, Y).getResult() : LLVM::AddOp::create(E.B, X, Y).getResult();
-                   if (Bf16 && !Wide) Added = B.Lanes.roundToBf16(Added);
+                   if (Narrow && !Wide) Added = B.Lanes.round(Added, Scalar);
                    B.Lanes.store(Sum, Added, Sums, E.add(To, I), One, Mask);
                  });
                });
@@ -105,7 +105,7 @@ void lower_scatter_add(LoopKernel &K) {
                    Value From = sumAt(Position), To = place(Position);
                    B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
                      Value X = B.Lanes.load(Sum, Sums, E.add(From, I), One, Lanes, Mask);
-                     B.Lanes.store(Scalar, B.Lanes.roundToBf16(X), B.buffer(3), E.add(To, I), One, Mask);
+                     B.Lanes.store(Scalar, B.Lanes.round(X, Scalar), B.buffer(3), E.add(To, I), One, Mask);
                    });
                  });
              },

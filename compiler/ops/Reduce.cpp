@@ -5,14 +5,14 @@ namespace burin::codegen {
 using namespace mlir;
 
 /// x as [outer, size, inner] around the axis: a block is a stretch of inner positions, whose sums run along the axis a
-/// vector at a time. Along the last axis a row is one chain of additions. bf16 sums stay f32 until they are stored.
+/// vector at a time. Along the last axis a row is one chain of additions. Sums of narrow floats stay f32 until they are stored.
 void lower_cumsum(LoopKernel &K) {
   constexpr int64_t Stretch = 512;
   auto Axis = static_cast<size_t>(K.integer("axis"));
   Extent Outer = K.product(0, 0, Axis), Along = K.shape(0)[Axis], Inner = K.product(0, Axis + 1, K.shape(0).size());
   bool Exclusive = K.op()->getAttrOfType<BoolAttr>("exclusive").getValue();
   bool Reverse = K.op()->getAttrOfType<BoolAttr>("reverse").getValue();
-  bool Wide = K.dtype(0) == Dtype::bf16;
+  bool Wide = is_narrow_float(K.dtype(0));
   Type Scalar = K.element(0);
   auto stretches = [=](LoopSizes &S) { return S.E.ceilDiv(S.value(Inner), Stretch); };
   K.parallel([=](LoopSizes &S) { return S.E.mul(S.value(Outer), stretches(S)); },
@@ -33,7 +33,7 @@ void lower_cumsum(LoopKernel &K) {
                    Value At = E.add(E.mul(E.add(Base, Position), Row), E.add(First, I));
                    Value Next = add(Carried[0], B.Lanes.load(Scalar, B.buffer(0), At, One, Lanes, Mask));
                    Value Out = Exclusive ? Value(Carried[0]) : Next;
-                   B.Lanes.store(Scalar, Wide ? B.Lanes.roundToBf16(Out) : Out, B.buffer(1), At, One, Mask);
+                   B.Lanes.store(Scalar, Wide ? B.Lanes.round(Out, Scalar) : Out, B.buffer(1), At, One, Mask);
                    return {Next};
                  });
                };

@@ -140,8 +140,8 @@ Value divideUnsigned(const ScalarContext &s, Value a, Value b) {
 namespace {
 #include "compiler/ops/ElementwiseBodies.inc"
 
-/// f64 to bf16 with one rounding: by way of an f32 rounded to odd, whose last bit remembers what was lost.
-Value doubleToBfloat16(OpBuilder &builder, Location loc, Value x) {
+/// f64 to a narrow float with one rounding: by way of an f32 rounded to odd, whose last bit remembers what was lost.
+Value doubleToNarrow(OpBuilder &builder, Location loc, Value x, Dtype to) {
   Type f32Type = withElement(x.getType(), builder.getF32Type()),
        i32Type = withElement(x.getType(), builder.getI32Type());
   Value nearest = arith::TruncFOp::create(builder, loc, f32Type, x);
@@ -154,22 +154,24 @@ Value doubleToBfloat16(OpBuilder &builder, Location loc, Value x) {
   Value odd = arith::OrIOp::create(builder, loc, towardZero, integer(builder, loc, i32Type, 1));
   bits = arith::SelectOp::create(builder, loc, inexact, odd, bits);
   Value rounded = arith::BitcastOp::create(builder, loc, f32Type, bits);
-  return arith::TruncFOp::create(builder, loc, withElement(x.getType(), builder.getBF16Type()), rounded);
+  return arith::TruncFOp::create(builder, loc, withElement(x.getType(), toMlir(builder.getContext(), to)), rounded);
 }
 
-/// An i64 as an f64 that rounds to the same bf16: beyond 53 bits the lost ones only matter as "not zero".
-Value longToStickyDouble(OpBuilder &builder, Location loc, Value x) {
+/// A 64-bit integer as an f64 that rounds to the same narrow float: beyond 53 bits the lost ones only matter as "not zero".
+Value longToStickyDouble(OpBuilder &builder, Location loc, Value x, bool isSigned) {
   Type type = x.getType(), f64Type = withElement(type, builder.getF64Type());
   Value lowMask = integer(builder, loc, type, 0xfff), none = integer(builder, loc, type, 0);
   Value low = arith::AndIOp::create(builder, loc, x, lowMask);
   Value lost = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ne, low, none);
   Value sticky = arith::SelectOp::create(builder, loc, lost, integer(builder, loc, type, 0x1000), none);
   Value high = arith::AndIOp::create(builder, loc, x, integer(builder, loc, type, ~int64_t{0xfff}));
-  Value shifted = arith::AddIOp::create(builder, loc, x, integer(builder, loc, type, int64_t{1} << 53));
+  Value shifted = x; // exact are 0 to 2^53, with a sign -2^53 to 2^53
+  if (isSigned) shifted = arith::AddIOp::create(builder, loc, x, integer(builder, loc, type, int64_t{1} << 53));
   Value exact = arith::CmpIOp::create(builder, loc, arith::CmpIPredicate::ule, shifted,
-                                      integer(builder, loc, type, int64_t{1} << 54));
+                                      integer(builder, loc, type, int64_t{1} << (isSigned ? 54 : 53)));
   Value chosen = arith::SelectOp::create(builder, loc, exact, x, arith::OrIOp::create(builder, loc, high, sticky));
-  return arith::SIToFPOp::create(builder, loc, f64Type, chosen);
+  if (isSigned) return arith::SIToFPOp::create(builder, loc, f64Type, chosen);
+  return arith::UIToFPOp::create(builder, loc, f64Type, chosen);
 }
 
 Value floatToInteger(OpBuilder &builder, Location loc, Value x, Dtype to) {
@@ -185,7 +187,7 @@ Value floatToInteger(OpBuilder &builder, Location loc, Value x, Dtype to) {
   // The conversion is undefined outside the range, so it only sees values inside.
   Value safe = arith::SelectOp::create(builder, loc, outside, real(builder, loc, x.getType(), 0.0), x);
   Value inside;
-  if (width == 8) {
+  if (width < 32) {
     Value wide = arith::FPToSIOp::create(builder, loc, withElement(x.getType(), builder.getI32Type()), safe);
     inside = arith::TruncIOp::create(builder, loc, target, wide);
   } else if (is_signed(to)) {
@@ -207,9 +209,10 @@ Value integerToFloat(OpBuilder &builder, Location loc, Value x, Dtype from, Dtyp
     if (is_signed(from)) return arith::SIToFPOp::create(builder, loc, type, x);
     return arith::UIToFPOp::create(builder, loc, type, x);
   };
-  if (to != Dtype::bf16) return convert(to);
-  if (from == Dtype::u8) return emitCast(builder, loc, convert(Dtype::f32), Dtype::f32, Dtype::bf16);
-  return doubleToBfloat16(builder, loc, from == Dtype::i64 ? longToStickyDouble(builder, loc, x) : convert(Dtype::f64));
+  if (!is_narrow_float(to)) return convert(to);
+  if (holds(Dtype::f32, from)) return emitCast(builder, loc, convert(Dtype::f32), Dtype::f32, to);
+  Value wide = holds(Dtype::f64, from) ? convert(Dtype::f64) : longToStickyDouble(builder, loc, x, is_signed(from));
+  return doubleToNarrow(builder, loc, wide, to);
 }
 
 } // namespace
@@ -236,12 +239,15 @@ Value emitCast(OpBuilder &builder, Location loc, Value x, Dtype from, Dtype to) 
   }
   if (is_floating(from) && is_floating(to)) {
     if (holds(to, from)) return arith::ExtFOp::create(builder, loc, target, x);
-    if (from == Dtype::f64 && to == Dtype::bf16) return doubleToBfloat16(builder, loc, x);
+    if (is_narrow_float(to)) {
+      if (from == Dtype::f64) return doubleToNarrow(builder, loc, x, to);
+      x = emitCast(builder, loc, x, from, Dtype::f32);
+    }
     return arith::TruncFOp::create(builder, loc, target, x);
   }
   if (is_floating(from)) {
-    if (from == Dtype::bf16) // exact, and spares targets a conversion they lack
-      x = emitCast(builder, loc, x, Dtype::bf16, Dtype::f32);
+    if (is_narrow_float(from)) // exact, and spares targets a conversion they lack
+      x = emitCast(builder, loc, x, from, Dtype::f32);
     return floatToInteger(builder, loc, x, to);
   }
   if (is_floating(to)) return integerToFloat(builder, loc, x, from, to);

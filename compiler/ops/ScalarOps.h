@@ -15,13 +15,13 @@ struct ScalarContext {
   Dtype dtype;
 };
 
-/// Builds one op. bf16 operands come extended to f32 and the result is f32: the caller rounds.
+/// Builds one op. Narrow floats (bf16, f16) come extended to f32 and the result is f32: the caller rounds.
 using ScalarEmitter = mlir::Value (*)(const ScalarContext &, mlir::ValueRange operands);
 
 /// Null where the op is not elementwise; `cast` has emitCast instead.
 ScalarEmitter scalarEmitter(OpKind kind);
 
-/// x, an element of dtype `from`, as dtype `to`: saturating, one rounding (docs/numerics.md). bf16 is bf16 here.
+/// x, an element of dtype `from`, as dtype `to`: saturating, one rounding (docs/numerics.md). Narrow floats are such here.
 mlir::Value emitCast(mlir::OpBuilder &builder, mlir::Location loc, mlir::Value x, Dtype from, Dtype to);
 
 /// The element type of a dtype in kernel bodies: `i1` for bool, signless integers.

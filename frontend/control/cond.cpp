@@ -217,7 +217,7 @@ void Branches::finish(const Leaves& results) {
       for (auto& side : m.sides) settle_type(side, type, t);
     } else {
       Dtype d0 = type_of(m.sides[0].node).dtype, d1 = type_of(m.sides[1].node).dtype;
-      Dtype target = m.sides[0].weak && m.sides[1].weak ? promote(d0, d1) : m.sides[0].weak ? d1 : d0;
+      Dtype target = m.sides[0].weak && m.sides[1].weak ? promote(d0, d1).value_or(d0) : m.sides[0].weak ? d1 : d0;
       for (int i = 0; i < 2; ++i) {
         InBlock in(t, s.frames[i].block);
         m.sides[i] = adapt(m.sides[i], target);

@@ -115,9 +115,11 @@ Tensor sum(const Arg& x, const Axes& axes, bool keepdims) {
 }
 Tensor mean(const Arg& x, const Axes& axes, bool keepdims) {
   return composite("mean", x.where(), [&] {
-    Dtype dtype = is_floating(x.dtype()) ? x.dtype() : f32;
-    Tensor total = is_floating(x.dtype()) ? reduce_sum(x, axes, keepdims) : reduce_sum(cast(x, f32), axes, keepdims);
-    return total / count_along(x, detail::axes_of(x, axes), dtype);
+    // Sum and count may exceed what a narrow float holds, the mean does not.
+    const Dtype own = is_floating(x.dtype()) ? x.dtype() : f32, wide = compute_dtype(own);
+    Tensor total = x.dtype() == wide ? reduce_sum(x, axes, keepdims) : reduce_sum(cast(x, wide), axes, keepdims);
+    Tensor result = total / count_along(x, detail::axes_of(x, axes), wide);
+    return own == wide ? result : cast(result, own);
   });
 }
 // The greatest element is taken away so that e^x cannot overflow; the result does not depend on it, nor does its derivative.
@@ -165,7 +167,7 @@ Tensor softmax_cross_entropy(const Arg& logits, const Arg& targets) {
     const Tensor centred = logits - stop_gradient(reduce_max(logits, -1, true));
     const Tensor total = log(reduce_sum(exp(centred), -1));
     if (!classes) {
-      const Tensor given = cast(targets, promote(targets.dtype(), logits.dtype()));
+      const Tensor given = cast(targets, *promote(targets.dtype(), logits.dtype()));
       return mean(reduce_sum(given, -1) * total - reduce_sum(weighted(given, centred, -infinity), -1));
     }
     // A label out of range would be a row without a right class; looking each up makes it the fault that it is.

@@ -4,10 +4,11 @@
 #include "frontend/record/recorder.h"
 #include "frontend/value/device.h"
 #include "runtime/ops/few.h"
+#include "runtime/ops/scalar.h"
 
 #include <burin/promotion.h>
 
-#include <limits>
+#include <algorithm>
 
 namespace burin::detail {
 
@@ -44,18 +45,56 @@ void read(Operand& o, const Tensor& t, const std::source_location& where) {
   if (!*o.node || o.get().maybe_undefined) check_usable({*o.node, o.weak}, &t, where);
 }
 
-// The dtype that the masked operands meet in; nullopt where none is masked.
-std::optional<Dtype> meeting_dtype(std::span<const Arg> operands, std::span<const Operand> values, PromotionMask mask) {
-  std::optional<Dtype> strong_type, weak_type;
-  for (std::size_t i = 0; i < operands.size(); ++i) {
-    if (!(mask >> (i < 31 ? i : 31) & 1)) continue;
-    bool number = !values[i].node;
-    Dtype d = number ? operands[i].number().dtype : type_of(*values[i].node).dtype;
-    auto& met = number || values[i].weak ? weak_type : strong_type;
-    met = met ? promote(*met, d) : d;
-  }
-  if (!strong_type || !weak_type) return strong_type ? strong_type : weak_type;
-  return promote_weak(*strong_type, *weak_type);
+// Two operands that no dtype holds both of.
+[[noreturn]] void no_meeting(OpKind kind, std::span<const Arg> operands, std::span<const Operand> values, std::size_t i,
+                             std::size_t j, const std::source_location& where) {
+  const OpInfo& info = op_info(kind);
+  auto said = [&](std::size_t k) {
+    const std::size_t last = info.operand_names.size() - 1;
+    const std::string name(info.operand_names[std::min(k, last)]);
+    return info.variadic && k >= last ? name + "[" + std::to_string(k - last) + "]" : name;
+  };
+  auto dtype = [&](std::size_t k) {
+    return values[k].node ? type_of(*values[k].node).dtype : operands[k].number().dtype;
+  };
+  auto type = [&](std::size_t k) {
+    return values[k].node ? to_string(type_of(*values[k].node)) : std::string(name(dtype(k)));
+  };
+  auto cast_to = [&](std::size_t k, std::size_t other) {
+    return "cast(" + said(k) + ", " + std::string(name(dtype(other))) + ")";
+  };
+  fail({ErrorCode::invalid_argument,
+        std::string(info.mnemonic) + ": " + said(i) + " is " + type(i) + ", " + said(j) + " is " + type(j) +
+            ": no integer dtype holds the values of both",
+        "dtype-mismatch", "", "say which: " + cast_to(i, j) + " or " + cast_to(j, i)},
+       where);
+}
+
+// The dtype that the masked operands meet in; nullopt where none is masked. Those of the highest category decide.
+std::optional<Dtype> meeting_dtype(OpKind kind, std::span<const Arg> operands, std::span<const Operand> values,
+                                   PromotionMask mask, const std::source_location& where) {
+  struct Met {
+    std::optional<Dtype> dtype;
+    std::size_t by = 0;
+    Category highest = Category::boolean;
+  } strong_type, weak_type;
+  auto each = [&](auto f) {
+    for (std::size_t i = 0; i < operands.size(); ++i) {
+      if (!(mask >> (i < 31 ? i : 31) & 1)) continue;
+      bool number = !values[i].node;
+      f(i, number ? operands[i].number().dtype : type_of(*values[i].node).dtype,
+        number || values[i].weak ? weak_type : strong_type);
+    }
+  };
+  each([](std::size_t, Dtype d, Met& met) { met.highest = std::max(met.highest, category(d)); });
+  each([&](std::size_t i, Dtype d, Met& met) {
+    if (met.dtype == d || category(d) != met.highest) return;
+    auto both = met.dtype ? promote(*met.dtype, d) : std::optional(d);
+    if (!both) no_meeting(kind, operands, values, met.by, i, where);
+    if (both != met.dtype) met.dtype = both, met.by = i;
+  });
+  if (!strong_type.dtype || !weak_type.dtype) return strong_type.dtype ? strong_type.dtype : weak_type.dtype;
+  return promote_weak(*strong_type.dtype, *weak_type.dtype);
 }
 
 ValueId literal_constant(Trace& t, const Literal& n, Dtype d, std::uint32_t line) {
@@ -86,40 +125,36 @@ NodeRef cast_node(const Content& c, Dtype to, const std::source_location& where)
 // A number takes the tensor's dtype, which must hold it: wrapping here would be a wrong result that nobody asked for.
 void check_fits(std::string_view who, const Literal& n, Dtype d, const std::source_location& where) {
   if (is_floating(d) || is_floating(n.dtype) || d == boolean) return;
-  const std::int64_t low = d == i32 ? INT32_MIN : d == i64 ? INT64_MIN : 0;
-  const std::int64_t high = d == i32 ? INT32_MAX : d == i64 ? INT64_MAX : d == u32 ? UINT32_MAX : UINT8_MAX;
-  if (n.integer >= low && n.integer <= high) return;
+  const bool beyond = n.dtype == u64;  // the greatest i64
+  const int digits = dtype_info(d).digits;
+  const std::int64_t high = digits < 63 ? (std::int64_t{1} << digits) - 1 : INT64_MAX,
+                     low = is_signed(d) ? -high - 1 : 0;
+  if (beyond ? d == u64 : n.integer >= low && n.integer <= high) return;
+  const std::string text = beyond ? std::to_string(static_cast<std::uint64_t>(n.integer)) : std::to_string(n.integer);
   fail({ErrorCode::invalid_argument,
-        std::string(who) + ": the number " + std::to_string(n.integer) + " does not fit " + std::string(name(d)) +
+        std::string(who) + ": the number " + text + " does not fit " + std::string(name(d)) +
             ", the dtype of the tensor beside it",
         "number-range", "", "cast the tensor to a wider dtype first"},
        where);
 }
 
+// As `cast` converts: one rounding, saturating.
 HostTensor literal_value(const Literal& n, Dtype d) {
   HostTensor t{{d, {}}, Buffer::allocate(bytes(d, 1))};
   if (!t.buffer) raise({ErrorCode::device, "out of memory", "out-of-memory", "", ""});
-  void* p = t.buffer.mutable_data();
-  bool real = is_floating(n.dtype);
-  double x = real ? n.real : static_cast<double>(n.integer);
-  std::int64_t i = n.integer;
-  if (real) {  // as `cast` does: saturate, NaN is 0
-    constexpr double top = 9223372036854775807.0;
-    i = n.real != n.real ? 0
-        : n.real >= top  ? std::numeric_limits<std::int64_t>::max()
-        : n.real <= -top ? std::numeric_limits<std::int64_t>::min()
-                         : static_cast<std::int64_t>(n.real);
-  }
-  switch (d) {
-    case Dtype::boolean: *static_cast<std::uint8_t*>(p) = real ? n.real != 0 : i != 0; break;
-    case Dtype::u8: *static_cast<std::uint8_t*>(p) = static_cast<std::uint8_t>(i); break;
-    case Dtype::i32: *static_cast<std::int32_t*>(p) = static_cast<std::int32_t>(i); break;
-    case Dtype::u32: *static_cast<std::uint32_t*>(p) = static_cast<std::uint32_t>(i); break;
-    case Dtype::i64: *static_cast<std::int64_t*>(p) = i; break;
-    case Dtype::bf16: *static_cast<bfloat16*>(p) = bfloat16(static_cast<float>(x)); break;
-    case Dtype::f32: *static_cast<float*>(p) = static_cast<float>(x); break;
-    case Dtype::f64: *static_cast<double*>(p) = x; break;
-  }
+  const bool real = is_floating(n.dtype), beyond = n.dtype == u64;
+  const auto unsigned_integer = static_cast<std::uint64_t>(n.integer);
+  visit(d, [&]<class T>(std::type_identity<T>) {
+    auto& to = *static_cast<scalar::Stored<T>*>(t.buffer.mutable_data());
+    if constexpr (std::is_same_v<T, bool>) to = real ? n.real != 0 : n.integer != 0;
+    else if constexpr (is_narrow_float(dtype_of<T>))
+      to = real     ? scalar::to_narrow<T>(n.real)
+           : beyond ? scalar::to_narrow_exactly<T>(unsigned_integer)
+                    : scalar::to_narrow_exactly<T>(n.integer);
+    else if constexpr (is_floating(dtype_of<T>))
+      to = real ? static_cast<T>(n.real) : beyond ? static_cast<T>(unsigned_integer) : static_cast<T>(n.integer);
+    else to = real ? scalar::saturate<T>(n.real) : static_cast<T>(n.integer);
+  });
   return t;
 }
 
@@ -176,7 +211,7 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attri
     }
   }
   if (mask && n) {
-    if (auto d = meeting_dtype(operands, values, mask))
+    if (auto d = meeting_dtype(kind, operands, values, mask, where))
       for (std::size_t i = 0; i < n; ++i) {
         Operand& o = values[i];
         if (!(mask >> (i < 31 ? i : 31) & 1)) continue;

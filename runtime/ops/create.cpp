@@ -59,12 +59,7 @@ template <class T, class F> scalar::Value<T> convert(scalar::Value<F> x) {
   else if constexpr (std::is_same_v<F, bool>) return x ? To(1) : To(0);
   else if constexpr (std::is_same_v<To, double>) return static_cast<double>(x.value);
   else if constexpr (std::is_same_v<scalar::Value<F>, double>) {
-    using Limits = std::numeric_limits<T>;
-    if (std::isnan(x)) return To(0);
-    // 2^bits is exact in a double, the greatest integer need not be.
-    if (x >= std::ldexp(1.0, Limits::digits)) return To(Limits::max());
-    if (x <= static_cast<double>(Limits::min())) return To(Limits::min());
-    return To(static_cast<T>(x));
+    return To(scalar::saturate<T>(x));
   } else return To(x.value);
 }
 

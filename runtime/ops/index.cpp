@@ -54,7 +54,9 @@ std::vector<std::int64_t> positions(const HostTensor& indices, std::int64_t size
   visit<integer_dtypes>(indices.type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* p = static_cast<const T*>(indices.buffer.data());
     for (std::size_t i = 0; i < result.size(); ++i) {
-      auto at = static_cast<std::int64_t>(p[i]);
+      // Beyond the greatest i64 any size is exceeded.
+      constexpr bool wide = std::is_same_v<T, std::uint64_t>;
+      auto at = wide && p[i] > static_cast<T>(INT64_MAX) ? INT64_MAX : static_cast<std::int64_t>(p[i]);
       result[i] = std::clamp<std::int64_t>(at, 0, size - 1);
       if (at != result[i] && sink.fault)
         sink.fault(sink.self, BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, static_cast<std::int64_t>(i), at);

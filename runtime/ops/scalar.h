@@ -80,10 +80,21 @@ template <class T> T to_narrow(double x) {
 /// A 64-bit integer to a narrow float with one rounding: what lies below the double's precision only matters as "not zero".
 template <class T, std::integral I> T to_narrow_exactly(I x) {
   auto magnitude = static_cast<std::uint64_t>(x);
-  if (x < 0) magnitude = std::uint64_t{0} - magnitude;
+  const bool negative = std::is_signed_v<I> && static_cast<std::int64_t>(x) < 0;
+  if (negative) magnitude = std::uint64_t{0} - magnitude;
   if (magnitude >> 53) magnitude = (magnitude & ~std::uint64_t{0xfff}) | ((magnitude & 0xfff) != 0 ? 0x1000 : 0);
   auto d = static_cast<double>(magnitude);
-  return to_narrow<T>(x < 0 ? -d : d);
+  return to_narrow<T>(negative ? -d : d);
+}
+
+/// Toward zero; beyond the range its nearest end; NaN gives 0.
+template <std::integral T> T saturate(double x) {
+  using Limits = std::numeric_limits<T>;
+  if (std::isnan(x)) return 0;
+  // 2^bits is exact in a double, the greatest integer need not be.
+  if (x >= std::ldexp(1.0, Limits::digits)) return Limits::max();
+  if (x <= static_cast<double>(Limits::min())) return Limits::min();
+  return static_cast<T>(x);
 }
 
 template <class T> Value<T> load(Stored<T> x) {

@@ -142,26 +142,84 @@ TEST_CASE("kernels reach scratch and faults through the context") {
   CHECK(Out == 0);  // without memory it leaves at once
 }
 
-TEST_CASE("bf16 is rounded to nearest even and keeps NaN and denormals") {
+namespace {
+
+/// Rounds f32 to a narrow float T and back, as vectors and (the second kernel) one by one: bits for bits what T does.
+template <class T> void checkNarrow(const char* Level) {
   Fixture F;
+  F.Target = *resolveTarget(Level);
+  if (!test::canRun(F.Target)) return;
+  INFO(Level << " " << name(dtype_of<T>));
   Type I16 = mlir::IntegerType::get(&F.Context, 16);
-  KernelBuilder K(*F.Module, "k", {F.F32, I16}, 0, F.Target);
-  K.E.loop(K.begin(), K.end(), 16, [&](Value I) {
-    K.E.storeVector(K.E.roundToBf16(K.E.loadVector(K.E.vectorType(F.F32, 16), K.buffer(0), I)), K.buffer(1), I);
-  });
-  K.finish();
+  Type Narrow =
+      dtype_of<T> == Dtype::bf16 ? Type(mlir::BFloat16Type::get(&F.Context)) : Type(mlir::Float16Type::get(&F.Context));
+  for (int64_t Lanes : {16, 1}) {
+    std::string Suffix = Lanes == 1 ? "one" : "many";
+    auto load = [&](Emitter& E, const Buffer& M, Value I) {
+      return Lanes == 1 ? E.load(M, I) : E.loadVector(E.vectorType(M.Element, Lanes), M, I);
+    };
+    auto store = [&](Emitter& E, Value V, const Buffer& M, Value I) {
+      Lanes == 1 ? E.store(V, M, I) : E.storeVector(V, M, I);
+    };
+    KernelBuilder Round(*F.Module, "round." + Suffix, {F.F32, I16}, 0, F.Target);
+    Round.E.loop(Round.begin(), Round.end(), Lanes, [&](Value I) {
+      Emitter& E = Round.E;
+      store(E, E.toBits(E.roundTo(load(E, Round.buffer(0), I), Narrow), Narrow), Round.buffer(1), I);
+    });
+    Round.finish();
+    KernelBuilder Widen(*F.Module, "widen." + Suffix, {I16, F.F32}, 0, F.Target);
+    Widen.E.loop(Widen.begin(), Widen.end(), Lanes, [&](Value I) {
+      Emitter& E = Widen.E;
+      store(E, E.fromBits(load(E, Widen.buffer(0), I), Narrow), Widen.buffer(1), I);
+    });
+    Widen.finish();
+  }
   auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
   REQUIRE(Kernels);
-  std::vector<uint32_t> Bits = {0x3f800000, 0x3f808000, 0x3f818000, 0x3f808001, 0x7f800001, 0x7fc00000,
-                                0xff800000, 0x7f7fffff, 0x00008000, 0x00018000, 0x80000001, 0x00400000,
-                                0x7fffffff, 0xffc12345, 0x477fffff, 0};
-  std::vector<uint16_t> Out(16);
-  void* Buffers[] = {Bits.data(), Out.data()};
-  KernelRuntime Runtime(1);
-  Kernels->function<std::remove_pointer_t<burin_rt_kernel>>("k")(Buffers, nullptr, 0, 16, Runtime.ctx());
-  for (size_t I = 0; I < Bits.size(); ++I) {
-    INFO(std::hex << Bits[I]);
-    CHECK(Out[I] == bfloat16(__builtin_bit_cast(float, Bits[I])).bits);
+  auto run = [&](const char* Name, void* In, void* Out, size_t Count) {
+    void* Buffers[] = {In, Out};
+    KernelRuntime Runtime(1);
+    Kernels->function<std::remove_pointer_t<burin_rt_kernel>>(Name)(Buffers, nullptr, 0, static_cast<int64_t>(Count),
+                                                                    Runtime.ctx());
+  };
+  // Every 4093rd f32, and what lies around halves of the last place of all magnitudes.
+  std::vector<uint32_t> Bits;
+  for (uint64_t U = 0; U < (uint64_t(1) << 32); U += 4093) Bits.push_back(static_cast<uint32_t>(U));
+  for (uint32_t U = 0; U < 0x10000; U += 7)
+    for (uint32_t Tail : {0x7fffu, 0x8000u, 0x8001u, 0xfffu, 0x1000u, 0x1001u, 0x3000u}) Bits.push_back(U << 16 | Tail);
+  for (uint32_t U :
+       {0x477fefffu, 0x477ff000u, 0x7f7fffffu, 0x33000000u, 0x33000001u, 0x387fe000u, 0x387ff000u, 0x7f800001u})
+    Bits.push_back(U), Bits.push_back(U | 0x80000000u);
+  Bits.resize((Bits.size() + 15) / 16 * 16);
+  std::vector<uint16_t> Every(1 << 16), Rounded(Bits.size());
+  for (size_t I = 0; I < Every.size(); ++I) Every[I] = static_cast<uint16_t>(I);
+  std::vector<uint32_t> Widened(Every.size());
+  for (std::string Suffix : {"many", "one"}) {
+    INFO(Suffix);
+    run(("round." + Suffix).c_str(), Bits.data(), Rounded.data(), Bits.size());
+    size_t Wrong = 0;
+    for (size_t I = 0; I < Bits.size(); ++I)
+      if (Rounded[I] != T(__builtin_bit_cast(float, Bits[I])).bits && Wrong++ == 0)
+        FAIL_CHECK(std::hex << Bits[I] << " was rounded to " << Rounded[I]);
+    run(("widen." + Suffix).c_str(), Every.data(), Widened.data(), Every.size());
+    for (size_t I = 0; I < Every.size(); ++I) {
+      T X;
+      X.bits = Every[I];
+      const auto Value = static_cast<float>(X);
+      auto Want = __builtin_bit_cast(uint32_t, Value);
+      if (Value != Value) Want |= 0x400000, Widened[I] |= 0x400000;  // a signalling NaN may come out quiet
+      if (Widened[I] != Want && Wrong++ == 0) FAIL_CHECK(std::hex << Every[I] << " was widened to " << Widened[I]);
+    }
+    CHECK(Wrong == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("narrow floats are rounded and widened bit for bit as their C++ types are, at every level") {
+  for (const char* Level : {"x86-64", "x86-64-v3", "x86-64-v4", "host"}) {
+    checkNarrow<bfloat16>(Level);
+    checkNarrow<float16>(Level);
   }
 }
 

@@ -26,7 +26,7 @@ template <class T> T sample(int64_t I, int Salt) {
   int V = static_cast<int>((I * 2654435761u + Salt * 40503u) >> 7) % 7;
   V = V < 0 ? V + 7 : V;
   if constexpr (std::is_unsigned_v<T>) return T(V);
-  else if constexpr (std::is_same_v<T, bfloat16>) return bfloat16(float(V - 3));
+  else if constexpr (is_narrow_float(dtype_of<T>)) return T(float(V - 3));
   else return T(V - 3);
 }
 template <class T> std::vector<T> samples(int64_t N, int Salt) {
@@ -35,7 +35,7 @@ template <class T> std::vector<T> samples(int64_t N, int Salt) {
   return Out;
 }
 template <class T> double asDouble(T X) {
-  if constexpr (std::is_same_v<T, bfloat16>) return float(X);
+  if constexpr (is_narrow_float(dtype_of<T>)) return float(X);
   else return double(X);
 }
 
@@ -46,7 +46,8 @@ struct Case {
 };
 
 /// The result, computed as the definition says it. Integers wrap (exact in 64 bits, then cut to T).
-template <class T> std::vector<T> reference(const Case& C, const std::vector<T>& A, const std::vector<T>& B) {
+template <class T, class L, class R>
+std::vector<T> reference(const Case& C, const std::vector<L>& A, const std::vector<R>& B) {
   size_t Rank = std::max(C.Lhs.size(), C.Rhs.size()) - 2;
   auto batchDim = [&](const std::vector<int64_t>& S, size_t D) -> int64_t {
     size_t Missing = Rank - (S.size() - 2);
@@ -66,18 +67,18 @@ template <class T> std::vector<T> reference(const Case& C, const std::vector<T>&
       LB += (DB == 1 ? 0 : Rest % Size) * SB, SB *= DB;
       Rest /= Size;
     }
-    for (int64_t R = 0; R < M; ++R)
+    for (int64_t Row = 0; Row < M; ++Row)
       for (int64_t J = 0; J < N; ++J) {
         double F = 0;
         uint64_t U = 0;
-        for (int64_t L = 0; L < K; ++L) {
-          T X = A[LA * M * K + (C.LhsTransposed ? L * M + R : R * K + L)];
-          T Y = B[LB * K * N + (C.RhsTransposed ? J * K + L : L * N + J)];
+        for (int64_t P = 0; P < K; ++P) {
+          L X = A[LA * M * K + (C.LhsTransposed ? P * M + Row : Row * K + P)];
+          R Y = B[LB * K * N + (C.RhsTransposed ? J * K + P : P * N + J)];
           if constexpr (std::is_integral_v<T>) U += uint64_t(X) * uint64_t(Y);
           else F += asDouble(X) * asDouble(Y);
         }
         if constexpr (std::is_integral_v<T>) Out.push_back(T(U));
-        else if constexpr (std::is_same_v<T, bfloat16>) Out.push_back(bfloat16(float(F)));
+        else if constexpr (is_narrow_float(dtype_of<T>)) Out.push_back(T(float(F)));
         else Out.push_back(T(F));
       }
   }
@@ -91,11 +92,11 @@ struct Options {
 };
 
 /// Emits and compiles the product; sizes that are operands are those of `C`, numbered in order of appearance.
-std::unique_ptr<CompiledKernels> build(const Case& C, Dtype D, const Options& O, std::vector<int64_t>& Sizes) {
+std::unique_ptr<CompiledKernels> build(const Case& C, const MatmulConfig& Dtypes, const Options& O,
+                                       std::vector<int64_t>& Sizes) {
   auto Target = resolveTarget(O.Level);
   REQUIRE(Target);
-  MatmulConfig Config;
-  Config.Element = D;
+  MatmulConfig Config = Dtypes;
   Config.LhsTransposed = C.LhsTransposed;
   Config.RhsTransposed = C.RhsTransposed;
   Config.Epilogue = O.Epilogue;
@@ -141,15 +142,29 @@ std::string describe(const Case& C, const Options& O) {
   return S;
 }
 
-template <class T> void check(const Case& C, const Options& O) {
+MatmulConfig config(Dtype D) {
+  MatmulConfig Config;
+  Config.setElement(D);
+  return Config;
+}
+template <class L, class R, class T> MatmulConfig config(Dtype Accumulator) {
+  MatmulConfig Config;
+  Config.Lhs = dtype_of<L>, Config.Rhs = dtype_of<R>, Config.Accumulator = Accumulator, Config.Result = dtype_of<T>;
+  return Config;
+}
+
+/// Lhs of L times rhs of R gives T.
+template <class T, class L = T, class R = T>
+void check(const Case& C, const Options& O, const MatmulConfig& Dtypes = config(dtype_of<T>)) {
   if (auto Target = resolveTarget(O.Level); !Target || !test::canRun(*Target)) return;
   INFO(describe(C, O));
   std::vector<int64_t> Sizes;
-  auto Kernels = build(C, dtype_of<T>, O, Sizes);
+  auto Kernels = build(C, Dtypes, O, Sizes);
   auto* Product = Kernels->function("product");
   REQUIRE(Product);
-  auto A = samples<T>(product(C.Lhs), 1), B = samples<T>(product(C.Rhs), 2);
-  auto Expected = reference(C, A, B);
+  auto A = samples<L>(product(C.Lhs), 1);
+  auto B = samples<R>(product(C.Rhs), 2);
+  auto Expected = reference<T>(C, A, B);
   for (unsigned Threads : {1u, 2u}) {
     KernelRuntime Runtime(Threads);
     std::vector<T> Out(Expected.size() + 16);
@@ -208,11 +223,79 @@ TEST_CASE("other element types are exact, integers wrap") {
           if (Transposed) std::swap(C.Rhs[0], C.Rhs[1]), C.RhsTransposed = true;
           check<double>(C, {Level, Dynamic});
           check<bfloat16>(C, {Level, Dynamic});
+          check<float16>(C, {Level, Dynamic});
+          check<int8_t>(C, {Level, Dynamic});
+          check<uint16_t>(C, {Level, Dynamic});
+          check<uint64_t>(C, {Level, Dynamic});
           check<int32_t>(C, {Level, Dynamic});
           check<int64_t>(C, {Level, Dynamic});
           check<uint8_t>(C, {Level, Dynamic});
           check<uint32_t>(C, {Level, Dynamic});
         }
+}
+
+TEST_CASE("operands, accumulator and result may have dtypes of their own") {
+  for (const char* Level : Levels)
+    for (Case C : {Case{{17, 65}, {65, 33}}, Case{{100, 700}, {700, 72}}, Case{{1, 64}, {64, 300}}})
+      for (bool Transposed : {false, true}) {
+        if (Transposed) std::swap(C.Rhs[0], C.Rhs[1]), C.RhsTransposed = true;
+        Options O{Level};
+        check<float, bfloat16, bfloat16>(C, O, config<bfloat16, bfloat16, float>(f32));
+        check<bfloat16, float16, bfloat16>(C, O, config<float16, bfloat16, bfloat16>(f32));
+        check<float, float, float>(C, O, config<float, float, float>(f64));
+        check<double, float, float16>(C, O, config<float, float16, double>(f64));
+        check<int32_t, int8_t, uint8_t>(C, O, config<int8_t, uint8_t, int32_t>(i32));
+        check<int16_t, int8_t, int16_t>(C, O, config<int8_t, int16_t, int16_t>(i64));
+      }
+}
+
+TEST_CASE("a product of dtypes that no kernel takes is refused with their names") {
+  mlir::MLIRContext Context(mlir::MLIRContext::Threading::DISABLED);
+  loadCodegenDialects(Context);
+  mlir::OwningOpRef<mlir::ModuleOp> Module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&Context));
+  auto refusal = [&](MatmulConfig Config) {
+    for (int64_t Size : {2, 2}) {
+      Config.LhsShape.push_back(burin::codegen::Extent::number(Size));
+      Config.RhsShape.push_back(burin::codegen::Extent::number(Size));
+    }
+    auto Made = emitMatmulKernel(*Module, "product", Config, *resolveTarget("x86-64"));
+    return Made ? std::string() : Made.error().message;
+  };
+  CHECK(refusal(config<float, float, float>(f32)).empty());
+  CHECK(refusal(config<float, int32_t, float>(f32)) ==
+        "matmul: there is no kernel for f32 times i32 summed in f32 to f32");
+  CHECK(refusal(config<float16, float16, float16>(f16)) ==
+        "matmul: there is no kernel for f16 times f16 summed in f16 to f16");
+  CHECK(refusal(config<double, double, float>(f32)) ==
+        "matmul: there is no kernel for f64 times f64 summed in f32 to f32");
+  CHECK(refusal(config<double, double, float16>(f64)) ==
+        "matmul: there is no kernel for f64 times f64 summed in f64 to f16");
+  CHECK(refusal(config<int8_t, int8_t, int64_t>(i32)) ==
+        "matmul: there is no kernel for i8 times i8 summed in i32 to i64");
+  CHECK(refusal(config(Dtype::boolean)) == "matmul: there is no product of bool matrices; cast to i32 first");
+}
+
+TEST_CASE("sizes that are written differently may be equal, as a guard says") {
+  using burin::codegen::Extent;
+  auto Target = resolveTarget("host");
+  mlir::MLIRContext Context(mlir::MLIRContext::Threading::DISABLED);
+  loadCodegenDialects(Context);
+  mlir::OwningOpRef<mlir::ModuleOp> Module = mlir::ModuleOp::create(mlir::UnknownLoc::get(&Context));
+  MatmulConfig Config = config(f32);
+  Config.LhsShape = {Extent::size(0), Extent::number(2), Extent::size(1)};
+  Config.RhsShape = {Extent::number(3), Extent::size(2), Extent::number(5)};
+  Config.NumSizes = 3;
+  REQUIRE(emitMatmulKernel(*Module, "product", Config, *Target));
+  auto Kernels = CompiledKernels::compile(*Module, *Target);
+  REQUIRE(Kernels);
+  const Case C{{3, 2, 4}, {3, 4, 5}};
+  auto A = samples<float>(24, 1), B = samples<float>(60, 2);
+  std::vector<float> Out(30, NAN);
+  std::vector<int64_t> Sizes = {3, 4, 4};
+  KernelRuntime Runtime(1);
+  void* Buffers[] = {A.data(), B.data(), Out.data()};
+  Kernels->function("product")(Buffers, Sizes.data(), Runtime.ctx());
+  CHECK(Out == reference<float>(C, A, B));
 }
 
 TEST_CASE("batch dims broadcast") {
@@ -264,9 +347,9 @@ TEST_CASE("an epilogue sees each finished element once, with its place") {
         if (!test::canRun(*resolveTarget(Level))) continue;
         INFO(describe(C, O));
         std::vector<int64_t> Sizes;
-        auto Kernels = build(C, Dtype::f32, O, Sizes);
+        auto Kernels = build(C, config(Dtype::f32), O, Sizes);
         auto A = samples<float>(product(C.Lhs), 1), B = samples<float>(product(C.Rhs), 2);
-        auto Expected = reference(C, A, B);
+        auto Expected = reference<float>(C, A, B);
         int64_t N = C.Rhs.back(), M = C.Lhs[C.Lhs.size() - 2];
         auto Bias = samples<float>(N, 3);
         for (size_t I = 0; I < Expected.size(); ++I)

@@ -9,15 +9,17 @@ A file is one op. Its head is written by hand; the lines starting with `=` are w
     op exp                          the mnemonic
     numpy np.exp(x)                 the result, in terms of operands and attributes by their catalogue names
     result T                        its dtype: T (default), U, or a dtype
-    dtypes T f32 f64 bf16           what T (or U) stands for; each case is made for each
+    dtypes T f32 bool               what T (or U) stands for, dtypes or a class (any numeric float); each case is made for each
     values any                      any | moderate | positive | small: how floats are drawn (ints: any | small)
     cases unary                     a list of shapes from this script: unary, binary, ternary
     case x T[2,3]; axes [1]; keepdims false
                                     one case: operands with types (`in 0..4`: drawn from that range; `= 1 2 3`: as given),
                                     then attributes
-    tolerance f32 ulp 2             how far a result may be off: `ulp N`, or `rtol A atol B`; without a line: exact
+    tolerance f32 ulp 2             how far a result may be off: `ulp N`, or `rtol A atol B`; without a line: exact. `narrow`:
+                                    the floats below 32 bits; `1eps`: times the distance from 1 to the next number
     refuse x i32[2] -> exp: x is i32[2]; ... [dtype] | hint: ...
-                                    a call that must fail, and the error that it gives: one for each constraint label
+                                    a call that must fail, and the error that it gives: one for each constraint label;
+                                    `{float}`, `{int}` and `{numeric}` stand for the lists of these classes
 
 Floats are computed in 80-bit precision and rounded once, so the values are the true ones to the last place.
 """
@@ -35,46 +37,73 @@ except ImportError:
         sys.exit(0)
     sys.exit("make_goldens.py: needs NumPy: apt-get install python3-numpy")
 
-NUMPY_TYPES = {"bool": np.bool_, "u8": np.uint8, "i32": np.int32, "i64": np.int64, "u32": np.uint32,
-               "f32": np.float32, "f64": np.float64}
-FLOATS = ("f32", "f64", "bf16")
+# The project's table of dtypes: spelling -> (kind, bits, digits, bits of the exponent).
+TABLE = {name.lower(): (kind, int(bits), int(digits), int(exponent)) for name, kind, bits, digits, exponent in re.findall(
+    r"^BURIN_RT_DTYPE\(\d+,\s*(\w+),\s*\w+,\s*(\w+),\s*(\d+),\s*(\d+),\s*(\d+),",
+    (pathlib.Path(__file__).parents[2] / "runtime/include/burin/rt/dtype_table.h").read_text(), re.M)}
+FLOATS = [name for name, row in TABLE.items() if row[0] == "floating"]
+NARROW = [name for name in FLOATS if TABLE[name][1] < 32]
+CLASSES = {"any": list(TABLE), "numeric": [name for name in TABLE if name != "bool"], "float": FLOATS}
+NUMPY_TYPES = {name: np.bool_ if kind == "boolean" else
+               np.dtype({"signed_integer": "i", "unsigned_integer": "u", "floating": "f"}[kind] + str(bits // 8)).type
+               for name, (kind, bits, _, _) in TABLE.items() if name not in NARROW}
 UNARY = ["[]", "[1]", "[7]", "[0]", "[3,5]", "[2,0,3]", "[2,3,4]", "[1,2,1,2,1,2,1,2]", "[67]"]
 BINARY = [("[7]", "[7]"), ("[]", "[5]"), ("[3,5]", "[5]"), ("[3,1]", "[1,4]"), ("[2,3,4]", "[3,1]"), ("[0,3]", "[3]"),
           ("[1]", "[0]"), ("[2,1,2,1,2,1,2,1]", "[2,1,2,1,1,2]"), ("[]", "[]"), ("[35]", "[35]")]
 TERNARY = [("[7]", "[7]", "[7]"), ("[5]", "[]", "[]"), ("[3,1]", "[1,4]", "[4]"), ("[]", "[2,3]", "[3]"),
            ("[0]", "[1]", "[0]"), ("[35]", "[35]", "[35]"), ("[2,1,2]", "[2,1]", "[2]")]
+SPECIAL_OF = {"f16": [65504, 65520, -65519, 6e-8, 3e-8, 6.1e-5, 2049]}
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 0.5, 2.0, 1e-40, 3e38, -3e38, 88.5, -88.0, 1e-3, 100.5]
 
 
-# ---- bf16, which NumPy lacks: its bits as uint16, rounded to nearest even by integer arithmetic on the 80-bit value ----
-def bf16_round(x):
+# ---- Narrow floats: their bits as uint16, rounded to nearest even by integer arithmetic on the 80-bit value. NumPy lacks bf16,
+# ---- and takes two roundings to its float16; it checks our f16 below.
+def narrow_round(x, dtype):
     x = np.asarray(x, dtype=np.longdouble)
     out = np.zeros(x.shape, dtype=np.uint16)
     for i in np.ndindex(x.shape):
-        out[i] = bf16_bits(x[i])
+        out[i] = narrow_bits(x[i], *TABLE[dtype][2:])
     return out
 
 
-def bf16_bits(v):
+def narrow_bits(v, digits, exponent_bits):
+    bias = 2 ** (exponent_bits - 1) - 1
     sign = 0x8000 if np.signbit(v) else 0
+    infinity = (2 * bias + 1) << (digits - 1)
     v = abs(v)
     if np.isnan(v):
-        return 0x7FC0
+        return infinity | 1 << (digits - 2)
     if np.isinf(v):
-        return sign | 0x7F80
+        return sign | infinity
     if v == 0:
         return sign
     _, exponent = np.frexp(v)  # v = f * 2^exponent, f in [0.5, 1)
-    step = max(int(exponent) - 8, -133)  # eight significant bits; the least denormal is 2^-133
-    units = np.rint(np.ldexp(v, -step))  # to nearest even
-    value = np.ldexp(units, step)
-    if value >= np.ldexp(np.longdouble(1), 128):
-        return sign | 0x7F80
-    return sign | (int(np.float32(value).view(np.uint32)) >> 16)
+    step = max(int(exponent) - digits, 2 - bias - digits)  # `digits` significant bits; the least denormal is one step
+    units = int(np.rint(np.ldexp(v, -step)))  # to nearest even
+    # With the hidden bit counted, the exponent's field is one more than the steps beyond the least: carries go right.
+    return sign | min(infinity, units + (step - (2 - bias - digits) << (digits - 1)))
 
 
-def bf16_value(bits):
-    return np.left_shift(np.asarray(bits, dtype=np.uint32), np.uint32(16), dtype=np.uint32).view(np.float32)
+def narrow_value(bits, dtype):
+    _, _, digits, exponent_bits = TABLE[dtype]
+    bits = np.asarray(bits, dtype=np.uint16).astype(np.int64)
+    bias = 2 ** (exponent_bits - 1) - 1
+    field, fraction = (bits & 0x7FFF) >> (digits - 1), bits & ((1 << (digits - 1)) - 1)
+    value = np.ldexp(np.where(field == 0, fraction, fraction + (1 << (digits - 1))).astype(np.longdouble),
+                     np.maximum(field, 1) - bias - digits + 1)
+    value = np.where(field == 2 * bias + 1, np.where(fraction == 0, np.inf, np.nan), value)
+    return np.where(bits & 0x8000, -value, value)
+
+
+@np.errstate(all="ignore")
+def check_narrow():
+    every = np.arange(1 << 16, dtype=np.uint16)
+    theirs = every.view(np.float16)
+    finite = np.isfinite(theirs)
+    assert np.array_equal(narrow_value(every, "f16")[finite], theirs[finite].astype(np.longdouble))
+    assert np.array_equal(narrow_round(theirs[finite][::61].astype(np.longdouble), "f16"), every[finite][::61])
+    for x in np.random.RandomState(1).standard_normal(400).astype(np.float32) * np.float32(2) ** np.arange(-30, 20).repeat(8):
+        assert narrow_bits(np.longdouble(x), *TABLE["f16"][2:]) == int(np.float16(x).view(np.uint16)), x
 
 
 # ---- What `numpy` expressions may call besides np ------------------------------------------------------------------------
@@ -206,13 +235,14 @@ def draw(random, dtype, shape, how):
     if how == "positive":
         values = abs(values) + 1e-3
     if how in ("any", "positive"):
-        order = random.permutation(len(SPECIAL))
+        special = SPECIAL + SPECIAL_OF.get(dtype, [])
+        order = random.permutation(len(special))
         for i in range(count):  # every third element is special
             if i % 3 == 0:
-                values[i] = SPECIAL[order[(i // 3) % len(SPECIAL)]]
+                values[i] = special[order[(i // 3) % len(special)]]
     values = values.reshape(shape)
     with np.errstate(all="ignore"):
-        return bf16_round(values) if dtype == "bf16" else values.astype(NUMPY_TYPES[dtype])
+        return narrow_round(values, dtype) if dtype in NARROW else values.astype(NUMPY_TYPES[dtype])
 
 
 # ---- Files -------------------------------------------------------------------------------------------------------------------
@@ -232,7 +262,8 @@ def expand(head):
         types = (dict(rest.split("=") for word, rest in head if word == "operand_type"))
         for shapes in table:
             lines.append("; ".join(f"{n} {types.get(n, 'T')}{s}" for n, s in zip(operands, shapes)))
-    letters = {rest.split()[0]: rest.split()[1:] for word, rest in head if word == "dtypes"}
+    letters = {rest.split()[0]: sum((CLASSES.get(w, [w]) for w in rest.split()[1:]), [])
+               for word, rest in head if word == "dtypes"}
     out = []
     for t in letters.get("T", [None]):
         for u in letters.get("U", [None]):
@@ -283,7 +314,7 @@ def make_case(head, line, t, u):
                 array = draw(random, dtype, shape, settings.get("values", "any"))
             array = np.asarray(array)
             texts.append(data_text(dtype, array))
-            value = bf16_value(array) if dtype == "bf16" else array
+            value = narrow_value(array, dtype) if dtype in NARROW else array
             arrays.append(value.astype(np.longdouble) if dtype in FLOATS else value)
         shown.append(f"{name} {' '.join(texts)}")
         names[name] = arrays if len(types) > 1 or name == "operands" else arrays[0]
@@ -292,7 +323,7 @@ def make_case(head, line, t, u):
         warnings.simplefilter("ignore")
         value = eval(settings["numpy"], {**globals(), **names})  # noqa: S307: the expression is the file's, in this repository
         value = np.asarray(value)
-        value = bf16_round(value) if result == "bf16" else value.astype(NUMPY_TYPES[result])
+        value = narrow_round(value, result) if result in NARROW else value.astype(NUMPY_TYPES[result])
     return f"= {'; '.join(shown)} -> {data_text(result, value)}"
 
 
@@ -305,6 +336,7 @@ def contents(path):
 
 
 def main():
+    check_narrow()
     folder = pathlib.Path(__file__).parent / "goldens"
     paths = [folder / f"{name}.txt" for name in sys.argv[1:]] or sorted(folder.glob("*.txt"))
     if sys.argv[1:] == ["--check"]:

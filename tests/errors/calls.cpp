@@ -85,7 +85,7 @@ TEST_CASE("a call with operands that do not fit says so in every mode, and the n
         "matmul: operands are not matrices: lhs is f32[2,3], rhs is f32[3]; expected rank 2 or more for both [rank] "
         "hint: did you mean reshape(rhs, {3, 1})?");
   CHECK(refused([](const Tensors& t) { return exp(t[0]); }, {Tensor({1, 2})}, {vec}) ==
-        "exp: x is i32[2]; expected dtype bf16|f32|f64 [dtype] hint: did you mean exp(cast(x, f32))?");
+        "exp: x is i32[2]; expected dtype bf16|f16|f32|f64 [dtype] hint: did you mean exp(cast(x, f32))?");
   CHECK(refused([](const Tensors& t) { return reduce_sum(t[0], 1); }, {vec}, {mat}) ==
         "reduce_sum: axis 1 is out of range: x is f32[2]; expected 0 or -1 [axis]");
   CHECK(refused([](const Tensors& t) { return reshape(t[0], {6}); }, {vec}, {mat}) ==
@@ -101,7 +101,8 @@ TEST_CASE("more ops with operands that do not fit say so in every mode, and the 
         "concatenate: ranks differ: operands[0] is f32[2], operands[1] is f32[2,3]; expected the same rank for all "
         "[rank-mismatch]");
   CHECK(refused([](const Tensors& t) { return gather(t[0], t[1]); }, {vec, vec}, {vec, Tensor({1, 0})}) ==
-        "gather: indices is f32[2]; expected dtype i32|i64|u8|u32 [dtype] hint: cast indices to i64 first");
+        "gather: indices is f32[2]; expected dtype " + to_string(integer_dtypes) +
+            " [dtype] hint: cast indices to i64 first");
   CHECK(refused([](const Tensors& t) { return transpose(t[0], {1, 0}); }, {vec}, {mat}) ==
         "transpose: axis 1 is out of range: x is f32[2]; expected 0 or -1 [axis]");
   CHECK(refused([](const Tensors& t) { return slice(t[0], {1}, {2}); }, {vec}, {vec3}) ==
@@ -302,7 +303,7 @@ TEST_CASE("an optimiser refuses parameters without a derivative") {
   Tensor p = {1, 2};
   auto state = adam.init(p);
   CHECK(error_of<InvalidArgument>([&] { adam.update(p, p, state); }) ==
-        "Adam::update: params is i32[2]; expected dtype bf16|f32|f64 [dtype]");
+        "Adam::update: params is i32[2]; expected dtype bf16|f16|f32|f64 [dtype]");
 }
 
 TEST_CASE("a retrace for an enum does not advise a Scalar of it") {

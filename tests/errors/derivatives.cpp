@@ -38,18 +38,18 @@ TEST_CASE("a tape refuses targets that have no derivative") {
   GradientTape tape;
   tape.watch(vec);
   CHECK(error_of<InvalidArgument>([&] { tape.gradient(vec * 2.0, vec); }) ==
-        "GradientTape: 'target' is f64[2]; a gradient needs a scalar of bf16|f32|f64 [scalar-loss]");
+        "GradientTape: 'target' is f64[2]; a gradient needs a scalar of bf16|f16|f32|f64 [scalar-loss]");
   CHECK(error_of<InvalidArgument>([&] { tape.gradient(sum(cast(vec, i32)), vec); }) ==
-        "GradientTape: 'target' is i32[]; a gradient needs a scalar of bf16|f32|f64 [scalar-loss]");
+        "GradientTape: 'target' is i32[]; a gradient needs a scalar of bf16|f16|f32|f64 [scalar-loss]");
   CHECK(error_of<InvalidArgument>([&] { tape.gradient(Tensor(), vec); }) ==
-        "GradientTape: 'target' is undefined; a gradient needs a scalar of bf16|f32|f64 [scalar-loss]");
+        "GradientTape: 'target' is undefined; a gradient needs a scalar of bf16|f16|f32|f64 [scalar-loss]");
 }
 
 TEST_CASE("a tape refuses sources that have no derivative") {
   GradientTape tape;
   const Tensor n({1, 2});
   CHECK(error_of<InvalidArgument>([&] { tape.watch(n); }) ==
-        "GradientTape: 'x' is i32[2]; a derivative needs bf16|f32|f64 [dtype]");
+        "GradientTape: 'x' is i32[2]; a derivative needs bf16|f16|f32|f64 [dtype]");
   CHECK(error_of<InvalidArgument>([&] { tape.watch(Tensor()); }) == "GradientTape: 'x' holds nothing [undefined]");
   CHECK(error_of<InvalidArgument>([&] { tape.watch(std::vector<Tensor>()); }) ==
         "GradientTape: watch() was given no tensors [no-tensors]");
@@ -120,9 +120,9 @@ TEST_CASE("a tape in a function says what its gradient needs of a loop") {
 
 TEST_CASE("a jacobian refuses what has no derivative, and more axes than a tensor has") {
   CHECK_THAT(error_of<InvalidArgument>([] { jacobian([](const Tensor& x) { return cast(x, i32); })(vec); }),
-             Contains("the function returned i32[2]; a derivative needs bf16|f32|f64 [jacobian-result]"));
+             Contains("the function returned i32[2]; a derivative needs bf16|f16|f32|f64 [jacobian-result]"));
   CHECK_THAT(error_of<InvalidArgument>([] { jacobian([](const Tensor& x) { return x; })(Tensor({1, 2})); }),
-             Contains("'x' is i32[2]; a derivative needs bf16|f32|f64 [dtype]"));
+             Contains("'x' is i32[2]; a derivative needs bf16|f16|f32|f64 [dtype]"));
   const Tensor many = ones({1, 1, 1, 1, 2});
   for (Mode mode : {Mode::reverse, Mode::forward})
     CHECK_THAT(error_of<InvalidArgument>([&] { jacobian([](const Tensor& x) { return x; }, mode)(many); }),
@@ -189,7 +189,8 @@ TEST_CASE("functions with regions of their own read no values and assign nothing
 
 TEST_CASE("second derivatives name themselves, not what they are made of") {
   auto twice = [](const Tensor& x) { return x * 2.0; };
-  const std::string text = ": the function returned f64[2]; a gradient needs a scalar of bf16|f32|f64 [scalar-loss]";
+  const std::string text =
+      ": the function returned f64[2]; a gradient needs a scalar of bf16|f16|f32|f64 [scalar-loss]";
   CHECK(error_of<InvalidArgument>([&] { hessian(twice)(vec); }) == "hessian" + text);
   CHECK(error_of<InvalidArgument>([&] { hessian(twice, Mode::forward)(vec); }) == "hessian" + text);
   CHECK(error_of<InvalidArgument>([&] { hvp(twice, vec, vec); }) == "hvp" + text);
@@ -197,7 +198,7 @@ TEST_CASE("second derivatives name themselves, not what they are made of") {
   CHECK(error_of<InvalidArgument>([&] { hvp(total, vec, Tensor(1.0)); }) ==
         "hvp: the tangent of 'x' is f64[]; expected f64[2] [tangent-type]");
   CHECK(error_of<InvalidArgument>([&] { hessian(total)(Tensor({1, 2})); }) ==
-        "hessian: 'x' is i32[2]; a derivative needs bf16|f32|f64 [dtype]");
+        "hessian: 'x' is i32[2]; a derivative needs bf16|f16|f32|f64 [dtype]");
   CHECK(error_of<InvalidArgument>([&] { jacobian(total)(Tensor({1, 2})); }) ==
-        "jacobian: 'x' is i32[2]; a derivative needs bf16|f32|f64 [dtype]");
+        "jacobian: 'x' is i32[2]; a derivative needs bf16|f16|f32|f64 [dtype]");
 }

@@ -19,7 +19,7 @@ TEST_CASE("composites refuse in their own name, in the same words eagerly and tr
   CHECK(error_in_both([](const Tensor& t) { return sum(t, 2); }, mat) ==
         "sum: axis 2 is out of range: x is f32[2,3]; expected -2 to 1 [axis]");
   CHECK(error_in_both([](const Tensor& t) { return softmax(t); }, ints) ==
-        "softmax: x is i32[2]; expected dtype bf16|f32|f64 [dtype]");
+        "softmax: x is i32[2]; expected dtype bf16|f16|f32|f64 [dtype]");
   CHECK(error_in_both([](const Tensor&) { return zeros({-3}); }, x) ==
         "zeros: shape is [-3]: entry 0 is negative; expected 0 or more [negative-size]");
   CHECK(error_in_both([](const Tensor& t) { return expand_dims(t, 4); }, x) ==

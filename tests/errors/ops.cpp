@@ -16,7 +16,7 @@ TEST_CASE("operands that do not fit are named with their types, in the same word
       error_in_both<InvalidArgument>([](const Tensor& t) { return matmul(t, t); }, x) ==
       "matmul: inner dimensions differ: lhs is f32[2,3], rhs is f32[2,3]; expected rhs dim 0 to be 3 [shape-mismatch]");
   CHECK(error_in_both<InvalidArgument>([](const Tensor& t) { return exp(cast(t, i32)); }, x) ==
-        "exp: x is i32[2,3]; expected dtype bf16|f32|f64 [dtype]");
+        "exp: x is i32[2,3]; expected dtype bf16|f16|f32|f64 [dtype]");
   CHECK(error_in_both<InvalidArgument>([](const Tensor& t) { return reduce_sum(t, 2); }, x) ==
         "reduce_sum: axis 2 is out of range: x is f32[2,3]; expected -2 to 1 [axis]");
   CHECK(error_in_both<InvalidArgument>([](const Tensor& t) { return reduce_sum(t, {0, 0}); }, x) ==

@@ -32,7 +32,7 @@ TEST_CASE("a loss refuses targets that are not its logits'") {
   CHECK(error_in_both([](const Tensor& x) { return softmax_cross_entropy(x, Tensor({1.0f, 2.0f})); }, logits) ==
         "softmax_cross_entropy: logits is f32[2,3], targets is f32[2]" + wanted);
   CHECK(error_in_both([](const Tensor& x) { return softmax_cross_entropy(cast(x, i32), Tensor({0, 1})); }, logits) ==
-        "softmax_cross_entropy: logits is i32[2,3]; expected dtype bf16|f32|f64 [dtype]");
+        "softmax_cross_entropy: logits is i32[2,3]; expected dtype bf16|f16|f32|f64 [dtype]");
   CHECK(error_in_both([](const Tensor& x) { return softmax_cross_entropy(sum(x), Tensor(0)); }, logits) ==
         "softmax_cross_entropy: logits is f32[]; expected an axis of classes [rank]");
   CHECK(error_in_both([](const Tensor& x) { return sigmoid_cross_entropy(x, Tensor({1.0f, 0.0f, 1.0f})); }, logits) ==

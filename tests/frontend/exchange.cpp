@@ -54,6 +54,37 @@ TEST_CASE("DLPack tensors come in without copying where they are dense, and go o
   CHECK(released == 3);
 }
 
+TEST_CASE("every dtype goes through DLPack and comes back") {
+  for (int i = 0; i < num_dtypes; ++i) {
+    const auto t = static_cast<Dtype>(i);
+    CAPTURE(std::string(name(t)));
+    const Tensor x = cast(Tensor({0, 1, 3}), t);
+    DLManagedTensor* out = x.to_dlpack();
+    CHECK(out->dl_tensor.dtype.code == dtype_info(t).dlpack);
+    CHECK(out->dl_tensor.dtype.bits == dtype_info(t).bits);
+    const Tensor back = Tensor::from_dlpack(out);
+    CHECK(back.dtype() == t);
+    CHECK(cast(back, i32).to_vector<std::int32_t>() == std::vector<std::int32_t>{0, 1, t == boolean ? 1 : 3});
+  }
+}
+
+TEST_CASE("a DLPack tensor of a dtype to come is refused by name") {
+  std::uint8_t byte = 0;
+  std::int64_t shape[] = {1};
+  auto refusal = [&](std::uint8_t code, std::uint8_t bits) {
+    auto* m = new DLManagedTensor{};
+    m->dl_tensor = {&byte, {kDLCPU, 0}, 1, {code, bits, 1}, shape, nullptr, 0};
+    m->deleter = [](DLManagedTensor* self) { delete self; };
+    try {
+      Tensor::from_dlpack(m);
+    } catch (const InvalidArgument& e) { return std::string(e.what()); }
+    return std::string();
+  };
+  CHECK(refusal(10, 8) == "from_dlpack: the elements are f8_e4m3, a dtype that burin does not have yet [dtype]");
+  CHECK(refusal(kDLUInt, 4) == "from_dlpack: the elements are u4, a dtype that burin does not have yet [dtype]");
+  CHECK(refusal(5, 64) == "from_dlpack: no dtype of ours has code 5 and 64 bits [dtype]");
+}
+
 TEST_CASE("tensors print as NumPy prints them") {
   CHECK(to_string(Tensor(1.5f)) == "1.5");
   CHECK(to_string(Tensor({1.0f, 2.5f, -3.0f})) == "[ 1., 2.5, -3.]");
@@ -61,6 +92,9 @@ TEST_CASE("tensors print as NumPy prints them") {
   CHECK(to_string(Tensor({{{1}, {2}}, {{3}, {4}}})) == "[[[1],\n  [2]],\n\n [[3],\n  [4]]]");
   CHECK(to_string(arange(1001)) == "[   0,    1,    2, ...,  998,  999, 1000]");
   CHECK(to_string(zeros({0, 3})) == "[]");
+  CHECK(to_string(cast(Tensor({1.5f, 65504.0f}), f16)) == "[   1.5, 65504.]");
+  CHECK(to_string(Tensor({std::int8_t{-128}, std::int8_t{127}})) == "[-128,  127]");
+  CHECK(to_string(Tensor({UINT64_MAX, std::uint64_t{1}})) == "[18446744073709551615,                    1]");
   CHECK(to_string(Tensor()) == "undefined");
 }
 

@@ -3,6 +3,7 @@
 #include "compiler/graph/interpret.h"
 #include "compiler/graph/safetensors.h"
 
+#include "tests/support/elements.h"
 #include "tests/support/graphs.h"
 
 #include <algorithm>
@@ -318,6 +319,47 @@ TEST_CASE("Hostile messages do not recurse or allocate without bound") {
       '\x12', wrapped('\x0a', wrapped('\x12', "f32[1099511627776]") + wrapped('\x32', std::string("\x08\x00", 2))));
   CHECK(refusal(detail::make_container(Bytes(huge.begin(), huge.end()), none)) ==
         "saved function: a constant has no data");
+}
+
+TEST_CASE("every dtype goes through safetensors under its name there, and through a saved function") {
+  std::vector<NamedTensor> tensors;
+  SavedFunction f;
+  f.name = "dtypes";
+  Builder b;
+  b.graph.name = "dtypes";
+  SavedTrace trace;
+  for (Dtype t : dtypes_of(all_dtypes)) {
+    HostTensor x{{t, {5}}, Buffer::allocate(bytes(t, 5))};
+    for (std::int64_t i = 0; i < 5; ++i) set_element(x, i, static_cast<double>(i % 2));
+    tensors.push_back({std::string(name(t)), x});
+    b.result(b.op(OpKind::cast, {b.constant(x)}, {t == f32 ? f64 : f32}), "as_" + std::string(name(t)));
+    b.result(b.op(OpKind::cast, {b.argument({f32, {3}}, "x" + std::string(name(t)))}, {t}),
+             "to_" + std::string(name(t)));
+    trace.arguments.push_back({SavedLeaf::Kind::tensor, "x" + std::string(name(t)), "", "", false, false});
+    for (const char* way : {"as_", "to_"})
+      trace.results.push_back({SavedLeaf::Kind::tensor, way + std::string(name(t))});
+  }
+  trace.graph = std::move(b.graph);
+  f.traces.push_back(std::move(trace));
+  auto in = deserialise(in_memory(saved(f)));
+  if (!in) FAIL(in.error().text());
+  CHECK(hash(in->traces.at(0).graph) == hash(f.traces[0].graph));
+  CHECK(to_string(in->traces[0].graph) == to_string(f.traces[0].graph));
+
+  const Bytes file = write_safetensors(tensors);
+  const std::string text(file.begin(), file.end());
+  CHECK(text.find(R"("dtype":"F16")") != std::string::npos);
+  CHECK(text.find(R"("dtype":"U64")") != std::string::npos);
+  CHECK(text.find(R"("dtype":"BOOL")") != std::string::npos);
+  const Buffer memory = in_memory(file);
+  auto back = read_safetensors({static_cast<const std::uint8_t*>(memory.data()), file.size()}, memory);
+  REQUIRE(back);
+  REQUIRE(back->size() == tensors.size());
+  for (const NamedTensor& t : *back) {
+    auto was = std::find_if(tensors.begin(), tensors.end(), [&](auto& x) { return x.name == t.name; });
+    REQUIRE(was != tensors.end());
+    CHECK(same_bytes(was->value, t.value));
+  }
 }
 
 TEST_CASE("safetensors with wrong offsets, names or sizes are refused") {

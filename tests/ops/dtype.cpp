@@ -73,6 +73,14 @@ TEST_CASE("a dtype holds another where it has every value of it") {
   CHECK(holds(i64, u32));
   CHECK(holds(f64, i32));
   CHECK(holds(f32, bf16));
+  CHECK(holds(f32, f16));
+  CHECK(holds(f32, Dtype::u16));
+  CHECK(holds(u64, u32));
+  CHECK_FALSE(holds(i64, u64));
+  CHECK_FALSE(holds(u64, i8));
+  CHECK_FALSE(holds(f64, u64));
+  CHECK_FALSE(holds(f16, bf16));
+  CHECK_FALSE(holds(bf16, f16));
   CHECK(holds(Dtype::u8, Dtype::boolean));
   CHECK_FALSE(holds(i32, u32));
   CHECK_FALSE(holds(u32, i32));
@@ -80,4 +88,31 @@ TEST_CASE("a dtype holds another where it has every value of it") {
   CHECK_FALSE(holds(bf16, f32));
   CHECK_FALSE(holds(i64, f32));
   CHECK_FALSE(holds(Dtype::boolean, Dtype::u8));
+}
+
+TEST_CASE("f16 is IEEE's binary16: rounded to nearest even, subnormals kept") {
+  auto bits = [](float x) { return float16(x).bits; };
+  CHECK(bits(1.0f) == 0x3c00);
+  CHECK(bits(-2.0f) == 0xc000);
+  CHECK(bits(65504.0f) == 0x7bff);
+  CHECK(bits(65519.996f) == 0x7bff);
+  CHECK(bits(65520.0f) == 0x7c00);  // half a step above the greatest: to even
+  CHECK(bits(-1e9f) == 0xfc00);
+  CHECK(bits(0x1p-24f) == 1);
+  CHECK(bits(0x1p-25f) == 0);  // a tie, to even
+  CHECK(bits(0x1.000002p-25f) == 1);
+  CHECK(bits(0x1.8p-24f) == 2);
+  CHECK(bits(-0.0f) == 0x8000);
+  CHECK(bits(1.0f + 0x1p-11f) == 0x3c00);
+  CHECK(bits(1.0f + 0x1.8p-10f) == 0x3c02);
+  CHECK((bits(std::numeric_limits<float>::quiet_NaN()) & 0x7e00) == 0x7e00);
+  int back = 0;  // every value is its own nearest
+  for (int i = 0; i < 0x10000; ++i) {
+    float16 h;
+    h.bits = static_cast<std::uint16_t>(i);
+    const auto x = static_cast<float>(h);
+    if (x != x) back += (bits(x) & 0x7fff) > 0x7c00;
+    else back += bits(x) == i;
+  }
+  CHECK(back == 0x10000);
 }

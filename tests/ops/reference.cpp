@@ -99,6 +99,47 @@ TEST_CASE("check mode turns NaN and division by zero into faults") {
   CHECK(fault.kind == BURIN_RT_FAULT_DIVISION_BY_ZERO);
 }
 
+TEST_CASE("casts to narrow floats round once, from f64 and from 64-bit integers") {
+  auto one = [](auto from, Dtype to) {
+    auto t = tensor<decltype(from)>({from}, {1});
+    auto y = run_reference(OpKind::cast, std::span(&t, 1), {to});
+    REQUIRE(y);
+    const HostTensor& result = (*y)[0];
+    return result.data<std::uint16_t>()[0];
+  };
+  // By way of f32 the last would be lost, and half a step would go to even.
+  CHECK(one(1 + 0x1p-11 + 0x1p-40, f16) == 0x3c01);
+  CHECK(one(1 + 0x1p-8 + 0x1p-40, bf16) == 0x3f81);
+  CHECK(one(0x1p-25 + 0x1p-60, f16) == 1);
+  CHECK(one(65520 - 0x1p-30, f16) == 0x7bff);
+  CHECK(one(65520.0, f16) == 0x7c00);
+  CHECK(one((std::int64_t{1} << 62) + (std::int64_t{1} << 54) + 1, bf16) == 0x5e81);
+  CHECK(one((std::uint64_t{1} << 63) + (std::uint64_t{1} << 55) + 1, bf16) == 0x5f01);
+  CHECK(one(std::int64_t{2049}, f16) == 0x6800);
+  CHECK(one(UINT64_MAX, bf16) == 0x5f80);
+  CHECK(one(UINT64_MAX, f16) == 0x7c00);
+}
+
+TEST_CASE("u64 goes beyond the greatest i64") {
+  std::vector<std::uint64_t> x = {UINT64_MAX, std::uint64_t{1} << 63, 7}, y = {2, std::uint64_t{1} << 63, 0};
+  HostTensor both[] = {tensor(x, {3}), tensor(y, {3})};
+  auto result = [&](OpKind kind) { return (*run_reference(kind, both, {}))[0]; };
+  CHECK(values<std::uint64_t>(result(OpKind::div)) == std::vector<std::uint64_t>{UINT64_MAX / 2, 1, 0});
+  CHECK(values<std::uint64_t>(result(OpKind::max)) ==
+        std::vector<std::uint64_t>{UINT64_MAX, std::uint64_t{1} << 63, 7});
+  CHECK(values<std::uint64_t>(result(OpKind::mul)) == std::vector<std::uint64_t>{UINT64_MAX - 1, 0, 0});
+  CHECK(values<std::uint8_t>(result(OpKind::less)) == std::vector<std::uint8_t>{0, 0, 0});
+  auto cast = [&](const HostTensor& t, Dtype to) { return (*run_reference(OpKind::cast, std::span(&t, 1), {to}))[0]; };
+  CHECK(values<double>(cast(both[0], f64)) == std::vector<double>{0x1p64, 0x1p63, 7});
+  CHECK(values<std::uint64_t>(cast(tensor<double>({0x1p63, 1e30, -5}, {3}), u64)) ==
+        std::vector<std::uint64_t>{std::uint64_t{1} << 63, UINT64_MAX, 0});
+  HostTensor gathered[] = {tensor<float>({1, 2, 3}, {3}), tensor<std::uint64_t>({std::uint64_t{1} << 63}, {1})};
+  Fault fault;
+  CHECK_FALSE(run_reference(OpKind::gather, gathered, {std::int64_t{0}}, fault.sink()));
+  CHECK(fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE);
+  CHECK(fault.value == INT64_MAX);
+}
+
 TEST_CASE("reductions of bf16 round once, at the end") {
   // 256 + 1 + 1 in bf16 steps would stay 256: its neighbours are 2 apart.
   std::vector<bfloat16> x = {bfloat16(256.0f), bfloat16(1.0f), bfloat16(1.0f)};

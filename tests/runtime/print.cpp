@@ -27,6 +27,12 @@ TEST_CASE("a value is printed with its type and nested brackets") {
   CHECK(format_value("u", BURIN_RT_U8, 1, one, b) == "u: u8[3] [0, 1, 1]");
   const std::uint16_t h[] = {0x3f80, 0x4000, 0xc040};
   CHECK(format_value("h", BURIN_RT_BF16, 1, one, h) == "h: bf16[3] [1, 2, -3]");
+  const std::uint16_t f16[] = {0x3c00, 0x7bff, 0x8001};
+  CHECK(format_value("h", BURIN_RT_F16, 1, one, f16) == "h: f16[3] [1, 65504, -5.9604645e-08]");
+  const std::int8_t i8[] = {-128, 0, 127};
+  CHECK(format_value("i", BURIN_RT_I8, 1, one, i8) == "i: i8[3] [-128, 0, 127]");
+  const std::uint64_t u64[] = {0, 1, UINT64_MAX};
+  CHECK(format_value("u", BURIN_RT_U64, 1, one, u64) == "u: u64[3] [0, 1, 18446744073709551615]");
 }
 
 TEST_CASE("a large value is abridged") {

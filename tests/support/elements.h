@@ -3,8 +3,16 @@
 #include "runtime/ops/buffer.h"
 
 #include <cmath>
+#include <vector>
 
 namespace burin::test {
+
+inline std::vector<Dtype> dtypes_of(DtypeSet set) {
+  std::vector<Dtype> list;
+  for (int i = 0; i < num_dtypes; ++i)
+    if (set.contains(static_cast<Dtype>(i))) list.push_back(static_cast<Dtype>(i));
+  return list;
+}
 
 /// 64-bit integers beyond 2^53 are rounded.
 inline double element(const HostTensor& t, std::int64_t i) {
@@ -29,5 +37,10 @@ inline void set_element(HostTensor& t, std::int64_t i, double x) {
 
 /// The distance from 1 to the next number of a floating dtype.
 inline double epsilon_of(Dtype t) { return std::ldexp(1.0, 1 - dtype_info(t).digits); }
+
+/// The least denormal of a floating dtype: the step around 0.
+inline double least_of(Dtype t) {
+  return std::ldexp(1.0, 3 - (1 << (dtype_info(t).exponent - 1)) - dtype_info(t).digits);
+}
 
 }  // namespace burin::test

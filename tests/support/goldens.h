@@ -203,9 +203,17 @@ inline void load_goldens(const std::filesystem::path& path, Goldens& goldens) {
     if (word == "tolerance") {
       auto parts = detail::words(rest);
       Tolerance t;
-      for (std::size_t i = 1; i + 1 < parts.size(); i += 2)
-        (parts[i] == "ulp" ? t.ulps : parts[i] == "rtol" ? t.rtol : t.atol) = std::stod(parts[i + 1]);
-      tolerances.emplace_back(parse_dtype(parts.at(0)).value(), t);
+      for (int d = 0; d < num_dtypes; ++d) {
+        auto dtype = static_cast<Dtype>(d);
+        if (parts.at(0) != name(dtype) && !(parts[0] == "narrow" && is_narrow_float(dtype))) continue;
+        for (std::size_t i = 1; i + 1 < parts.size(); i += 2) {
+          std::size_t end = 0;
+          double value = std::stod(parts[i + 1], &end);
+          if (parts[i + 1].substr(end) == "eps") value *= epsilon_of(dtype);
+          (parts[i] == "ulp" ? t.ulps : parts[i] == "rtol" ? t.rtol : t.atol) = value;
+        }
+        tolerances.emplace_back(dtype, t);
+      }
     }
     if (word != "=" && word != "refuse") continue;
     if (!info) detail::malformed("no such op", path.string());
@@ -215,6 +223,10 @@ inline void load_goldens(const std::filesystem::path& path, Goldens& goldens) {
     if (word == "refuse") {
       Refusal r;
       detail::parse_fields(*info, rest.substr(0, arrow), r);
+      for (auto [word, set] : {std::pair("{float}", floating_dtypes), std::pair("{int}", integer_dtypes),
+                               std::pair("{numeric}", numeric_dtypes)})
+        if (auto at = result.find(word); at != std::string::npos)
+          result.replace(at, std::string_view(word).size(), to_string(set));
       if (auto hint = result.find(" | hint: "); hint != std::string::npos) result.replace(hint, 3, "\n  ");
       r.text = result;
       goldens.refusals.push_back(std::move(r));

@@ -132,7 +132,8 @@ class Analyst {
         std::max(epsilon(result.type.dtype == Dtype::f64 ? Dtype::f64 : Dtype::f32), 0.0) * terms * magnitude;
     double propagated = 0;
     for (const Value& v : operands) propagated += v.error * terms * magnitude * (1 + v.error);
-    return 2 * (accumulated * 2 + propagated + epsilon(result.type.dtype) * largest(result));
+    return 2 *
+           (accumulated * 2 + propagated + epsilon(result.type.dtype) * largest(result) + least_of(result.type.dtype));
   }
 
   /// By trying: each operand is moved up and down by its error, and the greatest change counts twice.
@@ -176,7 +177,8 @@ class Analyst {
         std::all_of(tensors.begin(), tensors.end(), [](const HostTensor& t) { return coarse(t, 2, 1e6); }))
       return 0;
     double wide = largest(result);  // a fused product may skip a rounding of its operand
-    return change + 16 * epsilon(result.type.dtype) * std::max(wide, 1e-30) + epsilon(result.type.dtype) * worst;
+    return change + 16 * epsilon(result.type.dtype) * std::max(wide, 1e-30) + epsilon(result.type.dtype) * worst +
+           2 * least_of(result.type.dtype);
   }
   /// Comparisons that come out alike at the corners come out alike between them.
   static bool steady(const OpInfo& info) { return info.mnemonic != "equal"; }

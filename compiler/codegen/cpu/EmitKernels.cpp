@@ -59,7 +59,7 @@ static LogicalResult emitMatmul(func::FuncOp Kernel, Operation *Op, Transposed O
   MatmulConfig Config;
   auto Lhs = argumentShape(Kernel, 0), Rhs = argumentShape(Kernel, 1);
   if (failed(Lhs) || failed(Rhs)) return failure();
-  Config.Element = *ir::toDtype(cast<RankedTensorType>(Op->getOperand(0).getType()).getElementType());
+  Config.setElement(*ir::toDtype(cast<RankedTensorType>(Op->getOperand(0).getType()).getElementType()));
   Config.LhsShape = *Lhs;
   Config.RhsShape = *Rhs;
   Config.LhsTransposed = Operands.Lhs;

@@ -114,22 +114,77 @@ static Type withElement(Type T, Type Element) {
   return Element;
 }
 
-Value Emitter::extendBf16(Value Bits) {
-  Type I32 = withElement(Bits.getType(), B.getI32Type());
-  Value Wide = LLVM::ZExtOp::create(B, I32, Bits);
-  return LLVM::BitcastOp::create(B, withElement(I32, B.getF32Type()), LLVM::ShlOp::create(B, Wide, constant(I32, 16)));
+namespace {
+
+/// Arithmetic on the bits of f32 values, scalar or vector.
+struct FloatBits {
+  Emitter &E;
+  Type I32, F32;
+  FloatBits(Emitter &E, Type Like)
+      : E(E), I32(withElement(Like, E.B.getI32Type())), F32(withElement(Like, E.B.getF32Type())) {}
+  Value c(uint32_t V) { return E.constant(I32, static_cast<int32_t>(V)); }
+  Value real(float V) { return fromInt(c(llvm::bit_cast<uint32_t>(V))); }
+  Value toInt(Value X) { return LLVM::BitcastOp::create(E.B, I32, X); }
+  Value fromInt(Value X) { return LLVM::BitcastOp::create(E.B, F32, X); }
+  Value add(Value X, Value Y) { return LLVM::AddOp::create(E.B, X, Y); }
+  Value sub(Value X, Value Y) { return LLVM::SubOp::create(E.B, X, Y); }
+  Value bitAnd(Value X, Value Y) { return LLVM::AndOp::create(E.B, X, Y); }
+  Value bitOr(Value X, Value Y) { return LLVM::OrOp::create(E.B, X, Y); }
+  Value left(Value X, uint32_t N) { return LLVM::ShlOp::create(E.B, X, c(N)); }
+  Value right(Value X, uint32_t N) { return LLVM::LShrOp::create(E.B, X, c(N)); }
+  Value below(Value X, uint32_t V) { return E.compare(LLVM::ICmpPredicate::ult, X, c(V)); }
+  /// To nearest even, the last `Drop` bits 0.
+  Value nearest(Value Bits, uint32_t Drop) {
+    Value Odd = bitAnd(right(Bits, Drop), c(1));
+    return bitAnd(add(Bits, add(Odd, c((1u << (Drop - 1)) - 1))), c(~((1u << Drop) - 1)));
+  }
+};
+
+constexpr uint32_t LeastNormalHalf = 0x38800000, F32Infinity = 0x7f800000; // as bits of f32
+
+} // namespace
+
+Value Emitter::roundTo(Value X, Type Narrow) {
+  if (Narrow.isF16() && Target.Float16Conversions)
+    return LLVM::FPExtOp::create(B, X.getType(), LLVM::FPTruncOp::create(B, withElement(X.getType(), Narrow), X));
+  FloatBits M(*this, X.getType());
+  Value Bits = M.toInt(X), IsNan = LLVM::FCmpOp::create(B, LLVM::FCmpPredicate::uno, X, X);
+  uint32_t Drop = Narrow.isBF16() ? 16 : 13;
+  Value Quiet = M.bitAnd(M.bitOr(Bits, M.c(0x400000)), M.c(~((1u << Drop) - 1)));
+  if (Narrow.isBF16()) return M.fromInt(select(IsNan, Quiet, M.nearest(Bits, Drop)));
+  // f16: 65520 and more is infinite; below 2^-14 steps are 2^-24, which the sum with 0.5 rounds to.
+  Value Size = M.bitAnd(Bits, M.c(0x7fffffff)), Half = M.real(0.5f);
+  Value Small = LLVM::FSubOp::create(B, LLVM::FAddOp::create(B, M.fromInt(Size), Half), Half);
+  Value Rounded = select(M.below(Size, LeastNormalHalf), M.toInt(Small), M.nearest(Size, Drop));
+  Rounded = select(M.below(Size, 0x477ff000), Rounded, M.c(F32Infinity));
+  Rounded = M.bitOr(Rounded, M.bitAnd(Bits, M.c(0x80000000)));
+  return M.fromInt(select(IsNan, Quiet, Rounded));
 }
 
-Value Emitter::roundToBf16(Value X) {
-  Type I32 = withElement(X.getType(), B.getI32Type());
-  Value Bits = LLVM::BitcastOp::create(B, I32, X);
-  Value Upper = LLVM::LShrOp::create(B, Bits, constant(I32, 16));
-  Value Odd = LLVM::AndOp::create(B, Upper, constant(I32, 1));
-  Value Bias = LLVM::AddOp::create(B, Odd, constant(I32, 0x7fff));
-  Value Rounded = LLVM::LShrOp::create(B, LLVM::AddOp::create(B, Bits, Bias), constant(I32, 16));
-  Value Quiet = LLVM::OrOp::create(B, Upper, constant(I32, 0x40));
-  Value IsNan = LLVM::FCmpOp::create(B, LLVM::FCmpPredicate::uno, X, X);
-  return LLVM::TruncOp::create(B, withElement(I32, B.getI16Type()), select(IsNan, Quiet, Rounded));
+Value Emitter::fromBits(Value Bits, Type Narrow) {
+  FloatBits M(*this, Bits.getType());
+  if (Narrow.isF16() && Target.Float16Conversions)
+    return LLVM::FPExtOp::create(B, M.F32, LLVM::BitcastOp::create(B, withElement(Bits.getType(), Narrow), Bits));
+  Value Wide = LLVM::ZExtOp::create(B, M.I32, Bits);
+  if (Narrow.isBF16()) return M.fromInt(M.left(Wide, 16));
+  Value Size = M.bitAnd(Wide, M.c(0x7fff)), Sign = M.left(M.bitAnd(Wide, M.c(0x8000)), 16);
+  // The biases differ by 112, for infinity and NaN by twice that; below 2^-14 it counts steps of 2^-24.
+  Value Moved = M.add(M.left(Size, 13), select(M.below(Size, 0x7c00), M.c(112u << 23), M.c(224u << 23)));
+  Value Small = LLVM::FMulOp::create(B, LLVM::SIToFPOp::create(B, M.F32, Size), M.real(0x1p-24f));
+  return M.fromInt(M.bitOr(select(M.below(Size, 0x400), M.toInt(Small), Moved), Sign));
+}
+
+Value Emitter::toBits(Value X, Type Narrow) {
+  Type Stored = withElement(X.getType(), B.getI16Type());
+  if (Narrow.isF16() && Target.Float16Conversions)
+    return LLVM::BitcastOp::create(B, Stored, LLVM::FPTruncOp::create(B, withElement(X.getType(), Narrow), X));
+  FloatBits M(*this, X.getType());
+  Value Bits = M.toInt(X);
+  if (Narrow.isBF16()) return LLVM::TruncOp::create(B, Stored, M.right(Bits, 16));
+  Value Size = M.bitAnd(Bits, M.c(0x7fffffff)), Sign = M.right(M.bitAnd(Bits, M.c(0x80000000)), 16);
+  Value Moved = M.sub(M.right(Size, 13), select(M.below(Size, F32Infinity), M.c(112u << 10), M.c(224u << 10)));
+  Value Small = M.sub(M.toInt(LLVM::FAddOp::create(B, M.fromInt(Size), M.real(0.5f))), M.c(0x3f000000));
+  return LLVM::TruncOp::create(B, Stored, M.bitOr(select(M.below(Size, LeastNormalHalf), Small, Moved), Sign));
 }
 
 // -- memory --------------------------------------------------------------------------------------------------------

@@ -71,10 +71,11 @@ public:
   /// X * Y + Z for floats (one rounding where the target has FMA, else two) and integers (wrapping); scalar or vector.
   Value multiplyAdd(Value X, Value Y, Value Z);
 
-  /// bf16 as stored (i16) to f32, scalar or vector.
-  Value extendBf16(Value Bits);
-  /// f32 to bf16 as stored (i16): to nearest even, NaN stays NaN, denormals kept (the instruction would flush them).
-  Value roundToBf16(Value X);
+  // Narrow floats (bf16, f16), scalar or vector: in registers an f32 that has such a value, in memory an integer. Rounding
+  // is to nearest even, NaN stays NaN, denormals are kept (the instructions for bf16 would flush them).
+  Value roundTo(Value F32, Type Narrow);
+  Value fromBits(Value Bits, Type Narrow);
+  Value toBits(Value Rounded, Type Narrow); ///< of what roundTo or fromBits gave
   /// A constant of scalar or vector type T with `V` in each lane.
   Value constant(Type T, int64_t V);
 

@@ -8,6 +8,9 @@ static Error unsupported(std::string Message) {
   return Error{ErrorCode::unsupported, "matmul: " + std::move(Message), "codegen", "", ""};
 }
 
+/// Named sizes that are written differently are equal where a guard says so: only numbers tell.
+static bool mayBeEqual(const Extent &X, const Extent &Y) { return X == Y || !X.isStatic() || !Y.isStatic(); }
+
 /// Fills the batch dims of `P` from those of the operands, aligned at the right.
 static Result<void> broadcastBatches(MatmulProblem &P, ArrayRef<Extent> Lhs, ArrayRef<Extent> Rhs) {
   size_t Rank = std::max(Lhs.size(), Rhs.size());
@@ -17,13 +20,13 @@ static Result<void> broadcastBatches(MatmulProblem &P, ArrayRef<Extent> Lhs, Arr
   };
   for (size_t D = 0; D < Rank; ++D) {
     Extent L = dim(Lhs, D), R = dim(Rhs, D);
-    if (L != R && !L.is(1) && !R.is(1))
+    if (!mayBeEqual(L, R) && !L.is(1) && !R.is(1))
       return unsupported("batch dims do not broadcast (an earlier check should have said so)");
     Extent Size = L.is(1) ? R : L;
     if (Size.is(1)) continue;
     P.Batch.push_back(Size);
-    P.LhsMoves.push_back(L == Size);
-    P.RhsMoves.push_back(R == Size);
+    P.LhsMoves.push_back(!L.is(1));
+    P.RhsMoves.push_back(!R.is(1));
   }
   return {};
 }
@@ -40,13 +43,31 @@ static void foldBatchIntoRows(MatmulProblem &P) {
   P.RhsMoves.clear();
 }
 
+static Result<void> checkDtypes(const MatmulConfig &Config) {
+  Dtype Sum = Config.Accumulator;
+  if (Config.Lhs == Dtype::boolean || Config.Rhs == Dtype::boolean)
+    return unsupported("there is no product of bool matrices; cast to i32 first");
+  auto widens = [&](Dtype D) {
+    return is_floating(Sum) ? holds(Sum, D) && is_floating(D)
+                            : is_integer(D) && dtype_info(D).bits <= dtype_info(Sum).bits;
+  };
+  bool Stores = Config.Result == Sum || (is_floating(Sum) ? is_floating(Config.Result) && !holds(Config.Result, Sum) &&
+                                                                (Sum == Dtype::f32 || !is_narrow_float(Config.Result))
+                                                          : widens(Config.Result));
+  if (is_integer(Sum) ? dtype_info(Sum).bits >= 32 : is_floating(Sum) && !is_narrow_float(Sum))
+    if (widens(Config.Lhs) && widens(Config.Rhs) && Stores) return {};
+  return unsupported("there is no kernel for " + std::string(name(Config.Lhs)) + " times " +
+                     std::string(name(Config.Rhs)) + " summed in " + std::string(name(Sum)) + " to " +
+                     std::string(name(Config.Result)));
+}
+
 Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfig &Config, const CpuTarget &Target) {
-  if (Config.Element == Dtype::boolean) return unsupported("there is no product of bool matrices; cast to i32 first");
+  if (auto Ok = checkDtypes(Config); !Ok) return Ok.error();
   if (Config.LhsShape.size() < 2 || Config.RhsShape.size() < 2)
     return unsupported("operands of a kernel have at least two dims");
   auto Lhs = ArrayRef(Config.LhsShape), Rhs = ArrayRef(Config.RhsShape);
   MatmulProblem P;
-  P.Element = Config.Element;
+  P.Lhs = Config.Lhs, P.Rhs = Config.Rhs, P.Accumulator = Config.Accumulator, P.Result = Config.Result;
   P.LhsTransposed = Config.LhsTransposed;
   P.RhsTransposed = Config.RhsTransposed;
   P.NumSizes = Config.NumSizes;
@@ -55,7 +76,7 @@ Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfi
   P.M = MK[P.LhsTransposed ? 1 : 0];
   P.K = MK[P.LhsTransposed ? 0 : 1];
   P.N = KN[P.RhsTransposed ? 0 : 1];
-  if (P.K != KN[P.RhsTransposed ? 1 : 0])
+  if (!mayBeEqual(P.K, KN[P.RhsTransposed ? 1 : 0]))
     return unsupported("inner dims differ (an earlier check should have said so)");
   if (auto Batches = broadcastBatches(P, Lhs.drop_back(2), Rhs.drop_back(2)); !Batches) return Batches.error();
   foldBatchIntoRows(P);

@@ -23,13 +23,20 @@ struct MatmulEpilogue {
     Value Column; ///< of lane 0
     Value Mask;   ///< lanes that exist, or null: all
   };
-  /// `Product` is a vector in the accumulator's type (f32 for bf16, i32 for u8). The result is stored as is, converted
-  /// to the result's dtype with one rounding. Null: nothing is done. May be called several times.
+  /// `Product` is a vector in the accumulator's type. The result is stored as is, converted to the result's dtype with one
+  /// rounding. Null: nothing is done. May be called several times.
   std::function<Value(Emitter &, Value Product, const Place &, llvm::ArrayRef<Buffer> Inputs)> Apply;
 };
 
 struct MatmulConfig {
-  Dtype Element = Dtype::f32; ///< of lhs, rhs and result: f32 f64 bf16 i32 i64 u8 u32
+  /// All floats or all integers. Operands are widened to the accumulator's dtype, which is a number that registers hold (not
+  /// narrower than 32 bits); the result is as wide or narrower, rounded once or cut.
+  Dtype Lhs = Dtype::f32, Rhs = Dtype::f32, Accumulator = Dtype::f32, Result = Dtype::f32;
+  /// Operands and result of one dtype: narrow floats accumulate in f32, narrow integers in i32.
+  void setElement(Dtype D) {
+    Lhs = Rhs = Result = D;
+    Accumulator = is_integer(D) && dtype_info(D).bits < 32 ? Dtype::i32 : compute_dtype(D);
+  }
   Extents LhsShape;           ///< as stored: [batch..., M, K], or [batch..., K, M] if LhsTransposed
   Extents RhsShape;           ///< as stored: [batch..., K, N], or [batch..., N, K] if RhsTransposed
   bool LhsTransposed = false; ///< absorbed by the kernel: no copy is made outside

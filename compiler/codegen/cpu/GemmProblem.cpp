@@ -14,17 +14,12 @@ Type memoryType(MLIRContext *C, Dtype D) {
   bool Bits = is_narrow_float(D) || D == Dtype::boolean; // seen as integers in memory
   return Bits ? IntegerType::get(C, static_cast<unsigned>(dtype_info(D).bits)) : ir::elementType(C, D);
 }
-Type MatmulProblem::memoryType(MLIRContext *C) const { return cpu::memoryType(C, Element); }
-Type MatmulProblem::computeType(MLIRContext *C) const {
-  if (Element == Dtype::bf16) return Float32Type::get(C);
-  if (Element == Dtype::u8) return IntegerType::get(C, 32);
-  return memoryType(C);
-}
+Type MatmulProblem::computeType(MLIRContext *C) const { return ir::elementType(C, Accumulator); }
 SmallVector<Type> MatmulProblem::bufferTypes(MLIRContext *C) const {
-  SmallVector<Type> Types{memoryType(C), memoryType(C)};
+  SmallVector<Type> Types{memoryType(C, Lhs), memoryType(C, Rhs)};
   if (Epilogue)
-    for (Dtype D : Epilogue->Inputs) Types.push_back(cpu::memoryType(C, D));
-  Types.push_back(memoryType(C));
+    for (Dtype D : Epilogue->Inputs) Types.push_back(memoryType(C, D));
+  Types.push_back(memoryType(C, Result));
   return Types;
 }
 
@@ -95,20 +90,33 @@ MatmulOperands MatmulOperands::at(Emitter &E, const MatmulProblem &P, ArrayRef<V
   return Here;
 }
 
-Value toCompute(Emitter &E, const MatmulProblem &P, Value V) {
-  if (P.Element == Dtype::bf16) return E.extendBf16(V);
-  if (P.Element == Dtype::u8)
-    return LLVM::ZExtOp::create(E.B, cast<VectorType>(V.getType()).clone(E.B.getI32Type()), V);
-  return V;
+/// Between two dtypes of one category, as far as emitMatmulKernel lets them through.
+static Value convert(Emitter &E, Value V, Dtype From, Dtype To) {
+  if (From == To) return V;
+  MLIRContext *C = E.B.getContext();
+  auto target = [&](Dtype D) -> Type {
+    Type T = ir::elementType(C, D);
+    auto Vector = dyn_cast<VectorType>(V.getType());
+    return Vector ? Type(Vector.clone(T)) : T;
+  };
+  if (is_narrow_float(From)) return convert(E, E.fromBits(V, ir::elementType(C, From)), Dtype::f32, To);
+  if (is_narrow_float(To)) return E.toBits(E.roundTo(V, ir::elementType(C, To)), ir::elementType(C, To));
+  if (is_floating(From)) {
+    if (holds(To, From)) return LLVM::FPExtOp::create(E.B, target(To), V);
+    return LLVM::FPTruncOp::create(E.B, target(To), V);
+  }
+  int Have = dtype_info(From).bits, Want = dtype_info(To).bits;
+  if (Have == Want) return V;
+  if (Have > Want) return LLVM::TruncOp::create(E.B, target(To), V);
+  if (is_signed(From)) return LLVM::SExtOp::create(E.B, target(To), V);
+  return LLVM::ZExtOp::create(E.B, target(To), V);
 }
-Value toMemory(Emitter &E, const MatmulProblem &P, Value V) {
-  if (P.Element == Dtype::bf16) return E.roundToBf16(V);
-  if (P.Element == Dtype::u8)
-    return LLVM::TruncOp::create(E.B, cast<VectorType>(V.getType()).clone(E.B.getI8Type()), V);
-  return V;
-}
-Value loadCompute(Emitter &E, const MatmulProblem &P, const Buffer &M, Value Index, int64_t Lanes, Value Mask) {
-  return toCompute(E, P, E.loadVector(E.vectorType(M.Element, Lanes), M, Index, Mask));
+
+Value toCompute(Emitter &E, const MatmulProblem &P, Dtype D, Value V) { return convert(E, V, D, P.Accumulator); }
+Value toMemory(Emitter &E, const MatmulProblem &P, Value V) { return convert(E, V, P.Accumulator, P.Result); }
+Value loadCompute(Emitter &E, const MatmulProblem &P, Dtype D, const Buffer &M, Value Index, int64_t Lanes,
+                  Value Mask) {
+  return toCompute(E, P, D, E.loadVector(E.vectorType(M.Element, Lanes), M, Index, Mask));
 }
 Value addElements(Emitter &E, Value X, Value Y) {
   if (isa<FloatType>(getElementTypeOrSelf(X.getType()))) return LLVM::FAddOp::create(E.B, X, Y);

@@ -7,7 +7,7 @@
 namespace burin::codegen::cpu {
 
 struct MatmulProblem {
-  Dtype Element;
+  Dtype Lhs, Rhs, Accumulator, Result;
   bool LhsTransposed = false, RhsTransposed = false;
   Extent M, N, K;
   /// Result batch dims; an operand that repeats along one has `false` there.
@@ -16,11 +16,9 @@ struct MatmulProblem {
   unsigned NumSizes = 0;
   const MatmulEpilogue *Epilogue = nullptr;
 
-  /// Type in memory and type of arithmetic: bf16 is (i16, f32), u8 is (i8, i32), the others twice the same.
-  Type memoryType(mlir::MLIRContext *C) const;
-  Type computeType(mlir::MLIRContext *C) const;
+  Type computeType(mlir::MLIRContext *C) const; ///< of the accumulator
   /// Partial sums may not go through memory: they would be rounded.
-  bool roundsOnStore() const { return Element == Dtype::bf16; }
+  bool roundsOnStore() const { return is_floating(Result) && Result != Accumulator; }
   llvm::SmallVector<Type> bufferTypes(mlir::MLIRContext *C) const;
 };
 
@@ -43,11 +41,12 @@ Value emitSize(Emitter &E, llvm::ArrayRef<Value> Sizes, const Extent &X);
 /// Number of matrices.
 Value emitBatch(Emitter &E, const MatmulProblem &P, llvm::ArrayRef<Value> Sizes);
 
-/// Vectors between memory and arithmetic.
-Value toCompute(Emitter &E, const MatmulProblem &P, Value InMemory);
-Value toMemory(Emitter &E, const MatmulProblem &P, Value Computed);
+/// Vectors between memory, where they have dtype D, and the accumulator.
+Value toCompute(Emitter &E, const MatmulProblem &P, Dtype D, Value InMemory);
+Value toMemory(Emitter &E, const MatmulProblem &P, Value Computed); ///< the result's
 /// Loads Lanes elements and converts them.
-Value loadCompute(Emitter &E, const MatmulProblem &P, const Buffer &M, Value Index, int64_t Lanes, Value Mask = {});
+Value loadCompute(Emitter &E, const MatmulProblem &P, Dtype D, const Buffer &M, Value Index, int64_t Lanes,
+                  Value Mask = {});
 Value addElements(Emitter &E, Value X, Value Y);
 
 /// How many blocks a kernel runs, and the fewest that are worth a thread of their own.

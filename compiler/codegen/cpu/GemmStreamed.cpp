@@ -92,7 +92,7 @@ private:
     for (int64_t R = 0; R < Rows; ++R)
       for (int64_t V = 0; V < Q.NV; ++V) {
         Value At = E.add(E.add(From, E.mul(Ops.N, R)), V * Q.Lanes);
-        Held[R].push_back(loadCompute(E, P, Ops.B, At, Q.Lanes, Masks.empty() ? Value() : Masks[V]));
+        Held[R].push_back(loadCompute(E, P, P.Rhs, Ops.B, At, Q.Lanes, Masks.empty() ? Value() : Masks[V]));
         if (Rows > 1) E.prefetch(Ops.B, E.add(At, E.mul(Ops.N, Rows)));
       }
     // A[r][k]: k is contiguous, or r is where lhs is stored [K, M].
@@ -106,7 +106,7 @@ private:
       for (int64_t V = 0; V < Q.NV; ++V) X.push_back(E.loadVector(Vector, S, E.index(V * Q.Lanes)));
       for (int64_t R = 0; R < Rows; ++R) {
         Value Element = E.splat(E.load(A, E.mul(KStride, R)), Q.Lanes);
-        Element = toCompute(E, P, Element);
+        Element = toCompute(E, P, P.Lhs, Element);
         for (int64_t V = 0; V < Q.NV; ++V) X[V] = E.multiplyAdd(Element, Held[R][V], X[V]);
       }
       for (int64_t V = 0; V < Q.NV; ++V) E.storeVector(X[V], S, E.index(V * Q.Lanes));

@@ -1,8 +1,8 @@
-// Lanes in terms of LLVM and arith ops. bf16 is computed in f32 and rounded once an op, by integer arithmetic: LLVM's own
-// conversions would call the library on most targets.
+// Lanes in terms of LLVM and arith ops. Narrow floats are computed in f32 and rounded once an op.
 #include "compiler/codegen/cpu/LinalgEmitterLanes.h"
 
 #include "compiler/codegen/cpu/VectorMath.h"
+#include "compiler/ir/Types.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -13,12 +13,12 @@ using namespace mlir;
 
 Type LaneEmitter::memoryType(Type Scalar) {
   if (Scalar.isInteger(1)) return IntegerType::get(Scalar.getContext(), 8);
-  if (Scalar.isBF16()) return IntegerType::get(Scalar.getContext(), 16);
+  if (ir::isNarrowFloat(Scalar)) return IntegerType::get(Scalar.getContext(), Scalar.getIntOrFloatBitWidth());
   return registerType(Scalar);
 }
 
 Type LaneEmitter::registerType(Type Scalar) {
-  if (Scalar.isBF16()) return Float32Type::get(Scalar.getContext());
+  if (ir::isNarrowFloat(Scalar)) return Float32Type::get(Scalar.getContext());
   if (Scalar.isIndex()) return IntegerType::get(Scalar.getContext(), 64);
   return Scalar;
 }
@@ -44,8 +44,8 @@ Value LaneEmitter::firstLane(Value V) {
 
 Value LaneEmitter::constant(TypedAttr Scalar, int64_t Lanes) {
   Type T = registerType(Scalar.getType());
-  Attribute A = Scalar;
-  if (auto F = dyn_cast<FloatAttr>(A); F && Scalar.getType().isBF16())
+  mlir::Attribute A = Scalar;
+  if (auto F = dyn_cast<FloatAttr>(A); F && ir::isNarrowFloat(Scalar.getType()))
     A = E.B.getF32FloatAttr(static_cast<float>(F.getValueAsDouble()));
   if (auto I = dyn_cast<IntegerAttr>(A); I && Scalar.getType().isIndex()) A = E.B.getI64IntegerAttr(I.getInt());
   if (Lanes > 1) {
@@ -69,20 +69,14 @@ Value LaneEmitter::bitcast(Value V, Type Element) {
 
 Value LaneEmitter::toRegister(Value V, Type Scalar) {
   if (Scalar.isInteger(1)) return LLVM::ICmpOp::create(E.B, LLVM::ICmpPredicate::ne, V, intConstant(0, V.getType()));
-  if (Scalar.isBF16()) {
-    Value Wide = LLVM::ZExtOp::create(E.B, lanesOf(E.B.getI32Type(), lanesIn(V)), V);
-    return bitcast(LLVM::ShlOp::create(E.B, Wide, intConstant(16, Wide.getType())), E.B.getF32Type());
-  }
+  if (ir::isNarrowFloat(Scalar)) return E.fromBits(V, Scalar);
   return V;
 }
 
 Value LaneEmitter::toMemory(Value V, Type Scalar) {
   Type Stored = lanesOf(memoryType(Scalar), lanesIn(V));
   if (Scalar.isInteger(1)) return LLVM::ZExtOp::create(E.B, Stored, V);
-  if (Scalar.isBF16()) {
-    Value Bits = bitcast(V, E.B.getI32Type());
-    return LLVM::TruncOp::create(E.B, Stored, LLVM::LShrOp::create(E.B, Bits, intConstant(16, Bits.getType())));
-  }
+  if (ir::isNarrowFloat(Scalar)) return E.toBits(V, Scalar);
   return V;
 }
 
@@ -126,18 +120,6 @@ void LaneEmitter::store(Type Scalar, Value V, const Buffer &M, Value Index, Valu
 
 // -- bodies ----------------------------------------------------------------------------------------------------------
 
-Value LaneEmitter::roundToBf16(Value F32) {
-  // Nearest even on the upper 16 bits; a NaN stays one (the referee's rule).
-  Value Bits = bitcast(F32, E.B.getI32Type());
-  auto c = [&](int64_t V) { return intConstant(V, Bits.getType()); };
-  Value Odd = LLVM::AndOp::create(E.B, LLVM::LShrOp::create(E.B, Bits, c(16)), c(1));
-  Value Up = LLVM::AddOp::create(E.B, Bits, LLVM::AddOp::create(E.B, Odd, c(0x7fff)));
-  Value IsNan = LLVM::FCmpOp::create(E.B, LLVM::FCmpPredicate::uno, F32, F32);
-  Value Quiet = LLVM::OrOp::create(E.B, Bits, c(0x400000));
-  Value Chosen = LLVM::SelectOp::create(E.B, IsNan, Quiet, Up);
-  return bitcast(LLVM::AndOp::create(E.B, Chosen, c(static_cast<int32_t>(0xffff0000u))), E.B.getF32Type());
-}
-
 /// The number that a constant holds in all lanes.
 static std::optional<APFloat> numberOf(Value V) {
   auto C = V.getDefiningOp<LLVM::ConstantOp>();
@@ -175,7 +157,7 @@ Value LaneEmitter::maximum(Value X, Value Y, bool Max) {
   return LLVM::SelectOp::create(E.B, LLVM::FCmpOp::create(E.B, LLVM::FCmpPredicate::uno, Y, Y), Y, Best);
 }
 
-/// bf16 results that are bf16 values already need no rounding.
+/// Narrow results that are such values already need no rounding.
 static bool staysExact(Operation *Op) {
   return isa<arith::NegFOp, arith::SelectOp, arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp,
              math::AbsFOp, math::CopySignOp, math::FloorOp, math::CeilOp, math::TruncOp, math::RoundEvenOp>(Op);
@@ -193,15 +175,16 @@ Value LaneEmitter::compute(Operation *Op, ArrayRef<Value> Operands, int64_t Lane
     return isa<arith::IndexCastOp>(Op) ? LLVM::SExtOp::create(E.B, Result, Operands[0]).getResult()
                                        : LLVM::ZExtOp::create(E.B, Result, Operands[0]).getResult();
   }
-  if (isa<arith::ExtFOp>(Op) && From.isBF16() && To.isF32()) return Operands[0];
-  if (isa<arith::TruncFOp>(Op) && To.isBF16()) {
+  bool Narrow = ir::isNarrowFloat(To);
+  if (isa<arith::ExtFOp>(Op) && ir::isNarrowFloat(From) && To.isF32()) return Operands[0];
+  if (isa<arith::TruncFOp>(Op) && Narrow) {
     Value V = Operands[0];
     if (From.isF64()) V = LLVM::FPTruncOp::create(E.B, Result, V);
-    return roundToBf16(V);
+    return round(V, To);
   }
   if (isa<arith::BitcastOp>(Op)) {
-    if (To.isBF16()) return toRegister(Operands[0], To);
-    if (From.isBF16()) return toMemory(Operands[0], From);
+    if (Narrow) return toRegister(Operands[0], To);
+    if (ir::isNarrowFloat(From)) return toMemory(Operands[0], From);
   }
   Value V;
   if (Value Expanded = expandMath(E, Op, Operands)) {
@@ -214,7 +197,7 @@ Value LaneEmitter::compute(Operation *Op, ArrayRef<Value> Operands, int64_t Lane
     E.B.insert(Copy);
     V = Copy->getResult(0);
   }
-  return To.isBF16() && !staysExact(Op) ? roundToBf16(V) : V;
+  return Narrow && !staysExact(Op) ? round(V, To) : V;
 }
 
 Value LaneEmitter::combineLanes(Operation *Combine, Value V, int64_t Lanes) {

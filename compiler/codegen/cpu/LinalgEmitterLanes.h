@@ -6,7 +6,7 @@
 
 namespace burin::codegen::cpu {
 
-/// Scalar types of bodies: bool is i1 (a byte in memory), bf16 is held as an f32 that has a bf16's value.
+/// Scalar types of bodies: bool is i1 (a byte in memory), a narrow float (bf16, f16) is held as an f32 that has such a value.
 class LaneEmitter {
 public:
   explicit LaneEmitter(Emitter &E) : E(E) {}
@@ -32,8 +32,8 @@ public:
   /// All lanes combined into one scalar, as a tree.
   Value combineLanes(mlir::Operation *Combine, Value V, int64_t Lanes);
 
-  /// The nearest bf16 value, as an f32.
-  Value roundToBf16(Value F32);
+  /// The nearest value of a narrow float type, as an f32.
+  Value round(Value F32, Type Narrow) { return E.roundTo(F32, Narrow); }
 
 private:
   Value toRegister(Value V, Type Scalar);

@@ -227,8 +227,8 @@ private:
     const Node &X = N.Nodes[Id];
     if (stored(Id)) {
       const Stored &M = Materialised[Id];
-      return L.load(X.Type.isBF16() ? Type(E.B.getF32Type()) : X.Type, M.Memory, E.add(storedIndex(Id), Copy * F.Lanes),
-                    E.index(1), F.Lanes, F.Mask);
+      return L.load(LaneEmitter::registerType(X.Type), M.Memory, E.add(storedIndex(Id), Copy * F.Lanes), E.index(1),
+                    F.Lanes, F.Mask);
     }
     switch (X.Kind) {
     case Node::Kind::constant:
@@ -284,7 +284,7 @@ private:
       for (int64_t C = 0; C < F.Copies; ++C) Now.Vector[C][Id] = compute(Id, C, F);
       if (auto It = Materialised.find(Id); It != Materialised.end() && !It->second.Written)
         for (int64_t C = 0; C < F.Copies; ++C)
-          L.store(X.Type.isBF16() ? Type(E.B.getF32Type()) : X.Type, Now.Vector[C][Id], It->second.Memory,
+          L.store(LaneEmitter::registerType(X.Type), Now.Vector[C][Id], It->second.Memory,
                   E.add(storedIndex(Id), C * F.Lanes), E.index(1), F.Mask);
     }
   }

@@ -20,9 +20,10 @@ struct CpuTarget {
 
   int VectorBits = 128;
   int NumVectorRegisters = 16;
-  int VectorFmasPerCycle = 2; ///< full-width ones that one core starts
-  bool Fma = false;           ///< fused multiply-add instructions for f32 and f64
-  bool MaskedMemory = false;  ///< masked loads and stores cost about as much as plain ones
+  int VectorFmasPerCycle = 2;      ///< full-width ones that one core starts
+  bool Fma = false;                ///< fused multiply-add instructions for f32 and f64
+  bool Float16Conversions = false; ///< instructions between f16 and f32
+  bool MaskedMemory = false;       ///< masked loads and stores cost about as much as plain ones
 
   std::int64_t L1Bytes = 32 << 10;  ///< data, per core
   std::int64_t L2Bytes = 512 << 10; ///< per core

@@ -78,7 +78,10 @@ void LoopBlock::copy(const Buffer &To, Value ToIndex, const Buffer &From, Value 
 Value LoopBlock::index(unsigned Input, Value At) {
   Value I = E.load(buffer(Input), At);
   Type I64 = E.B.getI64Type();
-  if (I.getType() == I64) return I;
+  if (I.getType() == I64) // of a u64 beyond the greatest i64 all that matters is that any size is exceeded
+    return is_signed(Kernel.dtype(Input))
+               ? I
+               : LLVM::UMinOp::create(E.B, I, E.index(std::numeric_limits<int64_t>::max())).getResult();
   return is_signed(Kernel.dtype(Input)) ? LLVM::SExtOp::create(E.B, I64, I).getResult()
                                         : LLVM::ZExtOp::create(E.B, I64, I).getResult();
 }

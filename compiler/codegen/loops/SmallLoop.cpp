@@ -215,10 +215,10 @@ private:
     return success();
   }
 
-  /// In row-major order, which is a fixed tree. Sums of bf16 are f32's, rounded once.
+  /// In row-major order, which is a fixed tree. Sums of narrow floats are f32's, rounded once.
   LogicalResult reduce(Operation *Op, bool Sum) {
     Value X = Op->getOperand(0);
-    Dtype D = dtypeOf(X), In = Sum && D == Dtype::bf16 ? Dtype::f32 : D;
+    Dtype D = dtypeOf(X), In = Sum ? compute_dtype(D) : D;
     Sizes From = sizesOf(X), Strides(From.size(), 0);
     // Strides of the result along the operand's axes: none along those that are combined.
     ArrayRef<int64_t> Axes = Op->getAttrOfType<DenseI64ArrayAttr>("axes").asArrayRef();
@@ -241,7 +241,7 @@ private:
       Total = Total ? Combine.repeat(Lanes, {Total, V}) : V;
     }
     if (In != D && !Axes.empty())
-      for (Value &V : Made) V = Lanes.roundToBf16(V);
+      for (Value &V : Made) V = Lanes.round(V, elementType(Op->getContext(), D));
     Known[Op->getResult(0)] = Made;
     return success();
   }

@@ -31,7 +31,7 @@ using Linears = llvm::SmallVector<Linear, 4>;
 
 /// A dense row-major tensor in memory: an argument or result of the kernel, a small constant or a partial result.
 struct MemoryDesc {
-  mlir::Type Element; ///< as the tensor says it: i1 for bool, bf16
+  mlir::Type Element; ///< as the tensor says it: i1 for bool, bf16, f16
   mlir::Value Tensor; ///< null for results and partial results
   /// Elements of a small constant; it is no buffer of the kernel.
   mlir::DenseElementsAttr constant() const;

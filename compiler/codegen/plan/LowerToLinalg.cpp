@@ -338,8 +338,8 @@ private:
     }
     Dtype D = dtypeOf(X);
     bool Sum = catalogueInfo(Op)->kind == OpKind::reduce_sum;
-    // bf16 sums are accumulated in f32 and rounded once.
-    Dtype In = Sum && D == Dtype::bf16 ? Dtype::f32 : D;
+    // Sums of narrow floats are accumulated in f32 and rounded once.
+    Dtype In = Sum ? compute_dtype(D) : D;
     TensorType To = *toTensorType(Result.getType());
     Value R =
         reduction(Loc, {Values.lookup(X)}, {Identity}, Rank, Axes, KeepDims, To, Sum ? sum(In) : extreme(In, true),
@@ -466,9 +466,10 @@ Value lowerElement(OpBuilder &B, Location Loc, Operation *Op, ValueRange Element
   ScalarEmitter Emit = scalarEmitter(Kind);
   if (!Emit) return Elements[0]; // broadcast_to
   SmallVector<Value> Wide;
-  for (Value E : Elements) Wide.push_back(E.getType().isBF16() ? emitCast(B, Loc, E, Dtype::bf16, Dtype::f32) : E);
+  for (Value E : Elements)
+    Wide.push_back(isNarrowFloat(E.getType()) ? emitCast(B, Loc, E, *toDtype(E.getType()), Dtype::f32) : E);
   Value V = Emit(ScalarContext{B, Loc, Of}, Wide);
-  return V && Made == Dtype::bf16 && V.getType().isF32() ? emitCast(B, Loc, V, Dtype::f32, Dtype::bf16) : V;
+  return V && is_narrow_float(Made) && V.getType().isF32() ? emitCast(B, Loc, V, Dtype::f32, Made) : V;
 }
 
 } // namespace burin::codegen

@@ -32,23 +32,23 @@ struct Recorder;
 template <class T>
 concept Number = std::is_arithmetic_v<T> && !std::is_same_v<T, char> && !std::is_same_v<T, wchar_t>;
 
-/// The dtype that a C++ number has by itself: `int` is i32, `long` i64, `double` f64. Unsigned 64-bit counts as i64.
+/// The dtype that a C++ number has by itself: `int` is i32, `long` i64, `double` f64. Unsigned 64-bit counts as i64, since sizes
+/// are such; beyond the greatest i64 it is u64 (Literal).
 template <Number T> constexpr Dtype number_dtype() {
-  if constexpr (std::is_same_v<T, bool>) return Dtype::boolean;
-  else if constexpr (std::is_same_v<T, float>) return Dtype::f32;
-  else if constexpr (std::is_floating_point_v<T>) return Dtype::f64;
-  else if constexpr (sizeof(T) == 8) return Dtype::i64;
-  else if constexpr (sizeof(T) == 4) return std::is_signed_v<T> ? Dtype::i32 : Dtype::u32;
-  else return sizeof(T) == 1 && !std::is_signed_v<T> ? Dtype::u8 : Dtype::i32;
+  if constexpr (std::is_same_v<T, long double>) return Dtype::f64;
+  else if constexpr (std::is_unsigned_v<T> && sizeof(T) == 8) return Dtype::i64;
+  else return dtype_of<T>;
 }
 
 /// A C++ number with its dtype: weakly typed, it takes the dtype of the tensor that it meets.
 struct Literal {
   Dtype dtype = Dtype::f32;
   double real = 0;           // where dtype is floating
-  std::int64_t integer = 0;  // else
+  std::int64_t integer = 0;  // else; of u64 the bits
   template <Number T> static constexpr Literal of(T x) {
     if constexpr (std::is_floating_point_v<T>) return {number_dtype<T>(), static_cast<double>(x), 0};
+    else if constexpr (std::is_unsigned_v<T> && sizeof(T) == 8)
+      return {x > T{INT64_MAX} ? Dtype::u64 : Dtype::i64, 0, static_cast<std::int64_t>(x)};
     else return {number_dtype<T>(), 0, static_cast<std::int64_t>(x)};
   }
 };

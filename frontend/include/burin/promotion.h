@@ -5,17 +5,15 @@
 
 namespace burin {
 
-/// Two strong dtypes: the category's higher wins; within one the smallest dtype that holds both (i32 and u32: i64).
-/// Example: `promote(i32, bf16) == bf16`.
-constexpr Dtype promote(Dtype a, Dtype b) {
+/// Two strong dtypes: the category's higher wins; within one the smallest dtype that holds both. None does u64 and a signed
+/// integer. Examples: `promote(i32, bf16) == bf16`, `promote(i32, u32) == i64`, `promote(f16, bf16) == f32`.
+constexpr std::optional<Dtype> promote(Dtype a, Dtype b) {
+  if (a == b) return a;
   if (category(a) != category(b)) return category(a) < category(b) ? b : a;
-  Dtype least = holds(a, b) ? a : b;
-  if (holds(least, a) && holds(least, b)) return least;
-  least = is_floating(a) ? f64 : i64;
+  std::optional<Dtype> least;
   for (int i = 0; i < num_dtypes; ++i)
-    if (auto t = static_cast<Dtype>(i);
-        category(t) == category(a) && holds(t, a) && holds(t, b) && dtype_info(t).bits < dtype_info(least).bits)
-      least = t;
+    if (auto t = static_cast<Dtype>(i); category(t) == category(a) && holds(t, a) && holds(t, b))
+      if (!least || dtype_info(t).bits < dtype_info(*least).bits) least = t;
   return least;
 }
 

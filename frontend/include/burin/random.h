@@ -63,12 +63,12 @@ BURIN_API Tensor fold_in(const Arg& key, const Arg& data);
 
 /// 32 random bits an element, u32.
 BURIN_API Tensor bits(const RandomSource&, const Shape& shape);
-/// From 0 to 1, 1 excluded: multiples of 2^-24 (f32), 2^-53 (f64), 2^-8 (bf16).
+/// From 0 to 1, 1 excluded: multiples of 2^-24 (f32), 2^-53 (f64), 2^-11 (f16), 2^-8 (bf16).
 BURIN_API Tensor uniform(const RandomSource&, const Shape& shape, Dtype dtype = f32);
 /// From low to high: low + (high - low) u, which rounding may bring up to high. Both broadcast to the shape. Differentiable in them.
 /// Example: `rng::uniform(g, {3}, -1, 1)`.
 BURIN_API Tensor uniform(const RandomSource&, const Shape& shape, const Arg& low, const Arg& high, Dtype dtype = f32);
-/// Mean 0, standard deviation 1: Φ⁻¹(u), which reaches ±5.3 in f32 and bf16, ±8.2 in f64. (Giles: Approximating the erfinv
+/// Mean 0, standard deviation 1: Φ⁻¹(u), which reaches ±5.3 in f32, f16 and bf16, ±8.2 in f64. (Giles: Approximating the erfinv
 /// function, GPU Computing Gems 2, 2011.)
 BURIN_API Tensor normal(const RandomSource&, const Shape& shape, Dtype dtype = f32);
 /// mean + stddev z. Both broadcast to the shape. Differentiable in them.

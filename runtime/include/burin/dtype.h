@@ -26,6 +26,14 @@ struct bfloat16 {
   explicit operator float() const;
 };
 
+/// IEEE 754 binary16 storage: eleven digits, up to 65504. Arithmetic happens in f32, with one rounding (to nearest even).
+struct float16 {
+  std::uint16_t bits = 0;
+  float16() = default;
+  explicit float16(float x);
+  explicit operator float() const;
+};
+
 enum class DtypeKind : std::uint8_t { boolean, unsigned_integer, signed_integer, floating };
 
 /// A row of the table, which says what each column is.
@@ -178,6 +186,7 @@ inline constexpr Dtype dtype_of = [] {
   template <> inline constexpr Dtype dtype_of<host> = Dtype::id;
 #include <burin/rt/dtype_table.h>
 template <> inline constexpr Dtype dtype_of<long long> = Dtype::i64;
+template <> inline constexpr Dtype dtype_of<unsigned long long> = Dtype::u64;
 
 /// Calls f(std::type_identity<host_type<t>>), instantiated for the dtypes in `set` only. Precondition: `t` is one of them.
 template <DtypeSet set = all_dtypes, class F> constexpr auto visit(Dtype t, F&& f) {
@@ -197,5 +206,24 @@ inline bfloat16::bfloat16(float x) {
   else bits = static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
 }
 inline bfloat16::operator float() const { return __builtin_bit_cast(float, static_cast<std::uint32_t>(bits) << 16); }
+
+inline float16::float16(float x) {
+  const auto u = __builtin_bit_cast(std::uint32_t, x), magnitude = u & 0x7fffffffu;
+  std::uint32_t half = 0;
+  if (magnitude > 0x7f800000u) half = 0x7e00u | (magnitude >> 13 & 0x1ffu);  // keep NaN a NaN
+  else if (magnitude >= 0x477ff000u) half = 0x7c00u;                         // 65520 and above
+  else if (magnitude >= 0x38800000u) half = (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13;
+  else  // below 2^-14 steps are 2^-24, which the sum with 0.5 rounds to
+    half = __builtin_bit_cast(std::uint32_t, __builtin_bit_cast(float, magnitude) + 0.5f) - 0x3f000000u;
+  bits = static_cast<std::uint16_t>(half | (u >> 16 & 0x8000u));
+}
+inline float16::operator float() const {
+  const std::uint32_t magnitude = bits & 0x7fffu, sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
+  std::uint32_t u = magnitude << 13;
+  if (magnitude >= 0x7c00u) u += 0x70000000u;      // infinity and NaN
+  else if (magnitude >= 0x400u) u += 0x38000000u;  // the biases differ by 112
+  else u = __builtin_bit_cast(std::uint32_t, static_cast<float>(magnitude) * 0x1p-24f);
+  return __builtin_bit_cast(float, u | sign);
+}
 
 }  // namespace burin

@@ -94,6 +94,7 @@ Result<CpuTarget> resolveTarget(std::string_view Name) {
   T.VectorBits = Avx512 ? 512 : Avx2 ? 256 : 128;
   T.NumVectorRegisters = Avx512 ? 32 : 16;
   T.Fma = Has.contains("fma") && Avx2;
+  T.Float16Conversions = Has.contains("f16c");
   T.MaskedMemory = Avx512;
   if (T.Cpu == "znver4" && Avx512) T.VectorFmasPerCycle = 1; // 512-bit ops go through 256-bit units twice
   if (Name != "host" && Avx512) T.L2Bytes = 1 << 20;

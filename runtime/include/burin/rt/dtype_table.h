@@ -21,17 +21,17 @@ BURIN_RT_DTYPE(4,      U32,  u32,     unsigned_integer, 32,  32,    0,       1, 
 BURIN_RT_DTYPE(5,      BF16, bf16,    floating,         16,  8,     8,       4,     ::burin::bfloat16)
 BURIN_RT_DTYPE(6,      F32,  f32,     floating,         32,  24,    8,       2,     float)
 BURIN_RT_DTYPE(7,      F64,  f64,     floating,         64,  53,    11,      2,     double)
+BURIN_RT_DTYPE(8,      F16,  f16,     floating,         16,  11,    5,       2,     ::burin::float16)
+BURIN_RT_DTYPE(9,      I8,   i8,      signed_integer,   8,   7,     0,       0,     std::int8_t)
+BURIN_RT_DTYPE(10,     I16,  i16,     signed_integer,   16,  15,    0,       0,     std::int16_t)
+BURIN_RT_DTYPE(11,     U16,  u16,     unsigned_integer, 16,  16,    0,       1,     std::uint16_t)
+BURIN_RT_DTYPE(12,     U64,  u64,     unsigned_integer, 64,  64,    0,       1,     std::uint64_t)
 #undef BURIN_RT_DTYPE
 #endif
 
 /* Numbers that are taken: types to come, which are refused by name where they are met in a file or in DLPack. */
 #ifdef BURIN_RT_RESERVED_DTYPE
 /*                      number NAME         bits dlpack */
-BURIN_RT_RESERVED_DTYPE(8,     F16,         16,  2)
-BURIN_RT_RESERVED_DTYPE(9,     I8,          8,   0)
-BURIN_RT_RESERVED_DTYPE(10,    I16,         16,  0)
-BURIN_RT_RESERVED_DTYPE(11,    U16,         16,  1)
-BURIN_RT_RESERVED_DTYPE(12,    U64,         64,  1)
 BURIN_RT_RESERVED_DTYPE(13,    F8_E4M3,     8,   10)
 BURIN_RT_RESERVED_DTYPE(14,    F8_E5M2,     8,   12)
 BURIN_RT_RESERVED_DTYPE(15,    F8_E4M3FNUZ, 8,   11)
