@@ -3,6 +3,7 @@
 #include "frontend/function/function_state.h"
 
 #include "frontend/execute/log.h"
+#include "frontend/value/per_thread.h"
 #include "runtime/core/profile.h"
 
 #include <algorithm>
@@ -19,20 +20,9 @@ struct Remembered {
 struct Memory {
   std::array<Remembered, 64> slots;
 };
-// Reached through a variable without a destructor: no check on each call of whether it has been built.
 constinit thread_local Memory* memory __attribute__((tls_model("initial-exec"))) = nullptr;
-struct MemoryOwner {
-  Memory own;
-  MemoryOwner() { memory = &own; }
-  ~MemoryOwner() { memory = nullptr; }
-};
-Memory& make_memory() {
-  static thread_local MemoryOwner owner;
-  if (!memory) memory = &owner.own;
-  return *memory;
-}
 Remembered& remembered(const FunctionState& f) {
-  Memory& m = memory ? *memory : make_memory();
+  Memory& m = memory ? *memory : fill_for_thread(memory);
   return m.slots[f.number % m.slots.size()];
 }
 

@@ -1,7 +1,9 @@
 // Handles, frames and layers of a thread's recorder. See recorder.h for the rules' source.
 #include "frontend/record/recorder.h"
 
+#include "frontend/value/per_thread.h"
 #include "frontend/value/variable.h"
+#include "runtime/core/immortal.h"
 
 #include <algorithm>
 #include <atomic>
@@ -16,14 +18,6 @@ constinit thread_local Recorder* recorder = nullptr;
 namespace {
 
 constinit thread_local Recorder* this_thread __attribute__((tls_model("initial-exec"))) = nullptr;
-struct Holder {
-  std::unique_ptr<Recorder> own;
-  ~Holder() {
-    this_thread = nullptr;
-    recorder = nullptr;
-  }
-};
-thread_local Holder holder;
 
 // Stamps of different recordings never overlap, on whatever thread: a handle kept from an earlier one is always older.
 std::uint64_t next_stamps() {
@@ -37,8 +31,8 @@ struct LiveTraces {
   std::unordered_set<std::uint64_t> numbers;
 };
 LiveTraces& live_traces() {
-  static LiveTraces l;
-  return l;
+  static rt::Immortal<LiveTraces> l;
+  return *l;
 }
 
 bool outer(const Frame& f, const Tensor* h) { return HandleAccess::born(*h) < f.stamp; }
@@ -46,13 +40,7 @@ bool outer(const Frame& f, const Tensor* h) { return HandleAccess::born(*h) < f.
 }  // namespace
 
 Recorder* context_if_any() noexcept { return this_thread; }
-Recorder& context() {
-  if (!this_thread) {
-    holder.own = std::make_unique<Recorder>();
-    this_thread = holder.own.get();
-  }
-  return *this_thread;
-}
+Recorder& context() { return this_thread ? *this_thread : fill_for_thread(this_thread); }
 
 void Recorder::hook() {
   recorder = frames.empty() ? nullptr : this;

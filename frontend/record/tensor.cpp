@@ -2,6 +2,7 @@
 #include <burin/tensor.h>
 
 #include "frontend/record/recorder.h"
+#include "frontend/value/per_thread.h"
 #include "frontend/value/variable.h"
 
 #include <burin/promotion.h>
@@ -15,43 +16,31 @@ namespace detail {
 
 namespace {
 
-// Nodes are made and dropped by the thousand while tracing: each thread keeps a few hundred for the next ones. The pool's
-// address stands in a variable without a destructor, so that reaching it costs no check of whether it has been built.
+// Nodes are made and dropped by the thousand while tracing: each thread keeps a few hundred for the next ones.
 struct NodePool {
   static constexpr std::size_t capacity = 512;
   std::array<Node*, capacity> free{};
   std::size_t count = 0;
-};
-constinit thread_local NodePool* pool __attribute__((tls_model("initial-exec"))) = nullptr;
-constinit thread_local bool pool_gone __attribute__((tls_model("initial-exec"))) = false;
-struct PoolOwner {
-  NodePool own;
-  PoolOwner() { pool = &own; }
-  ~PoolOwner() {
-    pool = nullptr;
-    pool_gone = true;
-    while (own.count) ::operator delete(own.free[--own.count]);
+  ~NodePool() {
+    while (count) ::operator delete(free[--count]);
   }
 };
-NodePool* make_pool() {
-  if (pool_gone) return nullptr;
-  static thread_local PoolOwner owner;
-  return pool;
-}
+constinit thread_local NodePool* pool __attribute__((tls_model("initial-exec"))) = nullptr;
+NodePool& thread_pool() { return pool ? *pool : fill_for_thread(pool); }
 
 }  // namespace
 
 Node* make_node() {
-  NodePool* p = pool ? pool : make_pool();
-  if (p && p->count) return new (p->free[--p->count]) Node;
+  NodePool& p = thread_pool();
+  if (p.count) return new (p.free[--p.count]) Node;
   return new (::operator new(sizeof(Node))) Node;
 }
 
 void destroy(const NodeBase* base) noexcept {
   Node* n = const_cast<Node*>(static_cast<const Node*>(base));
   n->~Node();
-  NodePool* p = pool ? pool : make_pool();
-  if (p && p->count < NodePool::capacity) p->free[p->count++] = n;
+  NodePool& p = thread_pool();
+  if (p.count < NodePool::capacity) p.free[p.count++] = n;
   else ::operator delete(n);
 }
 

@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)  // clang's spelling of g++'s macro
@@ -93,13 +94,14 @@ constinit Shared shared;
 [[maybe_unused]] const int fork_handlers =
     ::pthread_atfork([] { shared.mutex.lock(); }, [] { shared.mutex.unlock(); }, [] { shared.mutex.unlock(); });
 
-// Trivial, so that reaching it costs one offset from the thread pointer; Flusher empties it when the thread ends.
+// A thread's own lists, reached through a word at a fixed offset from the thread pointer: of such words a library that is
+// opened at run time has room for few. Flusher empties and drops them when the thread ends.
 struct Local {
   std::array<Free*, num_local> lists;
   std::array<std::uint8_t, num_local> counts;
-  enum : std::uint8_t { fresh, armed, dead } state;
 };
-[[gnu::tls_model("initial-exec")]] constinit thread_local Local local{};
+[[gnu::tls_model("initial-exec")]] constinit thread_local Local* local = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local bool local_gone = false;
 
 std::int64_t mapped_length(std::int64_t capacity) { return (capacity + 2 * page - 1) / page * page; }
 
@@ -200,29 +202,30 @@ Free* take_shared(int cls, int wanted, int& got) {
 }
 
 void flush_local() {
+  if (!local) return;
   for (int c = 0; c < num_local; ++c) {
     auto i = static_cast<std::size_t>(c);
-    if (local.lists[i]) give_shared(local.lists[i], c);
-    local.lists[i] = nullptr;
-    local.counts[i] = 0;
+    if (local->lists[i]) give_shared(local->lists[i], c);
   }
+  *local = {};
 }
 
 struct Flusher {
   bool touched = false;
   ~Flusher() {
     flush_local();
-    local.state = Local::dead;  // what later destructors free goes to the shared lists
+    std::free(std::exchange(local, nullptr));
+    local_gone = true;  // what later destructors free goes to the shared lists
   }
 };
 thread_local Flusher flusher;
 
 [[gnu::noinline]] bool arm() {
-  if (local.state == Local::fresh) {
+  if (!local && !local_gone) {
     flusher.touched = true;  // constructs it, which registers the destructor
-    local.state = Local::armed;
+    local = static_cast<Local*>(std::calloc(1, sizeof(Local)));
   }
-  return local.state == Local::armed;
+  return local != nullptr;
 }
 
 void* hand_out(void* p, std::int64_t bytes, std::int64_t capacity) {
@@ -244,8 +247,8 @@ void* hand_out(void* p, std::int64_t bytes, std::int64_t capacity) {
     return p ? hand_out(p, bytes, capacity) : nullptr;
   }
   if (got > 1) {
-    local.lists[static_cast<std::size_t>(cls)] = chain->next;
-    local.counts[static_cast<std::size_t>(cls)] = static_cast<std::uint8_t>(got - 1);
+    local->lists[static_cast<std::size_t>(cls)] = chain->next;
+    local->counts[static_cast<std::size_t>(cls)] = static_cast<std::uint8_t>(got - 1);
   }
   return hand_out(chain, bytes, capacity);
 }
@@ -255,17 +258,17 @@ void* hand_out(void* p, std::int64_t bytes, std::int64_t capacity) {
   auto* f = static_cast<Free*>(p);
   f->next = nullptr;
   if (cls >= num_local || !arm()) return give_shared(f, cls);
-  if (local.counts[i] >= local_counts[i]) {  // give half away, keeping what was freed last: it is warm
-    Free* last = local.lists[i];
+  if (local->counts[i] >= local_counts[i]) {  // give half away, keeping what was freed last: it is warm
+    Free* last = local->lists[i];
     for (int k = 1; k < local_counts[i] / 2; ++k) last = last->next;
     Free* half = last->next;
     last->next = nullptr;
-    local.counts[i] = static_cast<std::uint8_t>(local_counts[i] / 2);
+    local->counts[i] = static_cast<std::uint8_t>(local_counts[i] / 2);
     give_shared(half, cls);
   }
-  f->next = local.lists[i];
-  local.lists[i] = f;
-  ++local.counts[i];
+  f->next = local->lists[i];
+  local->lists[i] = f;
+  ++local->counts[i];
 }
 
 std::int64_t read_limit(const char* path) {
@@ -297,9 +300,9 @@ std::int64_t allocation_size(std::int64_t bytes) noexcept {
 void* allocate(std::int64_t bytes) noexcept {
   if (static_cast<std::uint64_t>(bytes) <= static_cast<std::uint64_t>(largest_local)) {
     auto cls = static_cast<std::size_t>(class_of(bytes));
-    if (Free* f = local.lists[cls]) {
-      local.lists[cls] = f->next;
-      --local.counts[cls];
+    if (Free* f = local ? local->lists[cls] : nullptr) {
+      local->lists[cls] = f->next;
+      --local->counts[cls];
       return hand_out(f, bytes, capacity_of(static_cast<int>(cls)));
     }
   }
@@ -312,13 +315,13 @@ void deallocate(void* p, std::int64_t bytes) noexcept {
   int cls = class_of(bytes);
   BURIN_POISON(static_cast<char*>(p) + sizeof(Free), static_cast<std::size_t>(capacity_of(cls)) - sizeof(Free));
   BURIN_UNPOISON(p, sizeof(Free));
-  if (cls < num_local && local.state == Local::armed) {
+  if (cls < num_local && local) {
     auto i = static_cast<std::size_t>(cls);
-    if (local.counts[i] < local_counts[i]) {
+    if (local->counts[i] < local_counts[i]) {
       auto* f = static_cast<Free*>(p);
-      f->next = local.lists[i];
-      local.lists[i] = f;
-      ++local.counts[i];
+      f->next = local->lists[i];
+      local->lists[i] = f;
+      ++local->counts[i];
       return;
     }
   }
@@ -326,7 +329,7 @@ void deallocate(void* p, std::int64_t bytes) noexcept {
 }
 
 void trim_memory() noexcept {
-  if (local.state == Local::armed) flush_local();
+  flush_local();
   std::array<Free*, num_classes> lists{};
   {
     std::lock_guard lock(shared.mutex);

@@ -10,15 +10,26 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
 namespace {
 
-thread_local char last_error[512] = "";
+// Of a thread, and its own memory: a library that is opened at run time has room for few words beside the thread pointer.
+struct LastError {
+  static constexpr std::size_t size = 512;
+  char* text = nullptr;
+  ~LastError() { std::free(text); }
+  char* make() {
+    if (!text) text = static_cast<char*>(std::calloc(size, 1));
+    return text;
+  }
+};
+thread_local LastError last_error;
 
 template <class... Args> int32_t fail(burin_rt_status status, const char* format, Args... args) {
-  std::snprintf(last_error, sizeof last_error, format, args...);
+  if (char* text = last_error.make()) std::snprintf(text, LastError::size, format, args...);
   return status;
 }
 
@@ -272,11 +283,11 @@ struct Call {
 
 }  // namespace
 
-extern "C" const char* burin_rt_last_error(void) { return last_error; }
+extern "C" const char* burin_rt_last_error(void) { return last_error.text ? last_error.text : ""; }
 
 extern "C" int32_t burin_rt_aot_call(const burin_rt_aot_function* f, const burin_rt_tensor* arguments,
                                      const burin_rt_tensor* results) {
-  last_error[0] = 0;
+  if (last_error.text) last_error.text[0] = 0;
   const char* name = f->strings;
   if (f->abi_version != BURIN_RT_ABI_VERSION)
     return fail(BURIN_RT_UNSUPPORTED, "%s: was compiled for version %lld of burin_rt, this is %d [abi-version]", name,
