@@ -3,6 +3,7 @@
 #include "compiler/graph/graph.h"
 
 #include "runtime/ops/bytes.h"
+#include "runtime/ops/in_region.h"
 
 #include <algorithm>
 
@@ -102,12 +103,12 @@ class Verifier {
       }
       auto ok = [&] {
         switch (region_kind(op.kind)) {
-          case RegionKind::none: return check_plain(id);
+          case RegionKind::none: return check_plain(id, depth);
           case RegionKind::loop: return check_loop(id, depth);
           case RegionKind::branch: return check_branch(id, depth);
           case RegionKind::scope: return check_scope(id, depth);
         }
-        return check_plain(id);
+        return check_plain(id, depth);
       }();
       if (!ok) return ok;
       for (std::uint32_t i = 0; i < op.num_results; ++i) {
@@ -129,11 +130,12 @@ class Verifier {
     return r;
   }
 
-  Result<void> check_plain(OpId id) {
+  Result<void> check_plain(OpId id, int depth) {
     const Op& op = graph_.op(id);
     const auto operand_types = types(graph_.operands(op));
     std::vector<Guard> guards;
-    auto inferred = infer_types(op.kind, {operand_types, op.attributes, &guards});
+    const ShapeQuery query{operand_types, op.attributes, &guards};
+    auto inferred = depth == 0 ? infer_types(op.kind, query) : infer_types_in_region(op.kind, query);
     if (!inferred) {
       Error e = fail(id, inferred.error().message, "type");
       return e;

@@ -16,6 +16,11 @@ struct AxisView {
     Inner = K.product(0, Axis + 1, K.shape(0).size());
     Indices = K.elements(1);
   }
+  /// Writes `Touch`, which reads or writes at a position: there is none along an empty axis, which a region may name.
+  void whereNotEmpty(LoopBlock &B, llvm::function_ref<void()> Touch) const {
+    if (Size.isStatic() && !Size.is(0)) return Touch();
+    B.E.when(B.E.compare(LLVM::ICmpPredicate::sgt, B.value(Size), B.E.index(0)), Touch);
+  }
 };
 
 } // namespace
@@ -31,10 +36,12 @@ void lower_gather(LoopKernel &K) {
                Value J = V.Outer.is(1) ? Block : E.rem(Block, N), O = V.Outer.is(1) ? E.index(0) : E.div(Block, N);
                Value At = B.checked(B.index(1, J), Size, J);
                Value From = E.mul(E.add(E.mul(O, Size), At), Inner), To = E.mul(Block, Inner);
-               if (V.Inner.is(1))
-                 E.store(E.load(B.buffer(0), From), B.buffer(2), To);
-               else
-                 B.copy(B.buffer(2), To, B.buffer(0), From, Inner);
+               V.whereNotEmpty(B, [&] {
+                 if (V.Inner.is(1))
+                   E.store(E.load(B.buffer(0), From), B.buffer(2), To);
+                 else
+                   B.copy(B.buffer(2), To, B.buffer(0), From, Inner);
+               });
              });
 }
 
@@ -90,14 +97,16 @@ void lower_scatter_add(LoopKernel &K) {
                E.loop(E.index(0), N, 1, [&](Value J) {
                  Value To = sumAt(B.checked(B.index(1, J), Size, J));
                  Value From = E.add(E.mul(E.add(E.mul(O, N), J), Inner), First);
-                 B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
-                   Value X = B.Lanes.load(Sum, Sums, E.add(To, I), One, Lanes, Mask);
-                   Value Y = B.Lanes.load(Scalar, B.buffer(2), E.add(From, I), One, Lanes, Mask);
-                   bool Float = isa<FloatType>(getElementTypeOrSelf(X.getType()));
-                   Value Added =
-                       Float ? LLVM::FAddOp::create(E.B, X, Y).getResult() : LLVM::AddOp::create(E.B, X, Y).getResult();
-                   if (Narrow && !Wide) Added = B.Lanes.round(Added, Scalar);
-                   B.Lanes.store(Sum, Added, Sums, E.add(To, I), One, Mask);
+                 V.whereNotEmpty(B, [&] {
+                   B.run(Count, Bits, [&](Value I, int64_t Lanes, Value Mask) {
+                     Value X = B.Lanes.load(Sum, Sums, E.add(To, I), One, Lanes, Mask);
+                     Value Y = B.Lanes.load(Scalar, B.buffer(2), E.add(From, I), One, Lanes, Mask);
+                     bool Float = isa<FloatType>(getElementTypeOrSelf(X.getType()));
+                     Value Added = Float ? LLVM::FAddOp::create(E.B, X, Y).getResult()
+                                         : LLVM::AddOp::create(E.B, X, Y).getResult();
+                     if (Narrow && !Wide) Added = B.Lanes.round(Added, Scalar);
+                     B.Lanes.store(Sum, Added, Sums, E.add(To, I), One, Mask);
+                   });
                  });
                });
                if (Wide)
@@ -118,28 +127,29 @@ void lower_scatter(LoopKernel &K) {
   constexpr int64_t Stretch = 4096;
   AxisView V(K);
   auto stretches = [=](LoopSizes &S) { return S.E.ceilDiv(S.value(V.Inner), Stretch); };
-  K.parallel(
-      [=](LoopSizes &S) { return S.E.mul(S.value(V.Outer), stretches(S)); },
-      [=](LoopSizes &S) { return scatterSteps(S, V, Stretch); },
-      [=](LoopBlock &B, Value Block) {
-        Emitter &E = B.E;
-        Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
-        Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
-        Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
-        auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
-        auto row = [&](Value To, Buffer From, Value At) {
-          if (V.Inner.is(1))
-            E.store(E.load(From, At), B.buffer(3), To);
-          else
-            B.copy(B.buffer(3), To, From, At, Count);
-        };
-        E.when(B.differ(0, 3), [&] {
-          E.loop(E.index(0), Size, 1, [&](Value Position) { row(place(Position), B.buffer(0), place(Position)); });
-        });
-        E.loop(E.index(0), N, 1, [&](Value J) {
-          row(place(B.checked(B.index(1, J), Size, J)), B.buffer(2), E.add(E.mul(E.add(E.mul(O, N), J), Inner), First));
-        });
-      });
+  K.parallel([=](LoopSizes &S) { return S.E.mul(S.value(V.Outer), stretches(S)); },
+             [=](LoopSizes &S) { return scatterSteps(S, V, Stretch); },
+             [=](LoopBlock &B, Value Block) {
+               Emitter &E = B.E;
+               Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
+               Value PerRow = stretches(B), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
+               Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
+               auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
+               auto row = [&](Value To, Buffer From, Value At) {
+                 if (V.Inner.is(1))
+                   E.store(E.load(From, At), B.buffer(3), To);
+                 else
+                   B.copy(B.buffer(3), To, From, At, Count);
+               };
+               E.when(B.differ(0, 3), [&] {
+                 E.loop(E.index(0), Size, 1,
+                        [&](Value Position) { row(place(Position), B.buffer(0), place(Position)); });
+               });
+               E.loop(E.index(0), N, 1, [&](Value J) {
+                 Value To = place(B.checked(B.index(1, J), Size, J));
+                 V.whereNotEmpty(B, [&] { row(To, B.buffer(2), E.add(E.mul(E.add(E.mul(O, N), J), Inner), First)); });
+               });
+             });
 }
 
 } // namespace burin::codegen

@@ -147,11 +147,11 @@ void Loop::finish() {
     arguments.push_back(slot.argument ? slot.argument.get()->id : t.graph.add_argument(f.block, type));
   }
   if (!changes.empty()) carried_types_changed(changes, s.bound.who, s.where);
-  if (!s.bound.trips && std::none_of(carried.begin(), carried.end(), [](auto& c) { return c.slot->test_argument; }))
-    rt::warn(
-        t.name + ": the test of the " + s.bound.who + " at " + place(s.where) +
-        " reads nothing that the body assigns: the loop runs for ever or not at all (lambdas that capture by copy, "
-        "[=], have tensors of their own)");
+  if (!s.bound.certain && std::none_of(carried.begin(), carried.end(), [](auto& c) { return c.slot->test_argument; }))
+    rt::warn(t.name + ": the test of the " + s.bound.who + " at " + place(s.where) +
+             " reads nothing that the body assigns: it runs " + (s.bound.trips ? "into its max_trips" : "for ever") +
+             " or not at all (lambdas that capture by copy, "
+             "[=], have tensors of their own)");
   t.arguments[index(f.test_block)] = test_arguments;
   t.arguments[index(f.block)] = arguments;
   std::vector<ValueId> handed_on{s.again};

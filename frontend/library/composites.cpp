@@ -95,8 +95,9 @@ Tensor arange(Dim n, Dtype dtype, std::source_location where) {
 
 Tensor size_of(Dim n, std::source_location where) {
   if (const auto number = constant_value(n)) return full({}, Arg(*number, where), i64);
-  // A named size has no value while tracing; counting ones gives it.
-  return reduce_sum(Arg(full(Shape{n}, Arg(1, where), i64), where));
+  // A named size has no value while tracing: the last of 0, 1, …, n is it, and nothing computes the others.
+  SourceScope scope(where);
+  return reshape(slice(iota(Shape{n + 1}, 0, i64), {n}, {1}), {});
 }
 
 // Not `!(b < a)`, which would be true beside NaN.

@@ -4,6 +4,7 @@
 #include "frontend/record/recorder.h"
 #include "frontend/value/device.h"
 #include "runtime/ops/few.h"
+#include "runtime/ops/in_region.h"
 #include "runtime/ops/scalar.h"
 
 #include <burin/promotion.h>
@@ -175,8 +176,9 @@ void check_usable(const Content& c, const Tensor* handle, const std::source_loca
     return it == names.end() ? std::string("a tensor") : "'" + it->second + "'";
   };
   if (!c.defined())
-    fail({ErrorCode::invalid_argument, called() + " is used before anything was assigned to it", "undefined", "",
-          "give it a value where it is declared"},
+    fail({ErrorCode::invalid_argument,
+          called() + " is used before anything was assigned to it, or after it was moved from", "undefined", "",
+          "give it a value where it is declared; copy it instead of moving where it is used again"},
          where);
   const Node& n = *c.node.get();
   if (n.maybe_undefined)
@@ -255,7 +257,8 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attri
       ids.push_back(lower(*o.node, *t));
     }
     std::vector<Guard> guards;
-    auto inferred = infer_types(kind, {types, attributes, &guards});
+    const ShapeQuery query{types, attributes, &guards};
+    auto inferred = t->current == BlockId::top ? infer_types(kind, query) : infer_types_in_region(kind, query);
     if (!inferred) fail(std::move(inferred.error()), where);
     for (auto& g : guards) t->graph.add_guard(g);
     OpId op = t->graph.append(t->current, kind, ids, std::move(attributes), *inferred, r.line_in(*t, where));

@@ -144,6 +144,12 @@ Types concatenate(const ShapeQuery& q) {
   return one(q, out);
 }
 
+static std::string braces(const std::vector<Dim>& list) {
+  std::string text;
+  for (Dim d : list) text += (text.empty() ? "" : ", ") + to_string(d);
+  return "{" + text + "}";
+}
+
 Types slice(const ShapeQuery& q) {
   const TensorType& x = q.operands[0];
   const auto &starts = attribute<Dims>(q, 0), &sizes = attribute<Dims>(q, 1);
@@ -158,11 +164,23 @@ Types slice(const ShapeQuery& q) {
     Dim end = sizes[i] == Dim(0) ? starts[i] : starts[i] + (sizes[i] - 1) * stride + 1;
     bool inside = !first_negative(q, std::array{starts[i], sizes[i]}) && !end.is_overflow() &&
                   require(q, Guard{Guard::Kind::at_least, n, end});
-    if (!inside)
-      return violation(q, "out-of-bounds",
-                       "the block leaves x at axis " + std::to_string(i) + ": x is " + to_string(x) + ", start " +
-                           to_string(starts[i]) + ", size " + to_string(sizes[i]) + ", stride " + to_string(stride) +
-                           "; expected positions from 0 to " + to_string(n - 1));
+    if (!inside) {
+      // Sizes that would be right if they were ends.
+      std::vector<Dim> lengths;
+      bool ends = strides.empty();
+      for (std::size_t k = 0; ends && k < sizes.size(); ++k) {
+        ends = starts[k].is_known() && sizes[k].is_known() && size(x, k).is_known() &&
+               sizes[k].value() <= size(x, k).value() && starts[k].value() <= sizes[k].value();
+        if (ends) lengths.push_back(sizes[k] - starts[k]);
+      }
+      return violation(
+          q, "out-of-bounds",
+          "the block leaves x at axis " + std::to_string(i) + ": x is " + to_string(x) + ", start " +
+              to_string(starts[i]) + ", size " + to_string(sizes[i]) + ", stride " + to_string(stride) +
+              "; expected positions from 0 to " + to_string(n - 1),
+          ends ? "slice takes sizes, not ends: did you mean slice(x, " + braces(starts) + ", " + braces(lengths) + ")?"
+               : "");
+    }
   }
   return one(q, Shape(sizes));
 }

@@ -107,7 +107,7 @@ TEST_CASE("more ops with operands that do not fit say so in every mode, and the 
         "transpose: axis 1 is out of range: x is f32[2]; expected 0 or -1 [axis]");
   CHECK(refused([](const Tensors& t) { return slice(t[0], {1}, {2}); }, {vec}, {vec3}) ==
         "slice: the block leaves x at axis 0: x is f32[2], start 1, size 2, stride 1; expected positions from 0 to 1 "
-        "[out-of-bounds]");
+        "[out-of-bounds] hint: slice takes sizes, not ends: did you mean slice(x, {1}, {1})?");
   auto trees = [](const Tensor& t) {
     const Tensors one = {t}, two = {t, t};
     return tree_map([](const Tensor& a, const Tensor& b) { return a + b; }, two, one)[0];

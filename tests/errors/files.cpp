@@ -168,7 +168,7 @@ TEST_CASE("a loaded function refuses calls that no trace of it takes, and works 
           "affine: argument 'arg0': another dtype: it is f64[2,2]; expected f32[2,2] [dtype-mismatch]");
     CHECK(error_of<InvalidArgument>([&] { g(x, x); }) == "affine: 2 tensors were given; expected 1 [argument-count]");
     CHECK(error_of<InvalidArgument>([&] { g(Tensor()); }) ==
-          "a tensor is used before anything was assigned to it [undefined]");
+          "a tensor is used before anything was assigned to it, or after it was moved from [undefined]");
     CHECK(g(x)[0].to_vector<float>() == want);
   }
 }

@@ -46,11 +46,11 @@ TEST_CASE("an undefined tensor is an error where it is used") {
               Tensor y;
               return t + y;
             },
-            x) == "a tensor is used before anything was assigned to it [undefined]");
+            x) == "a tensor is used before anything was assigned to it, or after it was moved from [undefined]");
   CHECK(error_of<InvalidArgument>([] {
           Tensor y;
           (void)y.shape();
-        }) == "a tensor is used before anything was assigned to it [undefined]");
+        }) == "a tensor is used before anything was assigned to it, or after it was moved from [undefined]");
 }
 
 TEST_CASE("reading in the wrong dtype or number is an error") {

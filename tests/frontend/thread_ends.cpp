@@ -38,7 +38,7 @@ thread_local Late at_thread_end;
 
 }  // namespace
 
-TEST_CASE("late destructors, in a process of their own", "[.late]") {
+TEST_CASE("late destructors in a process of their own", "[.late]") {
   std::thread([] {
     at_thread_end.what = trace_and_run;
     Tensor x = Tensor({1.0f, 2.0f}) * 2.0f;
@@ -50,7 +50,7 @@ TEST_CASE("late destructors, in a process of their own", "[.late]") {
 }
 
 TEST_CASE("a static or thread_local object may trace when it is destroyed") {
-  const std::string out = test::run_child("late destructors, in a process of their own", {});
+  const std::string out = test::run_child("late destructors in a process of their own", {});
   std::size_t times = 0;
   for (std::size_t at = out.find("ran late"); at != std::string::npos; at = out.find("ran late", at + 1)) ++times;
   CHECK(times == 5);  // two bodies, two thread_local objects, the static one
