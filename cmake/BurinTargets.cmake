@@ -139,14 +139,12 @@ endfunction()
 # MLIR's headers cost about three quarters of the time of such a file: they are parsed once, where that is asked for.
 option(BURIN_PRECOMPILE "Precompile MLIR's headers (some 800 MB of build folder with GCC, a third of the compiler's build time)" ON)
 function(burin_mlir_library name kind)
-  if(BURIN_COMPILER)
-    burin_library(${name} ${kind} MLIR ${ARGN})
-    if(BURIN_PRECOMPILE AND kind STREQUAL "OBJECT")
-      target_precompile_headers(${name} PRIVATE
-        <mlir/Dialect/Arith/IR/Arith.h> <mlir/Dialect/Func/IR/FuncOps.h> <mlir/Dialect/LLVMIR/LLVMDialect.h>
-        <mlir/Dialect/Linalg/IR/Linalg.h> <mlir/Dialect/SCF/IR/SCF.h> <mlir/IR/Builders.h> <mlir/Pass/Pass.h>)
-      target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>)  # for ccache
-    endif()
+  burin_library(${name} ${kind} MLIR ${ARGN})
+  if(BURIN_PRECOMPILE AND kind STREQUAL "OBJECT")
+    target_precompile_headers(${name} PRIVATE
+      <mlir/Dialect/Arith/IR/Arith.h> <mlir/Dialect/Func/IR/FuncOps.h> <mlir/Dialect/LLVMIR/LLVMDialect.h>
+      <mlir/Dialect/Linalg/IR/Linalg.h> <mlir/Dialect/SCF/IR/SCF.h> <mlir/IR/Builders.h> <mlir/Pass/Pass.h>)
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fpch-preprocess>)  # for ccache
   endif()
 endfunction()
 
@@ -204,7 +202,7 @@ function(burin_lit_suite folder)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS
        "${PROJECT_SOURCE_DIR}/tests/${folder}/*.mlir" "${PROJECT_SOURCE_DIR}/tests/${folder}/*.test")
-  if(NOT sources OR NOT BURIN_COMPILER)
+  if(NOT sources)
     return()
   endif()
   set(BURIN_LIT_FOLDER "${folder}")
