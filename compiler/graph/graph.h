@@ -158,10 +158,15 @@ std::uint8_t own_effects(const Op&);
 /// Effects of an op, those of its regions that run included: bits of Effect.
 std::uint8_t effects(const Graph&, const Op&);
 
+/// Regions inside each other, at most: of what is recorded, verified and read from files.
+inline constexpr int max_nesting = 300;
+
 /// Structure, dominance, types against the shape rules, region signatures. Run on everything that was read from a file.
 Result<void> verify(const Graph&);
 /// 128-bit digest of the body: ops, attributes, types, guards, constants by digest; not lines, not names.
 std::array<std::uint64_t, 2> hash(const Graph&);
+/// SHA-256 of the same: nobody can make a graph that takes another one's place. For caches of code.
+std::array<std::uint8_t, 32> secure_hash(const Graph&);
 /// The inspector's text, one op a line: `%3 = matmul(%0, %1) : f32[32,128]  // mlp.cpp:12`.
 std::string to_string(const Graph&, bool with_lines = true);
 

@@ -14,8 +14,6 @@
 namespace burin {
 namespace {
 
-constexpr int max_nesting = 64;  // of regions; verify() has the same
-
 Error bad(std::string what) {
   return {ErrorCode::invalid_argument, "saved function: " + std::move(what), "corrupt-file", "", "save it again"};
 }
@@ -162,7 +160,7 @@ class GraphReader {
   }
 
   bool block(const saved::Block& in, BlockId id, int depth) {
-    if (depth > max_nesting) return fail("regions are nested too deeply");
+    if (depth > max_nesting) return fail("regions are nested more than " + std::to_string(max_nesting) + " deep");
     for (std::uint32_t t : in.arguments()) {
       if (t >= types_.size()) return fail("a region's argument has no type");
       values_.push_back(graph_.add_argument(id, types_[t]));

@@ -6,20 +6,16 @@
 #include "runtime/ops/in_region.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 namespace burin {
 namespace {
-
-constexpr int max_nesting = 64;
 
 class Verifier {
  public:
   explicit Verifier(const Graph& graph) : graph_(graph), defined_(graph.num_values()), owned_(graph.num_blocks()) {}
 
   Result<void> run() {
-    for (const Guard& g : graph_.guards())
-      for (Dim d : {g.lhs, g.rhs})
-        if (auto ok = check_size(d, "a guard"); !ok) return ok;
     for (std::size_t i = 0; i < graph_.inputs().size(); ++i) {
       const Input& in = graph_.inputs()[i];
       if (!exists(in.value) || graph_.is_op_result(in.value) || defined_[index(in.value)])
@@ -27,6 +23,9 @@ class Verifier {
       defined_[index(in.value)] = true;
     }
     collect_size_names();
+    for (const Guard& g : graph_.guards())
+      for (Dim d : {g.lhs, g.rhs})
+        if (auto ok = check_size(d, "a guard"); !ok) return ok;
     for (const Input& in : graph_.inputs())
       if (auto ok = check_type(graph_.type(in.value), "input '" + in.name + "'"); !ok) return ok;
     if (auto ok = check_ops(BlockId::top, 0); !ok) return ok;
@@ -56,10 +55,18 @@ class Verifier {
   void collect_size_names() {
     for (const Input& in : graph_.inputs())
       for (Dim d : graph_.type(in.value).shape)
-        if (auto name = lone_name(d)) size_names_.emplace_back(*name);
+        if (auto name = lone_name(d)) size_names_.emplace(*name);
   }
   Result<void> check_size(Dim d, const std::string& whose) const {
-    if (d.is_overflow()) return fail(whose + " has a size that does not fit in 64 bits", "size");
+    if (d.is_overflow())
+      return fail(
+          whose + " has a size that does not fit in 64 bits, or an expression beyond 256 terms or 4096 characters",
+          "size");
+    std::vector<std::string> names;
+    collect_names(d, names);
+    for (const std::string& n : names)
+      if (!size_names_.contains(n))
+        return fail(whose + " mentions the size '" + n + "', which no input's shape gives by itself", "size-name");
     return {};
   }
   Result<void> check_type(const TensorType& type, const std::string& whose) const {
@@ -67,11 +74,6 @@ class Verifier {
     for (Dim d : type.shape) {
       if (auto ok = check_size(d, whose); !ok) return ok;
       if (constant_value(d).value_or(0) < 0) return fail(whose + " has a size below zero: " + to_string(type), "size");
-      std::vector<std::string> names;
-      collect_names(d, names);
-      for (const std::string& n : names)
-        if (std::find(size_names_.begin(), size_names_.end(), n) == size_names_.end())
-          return fail(whose + " mentions the size '" + n + "', which no input's shape gives by itself", "size-name");
     }
     if (type.shape.is_static() && !byte_count(type))
       return fail(whose + " is larger than any memory: " + to_string(type), "size");
@@ -80,7 +82,8 @@ class Verifier {
 
   /// Defines the block's arguments and results while its ops are walked; they end with the block.
   Result<void> check_ops(BlockId b, int depth) {
-    if (depth > max_nesting) return fail("regions are nested deeper than " + std::to_string(max_nesting), "nesting");
+    if (depth > max_nesting)
+      return fail("regions are nested more than " + std::to_string(max_nesting) + " deep", "nesting");
     for (OpId id : graph_.block(b).ops) {
       if (index(id) >= graph_.num_ops()) return fail("a block lists an op that does not exist", "block");
       const Op& op = graph_.op(id);
@@ -153,7 +156,11 @@ class Verifier {
                     "result " + std::to_string(i) + " is " + to_string(graph_.type(graph_.result(op, i))) +
                         "; expected " + to_string((*inferred)[i]),
                     "type");
-    for (const Attribute& a : op.attributes)
+    return check_attribute_sizes(id);
+  }
+
+  Result<void> check_attribute_sizes(OpId id) const {
+    for (const Attribute& a : graph_.op(id).attributes)
       if (const auto* dims = std::get_if<std::vector<Dim>>(&a))
         for (Dim d : *dims)
           if (auto ok = check_size(d, "op " + std::to_string(index(id))); !ok) return ok;
@@ -169,7 +176,11 @@ class Verifier {
       ok = op.attributes[i].index() == static_cast<std::size_t>(specs[i].kind);
     if (ok && region_kind(op.kind) == RegionKind::loop) ok = std::get<std::vector<Dim>>(op.attributes[0]).size() <= 1;
     if (!ok) return fail(id, "its attributes are not those of the catalogue", "attributes");
-    return {};
+    if (region_kind(op.kind) == RegionKind::loop)
+      for (Dim trips : std::get<std::vector<Dim>>(op.attributes[0]))
+        if (constant_value(trips).value_or(0) < 0)
+          return fail(id, "is bounded by " + to_string(trips) + " trips", "attributes");
+    return check_attribute_sizes(id);
   }
 
   Result<void> same_types(OpId id, std::span<const ValueId> given, std::span<const ValueId> expected,
@@ -296,7 +307,7 @@ class Verifier {
   const Graph& graph_;
   std::vector<bool> defined_, owned_;
   std::vector<ValueId> scope_;
-  std::vector<std::string> size_names_;
+  std::unordered_set<std::string> size_names_;
 };
 
 }  // namespace

@@ -56,13 +56,13 @@ void check_signature(const FunctionState& f) {
 void check_sizes(const FunctionState& f, const TensorType& type, const std::string& whose) {
   for (Dim d : type.shape) {
     std::string what, hint;
-    if (d.is_overflow()) what = "a size beyond 64 bits";
+    if (d.is_overflow()) what = "a size beyond 64 bits, or an expression beyond 256 terms or 4096 characters";
     else if (constant_value(d).value_or(0) < 0) {
       what = "the negative size " + burin::to_string(d);
       hint = "a size that varies has a name: \"batch\"";
     } else if (parse_dim(burin::to_string(d)) != d) {
       what = "a size called \"" + burin::to_string(d) + "\"";
-      hint = "a name is letters, digits and _, and begins with no digit";
+      hint = "a name is at most 255 letters, digits and _, and begins with no digit";
     } else {
       continue;
     }

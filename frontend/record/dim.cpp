@@ -12,7 +12,7 @@ namespace {
 [[noreturn]] void raise_unknown(Dim d) {
   Error e;
   if (d.is_overflow()) {
-    e.message = "size: it does not fit in 64 bits";
+    e.message = "size: it does not fit in 64 bits, or is an expression beyond 256 terms or 4096 characters";
     e.tag = "size-overflow";
   } else {
     e.code = ErrorCode::trace;

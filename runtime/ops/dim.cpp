@@ -155,23 +155,30 @@ void append_alternatives(Dim d, std::vector<Dim>& out) {
   out.push_back(d);
 }
 
-Dim max_of(Dim a, Dim b) {
-  std::vector<Dim> all, kept;
-  append_alternatives(a, all);
-  append_alternatives(b, all);
-  std::sort(all.begin(), all.end(), [](Dim x, Dim y) { return dims::text(x) < dims::text(y); });
-  all.erase(std::unique(all.begin(), all.end()), all.end());
-  for (Dim d : all) {  // drop what another alternative is never below; all differ, so never both of a pair
-    const bool dominated =
-        std::any_of(all.begin(), all.end(), [&](Dim e) { return e != d && provably_nonnegative(e - d); });
-    if (!dominated) kept.push_back(d);
-  }
-  if (kept.size() == 1) return kept[0];
-  const bool nonnegative = std::any_of(kept.begin(), kept.end(), provably_nonnegative);
-  return atom_of(dims::AtomKind::max, std::move(kept), nonnegative);
+}  // namespace
+
+namespace dims {
+
+bool never_less(Dim a, Dim b) {
+  Polynomial difference;
+  return add(polynomial(a), polynomial(b), -1, difference) && nonnegative(difference);
 }
 
-}  // namespace
+Dim max_of(std::vector<Dim> given) {
+  std::vector<Dim> all, kept;
+  for (Dim d : given) append_alternatives(d, all);
+  if (all.size() > 2 * max_alternatives) return Dim::overflow();
+  std::sort(all.begin(), all.end(), [](Dim x, Dim y) { return text(x) < text(y); });
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  for (Dim d : all)  // drop what another alternative is never below; all differ, so never both of a pair
+    if (std::none_of(all.begin(), all.end(), [&](Dim e) { return e != d && never_less(e, d); })) kept.push_back(d);
+  if (kept.size() == 1) return kept[0];
+  if (kept.size() > max_alternatives) return Dim::overflow();
+  const bool nonnegative = std::any_of(kept.begin(), kept.end(), provably_nonnegative);
+  return atom_of(AtomKind::max, std::move(kept), nonnegative);
+}
+
+}  // namespace dims
 
 namespace detail {
 
@@ -199,7 +206,10 @@ Dim multiply(Dim a, Dim b) {
 }  // namespace detail
 
 Dim::Dim(std::string_view size_name) {
-  auto id = dims::intern_atom(dims::AtomKind::name, {}, std::string(size_name), true);
+  std::string name(size_name);
+  if (name.size() > dims::max_name)  // made into none, which whoever takes names refuses in these words
+    name = name.substr(0, 32) + "... (" + std::to_string(name.size()) + " characters)";
+  auto id = dims::intern_atom(dims::AtomKind::name, {}, std::move(name), true);
   word_ = id ? dims::intern({{1, {*id}}}).word() : overflow_word;
 }
 
@@ -225,7 +235,7 @@ Dim ceildiv(Dim a, Dim b) { return b == Dim(0) ? Dim() : floordiv(a + b - 1, b);
 
 Dim max(Dim a, Dim b) {
   if (a.is_known() && b.is_known()) return a.value() < b.value() ? b : a;
-  return remembered(Operation::max, a, b, [&](const Polynomial&, const Polynomial&) { return max_of(a, b); });
+  return remembered(Operation::max, a, b, [&](const Polynomial&, const Polynomial&) { return dims::max_of({a, b}); });
 }
 
 void collect_names(Dim d, std::vector<std::string>& names) {
@@ -258,11 +268,11 @@ Dim substitute(Dim d, std::span<const DimBinding> bindings) {
       return it != bindings.end() ? it->value : dims::intern({{1, {id}}});
     }
     Dim r = substitute(a.arguments[0], bindings);
-    for (std::size_t i = 1; i < a.arguments.size(); ++i) {
-      const Dim next = substitute(a.arguments[i], bindings);
-      r = a.kind == dims::AtomKind::max ? max(r, next) : floordiv(r, next);
-    }
-    return r;
+    if (a.kind == dims::AtomKind::floordiv) return floordiv(r, substitute(a.arguments[1], bindings));
+    std::vector<Dim> all{r};
+    for (std::size_t i = 1; i < a.arguments.size(); ++i) all.push_back(substitute(a.arguments[i], bindings));
+    if (std::any_of(all.begin(), all.end(), [](Dim x) { return x.is_overflow(); })) return Dim::overflow();
+    return dims::max_of(std::move(all));
   };
   Dim sum = 0;
   for (const Term& t : dims::polynomial(d)) {

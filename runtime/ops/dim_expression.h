@@ -3,6 +3,7 @@
 #pragma once
 #include <burin/dim.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ struct Atom {
   bool nonnegative = true;
 };
 const Atom& atom(AtomId);
+inline constexpr std::size_t max_name = 255;         // characters
+inline constexpr std::size_t max_alternatives = 64;  // of a max: each is compared with each
 /// Nullopt when the table is full (some million atoms).
 std::optional<AtomId> intern_atom(AtomKind, std::vector<Dim> arguments, std::string text, bool nonnegative);
 
@@ -35,6 +38,8 @@ using Polynomial = std::vector<Term>;
 Polynomial polynomial(Dim);
 /// The Dim of a polynomial in normal form: a number where it is one, else interned; overflow where it is too large.
 Dim intern(const Polynomial&);
+/// The greatest of two or more, of numbers too; overflow where too many remain. In dim.cpp.
+Dim max_of(std::vector<Dim>);
 /// Canonical text of any Dim.
 std::string text(Dim);
 std::uint64_t text_hash(Dim);
@@ -47,5 +52,7 @@ bool add(const Polynomial&, const Polynomial&, std::int64_t scale, Polynomial& o
 bool multiply(const Polynomial&, const Polynomial&, Polynomial& out);
 /// Whether every value is >= 0 for non-negative names, as far as signs of coefficients show it.
 bool nonnegative(const Polynomial&);
+/// Whether a - b is, found without interning anything.
+bool never_less(Dim a, Dim b);
 
 }  // namespace burin::dims

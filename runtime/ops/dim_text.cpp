@@ -16,20 +16,14 @@ bool is_name_part(char c) { return is_name_start(c) || (c >= '0' && c <= '9'); }
 
 /// sum := ['-'] product (('+' | '-') product)*, product := factor ('*' factor)*,
 /// factor := number | name | function '(' sum ',' sum ... ')' | '(' sum ')'
+/// Works on polynomials: what is interned stays for the life of the process, so only results are.
 class Parser {
  public:
   explicit Parser(std::string_view text) : rest_(text) {}
 
-  std::optional<Dim> sum() {
-    if (++depth_ > max_depth) return std::nullopt;
-    auto total = eat('-') ? negated(product()) : product();
-    while (total) {
-      if (eat('+')) total = combine(total, product(), false);
-      else if (eat('-')) total = combine(total, product(), true);
-      else break;
-    }
-    --depth_;
-    return total && !total->is_overflow() ? total : std::nullopt;
+  std::optional<Dim> size() {
+    Polynomial p;
+    return sum(p) ? interned(p) : std::nullopt;
   }
   bool at_end() {
     skip_space();
@@ -44,56 +38,72 @@ class Parser {
   bool eat(char c) { return eat(std::string_view(&c, 1)); }
 
  private:
-  static std::optional<Dim> negated(std::optional<Dim> d) { return d ? std::optional(Dim(0) - *d) : d; }
-  static std::optional<Dim> combine(std::optional<Dim> a, std::optional<Dim> b, bool minus) {
-    if (!a || !b) return std::nullopt;
-    return minus ? *a - *b : *a + *b;
+  using Polynomial = dims::Polynomial;
+
+  static std::optional<Dim> interned(const Polynomial& p) {
+    const Dim d = dims::intern(p);
+    return d.is_overflow() ? std::nullopt : std::optional(d);
   }
   void skip_space() {
     while (!rest_.empty() && rest_.front() == ' ') rest_.remove_prefix(1);
   }
-  std::optional<Dim> product() {
-    auto total = factor();
-    while (total && eat('*')) {
-      auto next = factor();
-      if (!next) return std::nullopt;
-      total = *total * *next;
+
+  bool sum(Polynomial& total) {
+    if (++depth_ > max_depth) return false;
+    std::int64_t sign = eat('-') ? -1 : 1;
+    total.clear();
+    for (Polynomial next;;) {
+      if (!product(next) || !dims::add(total, next, sign, total)) return false;
+      if (eat('+')) sign = 1;
+      else if (eat('-')) sign = -1;
+      else break;
     }
-    return total;
+    --depth_;
+    return true;
   }
-  std::optional<Dim> factor() {
+  bool product(Polynomial& total) {
+    if (!factor(total)) return false;
+    for (Polynomial next; eat('*');)
+      if (!factor(next) || !dims::multiply(total, next, total)) return false;
+    return true;
+  }
+  bool factor(Polynomial& out) {
     skip_space();
-    if (rest_.empty()) return std::nullopt;
-    if (eat('(')) {
-      auto inner = sum();
-      return inner && eat(')') ? inner : std::nullopt;
-    }
+    if (rest_.empty()) return false;
+    if (eat('(')) return sum(out) && eat(')');
     if (!is_name_start(rest_.front())) {
       std::int64_t n = 0;
       auto [end, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), n);
-      if (error != std::errc() || n < 0) return std::nullopt;
+      if (error != std::errc() || n < 0) return false;
       rest_.remove_prefix(static_cast<std::size_t>(end - rest_.data()));
-      return Dim(n);
+      out = dims::polynomial(Dim(n));
+      return true;
     }
     std::size_t size = 1;
     while (size < rest_.size() && is_name_part(rest_[size])) ++size;
     const std::string_view word = rest_.substr(0, size);
     rest_.remove_prefix(size);
-    return eat('(') ? function(word) : std::optional(Dim(word));
+    if (eat('(')) return function(word, out);
+    auto id =
+        size <= dims::max_name ? dims::intern_atom(dims::AtomKind::name, {}, std::string(word), true) : std::nullopt;
+    if (id) out = {{1, {*id}}};
+    return id.has_value();
   }
-  std::optional<Dim> function(std::string_view word) {
-    auto result = sum();
-    int count = 1;
-    for (; result && eat(','); ++count) {
-      auto next = sum();
-      if (!next) return std::nullopt;
-      if (word == "max") result = max(*result, *next);
-      else if (word == "floordiv") result = floordiv(*result, *next);
-      else if (word == "ceildiv") result = ceildiv(*result, *next);
-      else return std::nullopt;
-    }
-    const bool arity = word == "max" ? count >= 2 : count == 2;
-    return result && arity && eat(')') ? result : std::nullopt;
+  bool function(std::string_view word, Polynomial& out) {
+    std::vector<Dim> arguments;
+    do {
+      auto next = size();
+      if (!next) return false;
+      arguments.push_back(*next);
+    } while (eat(','));
+    Dim result;
+    if (word == "max" && arguments.size() >= 2) result = dims::max_of(std::move(arguments));
+    else if (word == "floordiv" && arguments.size() == 2) result = floordiv(arguments[0], arguments[1]);
+    else if (word == "ceildiv" && arguments.size() == 2) result = ceildiv(arguments[0], arguments[1]);
+    else return false;
+    if (result.is_overflow() || !eat(')')) return false;
+    out = dims::polynomial(result);
+    return true;
   }
 
   std::string_view rest_;
@@ -107,7 +117,7 @@ std::string to_string(Dim d) { return dims::text(d); }
 std::optional<Dim> parse_dim(std::string_view text) {
   if (text.size() > max_input) return std::nullopt;
   Parser parser(text);
-  auto d = parser.sum();
+  auto d = parser.size();
   return d && parser.at_end() ? d : std::nullopt;
 }
 
@@ -128,13 +138,13 @@ std::optional<Guard> parse_guard(std::string_view text) {
   if (text.size() > 2 * max_input) return std::nullopt;
   Parser parser(text);
   Guard g;
-  auto lhs = parser.sum();
+  auto lhs = parser.size();
   if (!lhs) return std::nullopt;
   if (parser.eat("==")) g.kind = Guard::Kind::equal;
   else if (parser.eat(">=")) g.kind = Guard::Kind::at_least;
   else if (parser.eat("%")) g.kind = Guard::Kind::divisible;
   else return std::nullopt;
-  auto rhs = parser.sum();
+  auto rhs = parser.size();
   if (!rhs || (g.kind == Guard::Kind::divisible && !parser.eat("== 0")) || !parser.at_end()) return std::nullopt;
   g.lhs = *lhs;
   g.rhs = *rhs;
@@ -159,7 +169,7 @@ std::optional<TensorType> parse_tensor_type(std::string_view text) {
   Parser parser(text.substr(bracket + 1));
   if (parser.eat(']')) return parser.at_end() ? std::optional(type) : std::nullopt;
   do {
-    auto d = parser.sum();
+    auto d = parser.size();
     if (!d || constant_value(*d).value_or(0) < 0 || type.shape.rank() == max_rank) return std::nullopt;
     type.shape.push_back(*d);
   } while (parser.eat(','));

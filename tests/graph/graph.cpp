@@ -26,6 +26,13 @@ std::string problem(const Graph& graph) {
   return ok ? "" : ok.error().text();
 }
 
+struct Fast {
+  auto operator()(const Graph& g) const { return hash(g); }
+};
+struct Secure {
+  auto operator()(const Graph& g) const { return secure_hash(g); }
+};
+
 }  // namespace
 
 TEST_CASE("A graph prints one op a line, with types and source lines") {
@@ -41,7 +48,8 @@ TEST_CASE("A graph prints one op a line, with types and source lines") {
   CHECK(to_string(mlp().graph, false).find("//") == std::string::npos);
 }
 
-TEST_CASE("The digest sees the body and nothing of the tables") {
+TEMPLATE_TEST_CASE("The digests see the body and nothing of the tables", "", Fast, Secure) {
+  constexpr TestType hash;
   const auto base = hash(mlp().graph);
   CHECK(hash(mlp().graph) == base);
   CHECK(hash(mlp().graph.copy()) == base);
@@ -63,8 +71,10 @@ TEST_CASE("The digest sees the body and nothing of the tables") {
   CHECK(hash(other.graph) != base);
 }
 
-TEST_CASE("The digest tells constants, kinds of inputs and outputs, and operand order apart") {
-  auto made = [](float c, InputKind kind, bool swap) {
+TEMPLATE_TEST_CASE("The digests tell constants, kinds of inputs and outputs, and operand order apart", "", Fast,
+                   Secure) {
+  constexpr TestType hash;
+  auto made = [&](float c, InputKind kind, bool swap) {
     Builder b;
     const ValueId x = b.graph.add_input(kind, {f32, {4}}, "x"), k = b.constant(scalar(c));
     b.result(swap ? b.op(OpKind::add, {k, x}) : b.op(OpKind::add, {x, k}));
@@ -74,6 +84,37 @@ TEST_CASE("The digest tells constants, kinds of inputs and outputs, and operand 
   CHECK(made(2, InputKind::argument, false) != base);
   CHECK(made(1, InputKind::donated, false) != base);
   CHECK(made(1, InputKind::argument, true) != base);
+}
+
+TEMPLATE_TEST_CASE("The digests tell each byte of a constant, a text and a size apart, however long", "", Fast,
+                   Secure) {
+  constexpr TestType hash;
+  for (std::int64_t n : {3, 5000}) {
+    auto constant = [&](std::int64_t at) {
+      std::vector<std::uint8_t> bytes(static_cast<std::size_t>(n));
+      if (at >= 0) bytes[static_cast<std::size_t>(at)] = 1;
+      Builder b;
+      b.result(b.constant(tensor<std::uint8_t>({n}, bytes)));
+      return hash(b.graph);
+    };
+    for (std::int64_t at : {std::int64_t{0}, n / 2, n - 1}) CHECK(constant(at) != constant(-1));
+    auto text = [&](char last) {
+      Builder b;
+      const ValueId x = b.argument({f32, {}}, "x");
+      b.op(OpKind::print, {x}, {std::string(static_cast<std::size_t>(n - 1), 'a') + last});
+      b.result(x);
+      return hash(b.graph);
+    };
+    CHECK(text('a') != text('b'));
+  }
+  auto sized = [&](Dim d) {
+    Builder b;
+    b.result(b.argument({f32, {Dim("n"), Dim("m"), d}}, "x"));
+    return hash(b.graph);
+  };
+  CHECK(sized(Dim("n") + 1) != sized(Dim("m") + 1));
+  CHECK(sized(Dim("n") + 1) != sized(Dim("n") + 2));
+  CHECK(sized(Dim("n")) == sized(Dim("n")));
 }
 
 TEST_CASE("Equal lines are kept once, and lines of texts that die are copied") {

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
 #include <unistd.h>
 
@@ -360,6 +361,57 @@ TEST_CASE("every dtype goes through safetensors under its name there, and throug
     REQUIRE(was != tensors.end());
     CHECK(same_bytes(was->value, t.value));
   }
+}
+
+TEST_CASE(
+    "A bound on trips that is below zero or mentions no size of the inputs is refused, as any size in an attribute "
+    "is") {
+  auto loop_bounded_by = [](Dim bound) {
+    Builder b;
+    const ValueId x = b.argument({f32, {Dim("n")}}, "x");
+    auto out = b.loop(
+        {x}, [&](Values v) { return Values{b.constant(scalar(false)), v[0]}; }, [&](Values v) { return v; }, bound);
+    b.result(out[0], "y");
+    return verify(b.graph);
+  };
+  CHECK(loop_bounded_by(5));
+  CHECK(loop_bounded_by(Dim("n") + 1));
+  auto below = loop_bounded_by(-5), unknown = loop_bounded_by(Dim("m")), large = loop_bounded_by(Dim::overflow());
+  REQUIRE_FALSE((below || unknown || large));
+  CHECK(below.error().message.find("is bounded by -5 trips") != std::string::npos);
+  CHECK(unknown.error().message.find("mentions the size 'm'") != std::string::npos);
+  CHECK(large.error().message.find("does not fit in 64 bits") != std::string::npos);
+
+  Builder guarded;
+  guarded.result(guarded.argument({f32, {Dim("n")}}, "x"), "y");
+  guarded.graph.add_guard({Guard::Kind::at_least, Dim("m"), 4});
+  CHECK_FALSE(verify(guarded.graph));
+}
+
+TEST_CASE("Regions are saved and read as deep as they are recorded, and the limit names itself") {
+  auto nested = [](int depth) {
+    SavedFunction f;
+    Builder b;
+    const ValueId x = b.argument({f32, {}}, "x");
+    const ValueId no = b.constant(scalar(false));
+    std::function<ValueId(int)> deeper = [&](int d) -> ValueId {
+      if (d == 0) return b.op(OpKind::exp, {x});
+      return b.branch(no, [&] { return Values{deeper(d - 1)}; }, [&] { return Values{x}; })[0];
+    };
+    b.result(deeper(depth), "y");
+    SavedTrace t;
+    t.graph = std::move(b.graph);
+    t.arguments = {{SavedLeaf::Kind::tensor, "arg0"}};
+    t.results = {{SavedLeaf::Kind::tensor, "result"}};
+    f.traces.push_back(std::move(t));
+    return f;
+  };
+  auto read = deserialise(in_memory(saved(nested(max_nesting))));
+  REQUIRE(read);
+  CHECK(hash(read->traces[0].graph) == hash(nested(max_nesting).traces[0].graph));
+  auto refused = serialise(nested(max_nesting + 1));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("regions are nested more than 300 deep") != std::string::npos);
 }
 
 TEST_CASE("safetensors with wrong offsets, names or sizes are refused") {

@@ -3,6 +3,8 @@
 
 #include "tests/support/catch.h"
 
+#include <chrono>
+#include <malloc.h>
 #include <random>
 #include <thread>
 
@@ -179,6 +181,51 @@ TEST_CASE("Random expressions keep their value through normal form, text and sub
       if (provably_nonnegative(d)) CHECK(value >= 0);
     }
   }
+}
+
+TEST_CASE("A max of many sizes is fast or refused, however it is built") {
+  std::string all = "max(", few = "max(";
+  for (int i = 0; i < 250; ++i) all += (i > 0 ? ", d" : "d") + std::to_string(i);
+  for (int i = 0; i < 64; ++i) few += (i > 0 ? ", d" : "d") + std::to_string(i);
+  const auto start = std::chrono::steady_clock::now();
+  CHECK_FALSE(parse_dim(all + ")").has_value());
+  auto parsed = parse_dim(few + ")");
+  REQUIRE(parsed.has_value());
+  Dim built = Dim("d0");
+  for (int i = 1; i < 64; ++i) built = max(built, Dim("d" + std::to_string(i)));
+  CHECK(built == *parsed);
+  CHECK(max(built, Dim("d64")).is_overflow());
+  CHECK(max(built, Dim("d63")) == built);
+  CHECK(max(Dim("d0") + Dim("d1"), built) == max(built, Dim("d0") + Dim("d1")));
+  CHECK(parse_dim("max(n, m + 1, n + 2)") == max(max(Dim("n"), Dim("m") + 1), Dim("n") + 2));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(2));
+}
+
+TEST_CASE("Reading a size keeps what it is, not the way there") {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  std::size_t read = 0;
+  std::vector<std::string> texts;
+  for (int t = 0; t < 200; ++t) {
+    std::string text;
+    for (int i = 0; i < 250; ++i) text += (i > 0 ? " + " : "") + ("kept" + std::to_string((t + i * i) % 500));
+    texts.push_back(text);
+    read += text.size();
+  }
+  const std::size_t before = ::mallinfo2().uordblks;
+  for (const std::string& text : texts) CHECK(parse_dim(text).has_value());
+  const std::size_t kept = ::mallinfo2().uordblks - before;
+  INFO(kept << " bytes kept for " << read << " read");
+  CHECK(kept < 24 * read);
+#endif
+}
+
+TEST_CASE("A name of more than 255 characters is none") {
+  const std::string longest(255, 'n');
+  CHECK(parse_dim(longest) == Dim(longest));
+  CHECK_FALSE(parse_dim(longest + "n").has_value());
+  const std::string shown = to_string(Dim(std::string(5000, 'n')));
+  CHECK(shown == std::string(32, 'n') + "... (5000 characters)");
+  CHECK_FALSE(parse_dim(shown).has_value());
 }
 
 TEST_CASE("Threads that build the same expressions get the same words") {

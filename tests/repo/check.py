@@ -9,7 +9,7 @@ import sys
 # allowed; `<burin/...>` are the public headers. burin_rt <- burin_ops <- burin_graph <- {burin_compiler, burin}.
 RT = ["runtime/core/", "runtime/device/", "burin/rt/", "burin/dtype.h", "xxhash.h"]
 OPS = RT + ["runtime/ops/", "burin/dim.h", "burin/error.h"]
-GRAPH = OPS + ["compiler/graph/", "google/protobuf/", "nlohmann/"]
+GRAPH = OPS + ["compiler/graph/", "google/protobuf/", "nettle/", "nlohmann/"]
 MLIR = GRAPH + ["mlir/", "llvm/", "llvm-c/"]
 DIALECT = MLIR + ["compiler/ir/", "compiler/ops/"]
 PUBLIC = ["burin/"]
