@@ -143,6 +143,16 @@ class Printer {
 
 }  // namespace
 
+std::string printable(std::string_view text, bool lines) {
+  std::string out;
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte >= 0x20 && byte != 0x7f) || (lines && c == '\n')) out += c;
+    else (out += "\\x") += {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
+  }
+  return out;
+}
+
 std::string_view name(InputKind kind) {
   switch (kind) {
     case InputKind::argument: return "argument";

@@ -77,7 +77,9 @@ void write(const std::filesystem::path& path, const void* data, std::size_t size
 }  // namespace
 
 /// Compiles `graph` and the C program that calls it, runs it, and gives the lines that it prints.
-std::vector<std::string> run_program(const Graph& graph, const compiler::AotOptions& options, const char* program) {
+/// `archive`: linked with the static runtime, by the flags that the header gives.
+std::vector<std::string> run_program(const Graph& graph, const compiler::AotOptions& options, const char* program,
+                                     bool archive = false) {
   compiler::Request request;
   request.graph = &graph;
   auto result = compiler::burin_compiler_api(compiler::api_version)->compile_aot(request, options);
@@ -89,10 +91,13 @@ std::vector<std::string> run_program(const Graph& graph, const compiler::AotOpti
   write(folder / (options.symbol + ".h"), result->header.data(), result->header.size());
   write(folder / "main.c", program, std::strlen(program));
   std::filesystem::path lib = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib";
+  const auto from = result->header.find("-lburin_rt_static");
+  const std::string flags = result->header.substr(from, result->header.find(".\n", from) - from);
   std::string command = "cc $CFLAGS -std=c11 -Wall -Werror -Iruntime/include -I" + folder.string() + " " +
                         (folder / "main.c").string() + " " + (folder / options.symbol).string() + ".o -o " +
-                        (folder / "main").string() + " -L" + lib.string() + " -lburin_rt -Wl,-rpath," + lib.string() +
-                        " && " + (folder / "main").string() + " > " + (folder / "out").string();
+                        (folder / "main").string() + " -L" + lib.string() + " " +
+                        (archive ? flags : "-lburin_rt -Wl,-rpath," + lib.string()) + " && " +
+                        (folder / "main").string() + " > " + (folder / "out").string();
   INFO(result->header);
   REQUIRE(std::system(command.c_str()) == 0);
   std::ifstream out(folder / "out");
@@ -117,6 +122,13 @@ TEST_CASE("a C program calls a compiled function through its header") {
             "1 affine: 'w' and 'count' share memory, which the call writes [overlap]",
             "0 count 43",
         });
+}
+
+TEST_CASE("a C program links the static runtime with the flags that the header names") {
+  compiler::AotOptions options;
+  options.symbol = "affine";
+  options.captures = {tensor<float>({3}, {10, 20, 30})};
+  CHECK(run_program(affine(), options, Program, /*archive=*/true).size() == 8);
 }
 
 TEST_CASE("an index out of range is a fault with eager words, and leaves what the call would overwrite") {
@@ -228,13 +240,66 @@ int main(void) {
 )") == std::vector<std::string>{"2 twice: size 0 of 'y' is beyond 64 bits [out-of-memory]"});
 }
 
-TEST_CASE("a symbol that is no C name is refused") {
+TEST_CASE("a symbol that is no C name, is reserved, or is the C library's is refused; one that a kernel has is not") {
   Graph graph = affine();
   compiler::Request request;
   request.graph = &graph;
+  auto refusal = [&](const char* symbol) {
+    compiler::AotOptions options;
+    options.symbol = symbol;
+    options.captures = {tensor<float>({3}, {10, 20, 30})};
+    auto result = compiler::burin_compiler_api(compiler::api_version)->compile_aot(request, options);
+    if (result) return std::string();
+    CHECK(result.error().code == ErrorCode::invalid_argument);
+    CHECK(result.error().hint == "name the C function with --symbol=NAME");
+    return result.error().message.substr(0, result.error().message.find(symbol) + std::strlen(symbol) + 9);
+  };
+  CHECK(refusal("my function") == "burinc: 'my function' is no C");
+  for (const char* name : {"typeof", "requires"}) CHECK(refusal(name).find("is no C") != std::string::npos);
+  for (const char* name : {"_step", "size_t", "burin_entry"}) CHECK(refusal(name).find("is rese") != std::string::npos);
+  for (const char* name : {"log", "malloc", "exp2", "read", "stdout", "errno", "linux", "isnan"})
+    CHECK(refusal(name).find("is a na") != std::string::npos);
+  for (const char* name : {"predict", "loglik", "matmul_0", "matmul_1", "add_0", "add_1", "add_2", "Malloc"}) {
+    INFO(name);
+    CHECK(refusal(name).empty());
+  }
+}
+
+TEST_CASE("the header of a function compiles whatever its arguments are called, and names each apart") {
+  Builder b;
+  const char* names[] = {"a.b",
+                         "a_b",
+                         "a b",
+                         "num_arguments",
+                         "*/\n__attribute__((constructor)) static void pwn(void) {}",
+                         "/* \x1b[2J",
+                         "x\\\n",
+                         "?\?/",
+                         ""};
+  std::vector<ValueId> sum;
+  for (const char* name : names) sum.push_back(b.argument({f32, {}}, name));
+  ValueId all = sum[0];
+  for (std::size_t i = 1; i < sum.size(); ++i) all = b.op(OpKind::add, {all, sum[i]});
+  b.result(all, "*/ result");
   compiler::AotOptions options;
-  options.symbol = "my function";
-  auto result = compiler::burin_compiler_api(compiler::api_version)->compile_aot(request, options);
-  REQUIRE(!result);
-  CHECK(result.error().code == ErrorCode::invalid_argument);
+  options.symbol = "add_1";
+  CHECK(run_program(b.graph, options, R"(
+#include "add_1.h"
+#include <stdio.h>
+int main(void) {
+  float x = 2, y = 0;
+  burin_rt_tensor in[add_1_num_arguments], out[1] = {{&y, BURIN_RT_F32, 0, 0}};
+  for (int i = 0; i < add_1_num_arguments; ++i) in[i] = (burin_rt_tensor){&x, BURIN_RT_F32, 0, 0};
+  int status = add_1(in, out);
+  printf("%d %d", status, (int)y);
+  printf(" %d %d %d %d\n", add_1_a_b, add_1_a_b_2, add_1_a_b_3, add_1_num_arguments_2);
+  in[4].rank = 1;
+  status = add_1(in, out);
+  printf("%d %s\n", status, burin_rt_last_error());
+  return 0;
+}
+)") == std::vector<std::string>{
+           "0 18 0 1 2 3",
+           "1 add_1: '*/\\x0a__attribute__((constructor)) static void pwn(void) {}' has rank 1; expected 0 [rank]",
+       });
 }

@@ -2,6 +2,8 @@
 // Exit status: 0, 1 for the user's mistakes (a bad file), 2 for wrong usage, 70 for ours.
 #include "tools/burin-inspect/Inspect.h"
 
+#include "compiler/graph/print.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -39,7 +41,7 @@ int usage(const std::string &what) {
 }
 
 int failed(const Error &e) {
-  std::fprintf(stderr, "burin-inspect: %s\n", e.text().c_str());
+  std::fprintf(stderr, "burin-inspect: %s\n", printable(e.text(), /*lines=*/true).c_str());
   return e.code == ErrorCode::internal ? internalError : userError;
 }
 
@@ -102,7 +104,8 @@ int run(const Options &options) {
     }
     subjects.push_back({function->traces[i], i, &reports[i]});
   }
-  const std::string out = options.json ? json(*function, options, subjects) : text(*function, options, subjects);
+  const std::string out =
+      options.json ? json(*function, options, subjects) : printable(text(*function, options, subjects), /*lines=*/true);
   std::fwrite(out.data(), 1, out.size(), stdout);
   return std::fflush(stdout) == 0 ? 0 : userError;
 }

@@ -1,5 +1,6 @@
 // burinc: a saved function in; an object with a C function, a static or a shared library, and its C header out.
 #include "compiler/driver/Compiler.h"
+#include "compiler/graph/print.h"
 #include "compiler/graph/saved.h"
 #include "runtime/core/file.h"
 
@@ -56,11 +57,11 @@ struct Options {
 };
 
 int fail(int code, const std::string &message) {
-  std::cerr << "burinc: " << message << "\n";
+  std::cerr << "burinc: " << printable(message, /*lines=*/true) << "\n"; // names in it may come from a file
   return code;
 }
 int fail(const Error &error) {
-  std::cerr << (error.message.rfind("burinc: ", 0) == 0 ? "" : "burinc: ") << error.text() << "\n";
+  fail(0, error.message.rfind("burinc: ", 0) == 0 ? error.text().substr(8) : error.text());
   return error.code == ErrorCode::internal ? internal_error : user_error;
 }
 
