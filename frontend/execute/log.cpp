@@ -2,6 +2,7 @@
 #include "frontend/execute/log.h"
 
 #include "runtime/core/environment.h"
+#include "runtime/core/fork.h"
 #include "runtime/core/immortal.h"
 #include "runtime/core/warning.h"
 
@@ -56,9 +57,10 @@ std::optional<Levels> parse(std::string_view text) {
 
 // Kept out of spdlog's registry, which dies with the process's static objects; functions may be called after that.
 struct Loggers {
+  rt::Mutex mutex;  // around each line: spdlog's own would not open again in a forked child
   std::array<std::unique_ptr<spdlog::logger>, num_logs> by_area;
   Loggers() {
-    auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();  // colours on a terminal only
+    auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_st>();  // colours on a terminal only
     sink->set_pattern("%H:%M:%S.%e burin.%n %^%l%$: %v");
     for (std::size_t i = 0; i < num_logs; ++i) {
       by_area[i] = std::make_unique<spdlog::logger>(std::string(areas[i]), sink);
@@ -103,6 +105,7 @@ bool start(Log area, Severity severity) {
 
 void write(Log area, Severity severity, const std::string& message) noexcept {
   constexpr std::array library{spdlog::level::trace, spdlog::level::debug, spdlog::level::info, spdlog::level::warn};
+  std::lock_guard lock(loggers().mutex);
   loggers().by_area[static_cast<std::size_t>(area)]->log(library[static_cast<std::size_t>(severity) - 1],
                                                          std::string_view(message));
 }

@@ -5,10 +5,10 @@
 #include "frontend/record/recorder.h"
 #include "frontend/transform/callable_graph.h"
 #include "frontend/value/variable.h"
+#include "runtime/core/fork.h"
 #include "runtime/ops/few.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -80,6 +80,8 @@ struct Place {
   Key key;
   std::shared_ptr<const Entry> entry;  ///< null while it is being made
   std::thread::id maker;
+  std::uint32_t generation = rt::fork_generation();  ///< its maker's; another one: it did not come along with a fork
+  std::atomic<bool> finished{false};                 ///< its maker works on it no more
   std::uint64_t used = 0;
 };
 
@@ -90,8 +92,8 @@ struct FunctionState {
   std::uint64_t number = 0;                  ///< never used again: what threads remember entries by
   std::atomic<std::uint64_t> generation{0};  ///< raised when an entry leaves, so that threads forget it
 
-  std::mutex mutex;
-  std::condition_variable made;
+  rt::Mutex mutex;
+  std::atomic<std::uint32_t> made{0};  ///< raised when a place is ready or gone, for those who wait
   std::vector<std::shared_ptr<Place>> places;
   std::uint64_t clock = 0;
   FunctionStats stats;

@@ -4,6 +4,7 @@
 
 #include "frontend/execute/log.h"
 #include "frontend/value/per_thread.h"
+#include "runtime/core/immortal.h"
 #include "runtime/core/profile.h"
 
 #include <algorithm>
@@ -68,12 +69,71 @@ std::string why_traced(FunctionState& f, const Key& key, const std::vector<std::
   return explain_trace(f, wanted, before);
 }
 
+// Who waits for whom, over all functions: two that call each other, traced by two threads, would wait for ever.
+struct Waiting {
+  std::thread::id thread;
+  std::shared_ptr<const Place> place;
+};
+struct Waits {
+  rt::Mutex mutex;
+  std::vector<Waiting> list;
+};
+Waits& waits() {
+  static rt::Immortal<Waits> w;
+  return *w;
+}
+
+// Whether the maker of the place waits, perhaps by others, for this thread. Needs the lock of the list.
+bool waits_for_us(const std::vector<Waiting>& list, const Place& place) {
+  const Place* p = &place;
+  for (std::size_t steps = 0; steps <= list.size(); ++steps) {
+    auto at = std::find_if(list.begin(), list.end(), [&](const Waiting& w) { return w.thread == p->maker; });
+    if (at == list.end() || at->place->finished.load(std::memory_order_acquire)) return false;
+    p = at->place.get();
+    if (p->maker == std::this_thread::get_id()) return true;
+  }
+  return false;
+}
+
+// Until something of the function has been made or given up. Lets go of the lock meanwhile.
+void wait_for(FunctionState& f, const std::shared_ptr<Place>& place, std::unique_lock<rt::Mutex>& lock) {
+  const std::thread::id self = std::this_thread::get_id();
+  bool cycle = false;
+  {
+    std::lock_guard guard(waits().mutex);
+    cycle = waits_for_us(waits().list, *place);
+    if (!cycle) waits().list.push_back({self, place});
+  }
+  const std::uint32_t seen = f.made.load(std::memory_order_relaxed);
+  lock.unlock();
+  if (cycle)
+    fail({ErrorCode::trace,
+          "\"" + f.name +
+              "\" is being traced by another thread, which waits for a trace that this thread makes: they call each "
+              "other",
+          "recursion", "", "call the plain function instead, and let the recursion end on a host value"},
+         f.where);
+  f.made.wait(seen, std::memory_order_acquire);
+  {
+    std::lock_guard guard(waits().mutex);
+    std::erase_if(waits().list, [&](const Waiting& w) { return w.thread == self; });
+  }
+  lock.lock();
+}
+
+// Needs the lock of the function: the place is ready, or it has been given up and another thread may try.
+void finish(FunctionState& f, Place& place) {
+  place.finished.store(true, std::memory_order_release);
+  f.made.fetch_add(1, std::memory_order_release);
+  f.made.notify_all();
+}
+
 // The entry that has the key, once it is ready; else none, and `place` is in the cache for this thread to fill.
 std::shared_ptr<const Entry> find_or_reserve(FunctionState& f, std::span<const Leaf> leaves,
                                              const std::vector<std::string>& paths, const std::shared_ptr<Place>& place,
                                              std::vector<std::shared_ptr<const Entry>>& before) {
   const Key& key = place->key;
-  std::unique_lock lock(f.mutex);
+  std::unique_lock<rt::Mutex> lock(f.mutex);
   for (;;) {
     Dim bound[max_names];
     auto it = std::find_if(f.places.begin(), f.places.end(), [&](auto& p) {
@@ -92,7 +152,11 @@ std::shared_ptr<const Entry> find_or_reserve(FunctionState& f, std::span<const L
             "call the plain function instead, and let the recursion end on a host value"},
            f.where);
     }
-    f.made.wait(lock);
+    if ((*it)->generation != rt::fork_generation()) {  // a thread that this process does not have was tracing it
+      f.places.erase(it);
+      continue;
+    }
+    wait_for(f, *it, lock);
   }
   for (auto& p : f.places)
     if (p->entry) before.push_back(p->entry);
@@ -145,7 +209,7 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
   std::shared_ptr<Entry> entry;
   try {
     if (retrace_forbidden()) {
-      std::unique_lock lock(f.mutex);
+      std::unique_lock<rt::Mutex> lock(f.mutex);
       std::string why = why_traced(f, place->key, paths.list, before);
       lock.unlock();
       fail({ErrorCode::trace, "a trace is needed inside a NoRetraceScope", "no-retrace", "", why}, f.where);
@@ -166,7 +230,7 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
     log_to(Log::trace, Severity::debug, [&] { return "\"" + f.name + "\" cannot be traced or compiled"; });
     std::lock_guard lock(f.mutex);
     std::erase(f.places, place);
-    f.made.notify_all();
+    finish(f, *place);
     throw;
   }
   entry->bytes = entry_bytes(*entry);
@@ -183,7 +247,7 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
     charge(entry->bytes);
     evict(f);
   }
-  f.made.notify_all();
+  finish(f, *place);
   return entry;
 }
 

@@ -21,7 +21,7 @@ TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings)
 // An entry traced inside another trace has no executable yet; the first call outside makes it.
 const Executable& executable_of(FunctionState& f, const Entry& e) {
   if (auto* ready = e.ready.load(std::memory_order_acquire)) return *ready;
-  static std::mutex making;
+  static rt::Turn making;
   std::lock_guard lock(making);
   if (!e.ready.load(std::memory_order_relaxed)) make_executable(f, const_cast<Entry&>(e));
   return *e.ready.load(std::memory_order_relaxed);

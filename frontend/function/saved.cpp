@@ -118,7 +118,7 @@ struct LoadedFunction::State {
     mutable std::shared_ptr<detail::Executable> checked{};  // made by the first call in check mode
   };
   Level level = Level::full;
-  mutable std::mutex checking;
+  mutable rt::Turn checking;
 
   std::shared_ptr<detail::Executable> executable_of(const Trace& t) const {
     if (!detail::checking()) return t.executable;
@@ -136,7 +136,7 @@ struct LoadedFunction::State {
   std::string name;
   std::vector<Trace> traces;
   std::vector<Variable> variables;
-  mutable std::mutex calling;  // held by calls of traces that have variables
+  mutable rt::Turn calling;  // held by calls of traces that have variables
 
   // The graph's inputs: arguments, captures and variables, each in order.
   std::vector<detail::Content> inputs_of(const Trace& t, std::vector<detail::Content> arguments) const {
@@ -239,7 +239,7 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
       }
       continue;
     }
-    std::unique_lock<std::mutex> turn(state_->calling, std::defer_lock);
+    std::unique_lock<rt::Turn> turn(state_->calling, std::defer_lock);
     if (!trace.variables.empty() && !r.trace) turn.lock();
     const std::vector<detail::Content> inputs = state_->inputs_of(trace, std::move(arguments));
     std::vector<Tensor> results;

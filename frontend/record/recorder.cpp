@@ -3,6 +3,7 @@
 
 #include "frontend/value/per_thread.h"
 #include "frontend/value/variable.h"
+#include "runtime/core/fork.h"
 #include "runtime/core/immortal.h"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ std::uint64_t next_stamps() {
 
 // Traces being recorded on any thread; consulted only to word an error.
 struct LiveTraces {
-  std::mutex mutex;
+  rt::Mutex mutex;
   std::unordered_set<std::uint64_t> numbers;
 };
 LiveTraces& live_traces() {
@@ -227,11 +228,10 @@ void Recorder::pop_trace(Trace& t) noexcept {
 }
 
 void Recorder::open(Frame::Kind kind, const std::source_location& where) {
-  constexpr std::size_t deepest = 300;
-  if (trace && frames.size() > deepest)
+  if (trace && frames.size() > static_cast<std::size_t>(max_nesting))
     fail(
         {ErrorCode::trace,
-         "branches and loops are recorded inside each other more than " + std::to_string(deepest) + " deep",
+         "branches and loops are recorded inside each other more than " + std::to_string(max_nesting) + " deep",
          "recursion", "", "a recursion must end on a host value: both branches of a cond are recorded; use while_loop"},
         where);
   if (frames.empty()) clock = next_stamps();

@@ -4,6 +4,7 @@
 #pragma once
 #include "frontend/execute/executable.h"
 #include "frontend/record/recorder.h"
+#include "runtime/core/fork.h"
 
 #include <burin/function.h>
 
@@ -48,7 +49,7 @@ class CallableGraph {
 
   std::shared_ptr<const Graph> graph_;
   Level level_;
-  mutable std::mutex mutex_;
+  mutable rt::Turn mutex_;
   mutable std::shared_ptr<Executable> executables_[2];  // in check mode: the second
   mutable std::map<std::vector<bool>, std::shared_ptr<const Backward>> backward_;
   mutable std::map<std::vector<bool>, std::shared_ptr<const Forward>> forward_;

@@ -4,6 +4,7 @@
 #include <burin/variable.h>
 
 #include "frontend/value/node.h"
+#include "runtime/core/fork.h"
 
 #include <atomic>
 #include <source_location>
@@ -12,11 +13,16 @@
 namespace burin::detail {
 
 /// A lock of one word. Calls hold one for each variable that they update, which may be hundreds: more than tools that watch
-/// ordinary mutexes keep count of.
+/// ordinary mutexes keep count of. In a forked child, those that other threads had are open.
 class WordLock {
  public:
   void lock() noexcept {
-    while (held_.exchange(1, std::memory_order_acquire)) held_.wait(1, std::memory_order_relaxed);
+    const std::uint32_t mine = rt::fork_generation() + 1;
+    for (std::uint32_t held = 0; !held_.compare_exchange_strong(held, mine, std::memory_order_acquire);) {
+      if (held != mine) continue;  // whoever held it did not come along
+      held_.wait(held, std::memory_order_relaxed);
+      held = 0;
+    }
   }
   void unlock() noexcept {
     held_.store(0, std::memory_order_release);
@@ -24,7 +30,7 @@ class WordLock {
   }
 
  private:
-  std::atomic<int> held_{0};
+  std::atomic<std::uint32_t> held_{0};
 };
 
 /// A handle whose `variable` bit is set: the cell's own, or a shadow of it.

@@ -4,8 +4,8 @@
 #include "runtime/core/allocator.h"
 
 #include "runtime/core/environment.h"
+#include "runtime/core/fork.h"
 
-#include <pthread.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -16,6 +16,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #if defined(__has_feature)
@@ -91,8 +92,17 @@ struct Shared {
 constinit Shared shared;
 
 // A child forked while another thread holds the lock could never allocate again.
-[[maybe_unused]] const int fork_handlers =
-    ::pthread_atfork([] { shared.mutex.lock(); }, [] { shared.mutex.unlock(); }, [] { shared.mutex.unlock(); });
+class SharedHeldByFork final : HeldByFork {
+ public:
+  SharedHeldByFork() noexcept { join(); }
+  ~SharedHeldByFork() { leave(); }
+
+ private:
+  bool hold() noexcept override { return shared.mutex.try_lock(); }
+  void release() noexcept override { shared.mutex.unlock(); }
+  void remake() noexcept override { ::new (&shared.mutex) std::mutex; }
+};
+[[maybe_unused]] const SharedHeldByFork held_by_fork;
 
 // A thread's own lists, reached through a word at a fixed offset from the thread pointer: of such words a library that is
 // opened at run time has room for few. Flusher empties and drops them when the thread ends.

@@ -1,11 +1,11 @@
 // CacheStore: compiled bytes kept in a private folder between processes. Each entry is one file that carries its key in
 // full and a checksum; it appears whole, by rename, or not at all. Depends on POSIX files and xxHash.
 #pragma once
+#include "runtime/core/fork.h"
 #include "runtime/core/hash.h"
 
 #include <atomic>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -53,7 +53,7 @@ class BURIN_RT_API CacheStore {
   const std::int64_t max_bytes_;
   std::atomic<bool> off_{false}, checked_{false};
   std::atomic<std::int64_t> hits_{0}, misses_{0}, corrupted_{0}, stored_{0}, evicted_{0};
-  std::mutex evicting_;
+  Mutex evicting_;
   std::int64_t since_scan_ = -1;  // bytes written since the folder was last looked through; -1: never was
 };
 

@@ -1,10 +1,12 @@
 // Printing of values by compiled code; see print.h.
 #include "runtime/core/print.h"
 
+#include "runtime/core/fork.h"
 #include "runtime/core/immortal.h"
 
 #include <burin/dtype.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -16,7 +18,8 @@ namespace burin::rt {
 namespace {
 
 struct Sink {
-  std::mutex mutex;
+  Turn turn;  // a sink may print, which then goes to stdout, and remove itself
+  bool inside = false;
   burin_rt_print_sink function = nullptr;
   void* user = nullptr;
 };
@@ -79,22 +82,32 @@ std::string format_value(std::string_view label, std::int32_t dtype, std::int32_
   if (!label.empty()) out.append(label).append(": ");
   out += name(static_cast<Dtype>(dtype));
   out += '[';
-  std::int64_t count = 1;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     if (i) out += ',';
     append_number(out, sizes[i]);
-    count *= sizes[i];
   }
   out += "] ";
-  Formatter{out, static_cast<Dtype>(dtype), sizes, data, count > 1000}.array(0, 0, count);
+  const bool empty = std::count(sizes.begin(), sizes.end(), 0) > 0;
+  std::int64_t count = empty ? 0 : 1, rows = 1;  // rows of an empty array: its brackets may be many
+  for (std::int64_t n : sizes) {
+    if (n == 0) break;
+    if (!empty) count *= n;
+    else if (__builtin_mul_overflow(rows, n, &rows)) rows = INT64_MAX;
+  }
+  Formatter{out, static_cast<Dtype>(dtype), sizes, data, count > 1000 || rows > 1000}.array(0, 0, count);
   return out;
 }
 
 void print_value(const char* label, std::int64_t label_size, std::int32_t dtype, std::int32_t rank,
                  const std::int64_t* shape, const void* data) noexcept {
   Sink& s = sink();
-  std::lock_guard lock(s.mutex);
-  if (s.function) return s.function(s.user, label, label_size, dtype, rank, shape, data);
+  std::lock_guard lock(s.turn);
+  if (s.function && !s.inside) {
+    s.inside = true;
+    s.function(s.user, label, label_size, dtype, rank, shape, data);
+    s.inside = false;
+    return;
+  }
   std::string text = format_value({label, static_cast<std::size_t>(label_size)}, dtype, rank, shape, data);
   text += '\n';
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -105,7 +118,7 @@ void print_value(const char* label, std::int64_t label_size, std::int32_t dtype,
 
 extern "C" void burin_rt_set_print_sink(burin_rt_print_sink function, void* user) {
   burin::rt::Sink& s = burin::rt::sink();
-  std::lock_guard lock(s.mutex);
+  std::lock_guard lock(s.turn);
   s.function = function;
   s.user = user;
 }

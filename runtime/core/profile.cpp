@@ -2,6 +2,7 @@
 #include "runtime/core/profile.h"
 
 #include "runtime/core/environment.h"
+#include "runtime/core/fork.h"
 #include "runtime/core/immortal.h"
 #include "runtime/core/warning.h"
 
@@ -27,7 +28,7 @@ struct Event {
 };
 
 struct Profile {
-  std::mutex mutex;
+  Mutex mutex;
   std::vector<Event> events;
   Clock::time_point origin = Clock::now();
 };

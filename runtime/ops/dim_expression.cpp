@@ -2,6 +2,8 @@
 // Entries are found by their canonical text and live as long as the process; reading one takes no lock.
 #include "runtime/ops/dim_expression.h"
 
+#include "runtime/core/fork.h"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -49,7 +51,7 @@ template <class T> class StableList {
 };
 
 struct Table {
-  std::mutex mutex;
+  rt::Mutex mutex;
   StableList<Expression> expressions;
   StableList<Atom> atoms;
   std::unordered_map<std::string_view, std::int64_t> words;  // keys point into the entries

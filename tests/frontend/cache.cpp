@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdio>
 #include <fstream>
+#include <functional>
 #include <malloc.h>
 #include <new>
 #include <thread>
@@ -163,6 +164,45 @@ TEST_CASE("one thread traces, the others wait, and all get the result") {
   for (auto& t : threads) t.join();
   CHECK(runs == 1);
   CHECK(right == 200);
+}
+
+TEST_CASE("two functions that call each other, traced by two threads, are a recursion on both and no wait for ever") {
+  std::function<Tensor(const Tensor&)> call_a, call_b;
+  std::atomic<int> begun{0};
+  auto meet = [&] {
+    ++begun;
+    while (begun < 2) std::this_thread::yield();
+  };
+  auto a = function(
+      [&](const Tensor& t) {
+        meet();
+        return call_b(t) + 1;
+      },
+      {.name = "a", .level = Level::graph});
+  auto b = function(
+      [&](const Tensor& t) {
+        meet();
+        return call_a(t) + 1;
+      },
+      {.name = "b", .level = Level::graph});
+  call_a = [&](const Tensor& t) { return a(t); };
+  call_b = [&](const Tensor& t) { return b(t); };
+  std::string texts[2];
+  auto caught = [&](int i, auto& call) {
+    try {
+      call(x);
+    } catch (const TraceError& e) { texts[i] = e.error.message + " [" + e.error.tag + "]"; }
+  };
+  std::thread other([&] { caught(1, call_b); });
+  caught(0, call_a);
+  other.join();
+  for (const std::string& text : texts) {
+    CHECK(text.find("[recursion]") != std::string::npos);
+    CHECK((text.find("calls itself while it is being traced") != std::string::npos ||
+           text.find("they call each other") != std::string::npos));
+  }
+  CHECK(a.stats().entries == 0);
+  CHECK(b.stats().entries == 0);
 }
 
 TEST_CASE("threads that fail to trace let the next one try") {

@@ -161,7 +161,7 @@ BURIN_RT_API const char* burin_rt_last_error(void);
  * fork has no workers: everything runs on its callers. */
 BURIN_RT_API uint32_t burin_rt_num_threads(void);
 
-/* Receives what compiled code prints, one value at a time, under a lock. Null: text on stdout, the default. */
+/* Receives what compiled code prints, one value at a time; a print of its own goes to stdout. Null: stdout, the default. */
 typedef void (*burin_rt_print_sink)(void* user, const char* label, int64_t label_size, int32_t dtype, int32_t rank,
                                     const int64_t* shape, const void* data);
 BURIN_RT_API void burin_rt_set_print_sink(burin_rt_print_sink sink, void* user);
@@ -177,7 +177,7 @@ BURIN_RT_API void* burin_rt_allocate(int64_t bytes);
 BURIN_RT_API void burin_rt_deallocate(void* memory, int64_t bytes);
 
 /* Receives one line at a time, not terminated, that a user should know and no call returns. Null: stderr, the default.
- * Called under a lock: it must not warn itself. */
+ * A warning of its own goes to stderr. */
 typedef void (*burin_rt_warning_sink)(void* user, const char* message, size_t size);
 BURIN_RT_API void burin_rt_set_warning_sink(burin_rt_warning_sink sink, void* user);
 
