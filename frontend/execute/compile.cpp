@@ -1,14 +1,15 @@
-// Compiled executables: from the memory cache, the disk cache, or libburin_compiler.so, which is opened at the first miss
-// only. Every part of the key is known without it, so a process that only hits its disk cache never loads LLVM.
+// Compiled executables: from the memory cache, the disk cache, or the compiler library (toolchain.h), which is opened at the
+// first miss only.
 #include "frontend/execute/compile.h"
 
 #include "compiler/driver/Compiler.h"
 #include "compiler/graph/interpret.h"
 #include "frontend/execute/executable.h"
 #include "frontend/execute/log.h"
+#include "frontend/execute/toolchain.h"
 #include "runtime/core/cache_store.h"
-#include "runtime/core/cpu_features.h"
 #include "runtime/core/environment.h"
+#include "runtime/core/fork.h"
 #include "runtime/core/image.h"
 #include "runtime/core/immortal.h"
 #include "runtime/core/profile.h"
@@ -17,13 +18,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <dlfcn.h>
-#include <elf.h>
-#include <fcntl.h>
 #include <list>
 #include <mutex>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace burin::detail {
 
@@ -32,106 +28,11 @@ namespace {
 using rt::Digest;
 using rt::Env;
 
-// -- the library ---------------------------------------------------------------------------------------------------
-
-std::string compiler_path() {
-  const std::string& chosen = rt::environment().text(Env::compiler_library);
-  if (!chosen.empty()) return chosen;
-  Dl_info info;
-  std::string beside =
-      dladdr(reinterpret_cast<const void*>(&compiler_path), &info) && info.dli_fname ? info.dli_fname : "";
-  auto slash = beside.rfind('/');
-  return (slash == std::string::npos ? "" : beside.substr(0, slash + 1)) + "libburin_compiler.so";
-}
-
-Result<const compiler::Api*> open_compiler() {
-  static std::mutex mutex;
-  static const compiler::Api* api = nullptr;
-  std::lock_guard lock(mutex);
-  if (api) return api;
-  std::string path = compiler_path();
-  auto missing = [&](const std::string& why) {
-    return Error{ErrorCode::unsupported, "the compiler library " + path + " cannot be used: " + why, "no-compiler", "",
-                 "install it beside libburin.so, set BURIN_COMPILER_LIBRARY, or call at level graph"};
-  };
-  Elapsed elapsed;
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (!library) return missing(dlerror());
-  auto close = [&](std::string why) {  // so that the right one is opened once it stands there
-    dlclose(library);
-    return missing(std::move(why));
-  };
-  auto entry = reinterpret_cast<const compiler::Api* (*)(std::uint32_t)>(dlsym(library, "burin_compiler_api"));
-  if (!entry) return close("it has no burin_compiler_api");
-  api = entry(compiler::api_version);
-  if (!api) return close("it is of another version");
-  log_to(Log::compile, Severity::info, [&] { return "opened " + path + " in " + elapsed.text(); });
-  return api;
-}
-
-std::string hex(std::span<const std::uint8_t> bytes) {
-  std::string s;
-  for (auto b : bytes) {
-    s += "0123456789abcdef"[b >> 4];
-    s += "0123456789abcdef"[b & 15];
-  }
-  return s;
-}
-
-// The linker's build id of an ELF file, read from its notes; else its size and time.
-std::string build_id(const std::string& path) {
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return "none";
-  struct stat st{};
-  ::fstat(fd, &st);
-  std::string id = "size " + std::to_string(st.st_size) + ", time " + std::to_string(st.st_mtim.tv_sec) + "." +
-                   std::to_string(st.st_mtim.tv_nsec);
-  std::uint8_t page[4096];
-  ssize_t n = ::pread(fd, page, sizeof page, 0);
-  ::close(fd);
-  Elf64_Ehdr header;
-  if (n < static_cast<ssize_t>(sizeof header)) return id;
-  std::memcpy(&header, page, sizeof header);
-  auto inside = [&](std::uint64_t at, std::uint64_t size) {
-    return at <= static_cast<std::uint64_t>(n) && size <= static_cast<std::uint64_t>(n) - at;
-  };
-  for (unsigned i = 0; i < header.e_phnum; ++i) {
-    std::uint64_t at = header.e_phoff + i * sizeof(Elf64_Phdr);
-    if (!inside(at, sizeof(Elf64_Phdr))) break;
-    Elf64_Phdr p;
-    std::memcpy(&p, page + at, sizeof p);
-    if (p.p_type != PT_NOTE || !inside(p.p_offset, p.p_filesz)) continue;
-    for (std::uint64_t o = p.p_offset; o + sizeof(Elf64_Nhdr) <= p.p_offset + p.p_filesz;) {
-      Elf64_Nhdr note;
-      std::memcpy(&note, page + o, sizeof note);
-      std::uint64_t name = o + sizeof note, text = name + ((note.n_namesz + 3u) & ~3u),
-                    next = text + ((note.n_descsz + 3u) & ~3u);
-      if (!inside(text, note.n_descsz) || next <= o) break;
-      if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && std::memcmp(page + name, "GNU", 4) == 0)
-        return hex({page + text, note.n_descsz});
-      o = next;
-    }
-  }
-  return id;
-}
-
 // -- keys ------------------------------------------------------------------------------------------------------------
 
-const std::string& toolchain_text() {
-  static const std::string text = [] {
-    std::string s = "compiler=" + build_id(compiler_path()) + "\nabi=" + std::to_string(BURIN_RT_ABI_VERSION) +
-                    "\nimage=" + std::to_string(rt::image_version) + "\ncpu=";
-    for (auto f : rt::cpu_features()) s += std::string(f) + ",";
-    return s + "\n";
-  }();
-  return text;
-}
-
 std::string key_text(const Graph& g, bool fuse, bool check) {
-  auto h = hash(g);
-  return "graph=" + hex({reinterpret_cast<const std::uint8_t*>(h.data()), sizeof h}) +
-         "\nburin=" BURIN_VERSION "\nlevel=" + (fuse ? "full" : "no_fuse") + "\ncheck=" + (check ? "on" : "off") +
-         "\ntarget=host\n" + toolchain_text();
+  return "graph=" + hex(secure_hash(g)) + "\nburin=" BURIN_VERSION "\nlevel=" + (fuse ? "full" : "no_fuse") +
+         "\ncheck=" + (check ? "on" : "off") + "\ntarget=host\n" + toolchain_text();
 }
 Digest digest_of(const std::string& text) { return rt::digest({std::as_bytes(std::span(text))}); }
 
@@ -257,7 +158,7 @@ Result<std::shared_ptr<const Code>> map_code(compiler::Image image) {
 // The process's compiled code by key, least recently used first to go. Code in use lives on in its entries.
 class MemoryCache {
  public:
-  std::shared_ptr<const Code> get(const Digest& key) {
+  std::shared_ptr<const Code> get(std::string_view key) {
     std::lock_guard lock(mutex_);
     for (auto it = items_.begin(); it != items_.end(); ++it)
       if (it->first == key) {
@@ -266,11 +167,11 @@ class MemoryCache {
       }
     return nullptr;
   }
-  void put(const Digest& key, std::shared_ptr<const Code> code) {
+  void put(std::string key, std::shared_ptr<const Code> code) {
     auto limit = static_cast<std::size_t>(rt::environment().integer(Env::memory_cache_bytes));
     std::lock_guard lock(mutex_);
     bytes_ += code->bytes;
-    items_.emplace_front(key, std::move(code));
+    items_.emplace_front(std::move(key), std::move(code));
     while (!items_.empty() && bytes_ > limit) {
       bytes_ -= items_.back().second->bytes;
       items_.pop_back();
@@ -278,8 +179,8 @@ class MemoryCache {
   }
 
  private:
-  std::mutex mutex_;
-  std::list<std::pair<Digest, std::shared_ptr<const Code>>> items_;
+  rt::Mutex mutex_;
+  std::list<std::pair<std::string, std::shared_ptr<const Code>>> items_;  // by the whole text of the key
   std::size_t bytes_ = 0;
 };
 // Neither is destroyed: functions that are static objects may be called, and die, later than anything here would.
@@ -392,18 +293,19 @@ Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph> graph,
     return std::shared_ptr<Executable>(std::make_shared<Compiled>(graph, std::move(code)));
   };
   log_to(Log::cache, Severity::trace, [&] { return "key of " + name + ":\n" + text; });
-  if (auto code = memory_cache().get(key)) {
+  if (auto code = memory_cache().get(text)) {
     stats.memory_hit = true;
     log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " found in memory"; });
     return ready(std::move(code));
   }
+  rt::LongWork work;
   Elapsed elapsed;
   if (auto bytes = disk_cache().get(key, text)) {
     compiler::Image image;
     if (unpack(*bytes, *graph, image))
       if (auto code = map_code(std::move(image))) {
         stats.disk_hit = true;
-        memory_cache().put(key, *code);
+        memory_cache().put(text, *code);
         log_to(Log::cache, Severity::info, [&] {
           return "code of " + name + " found on disk and mapped in " + elapsed.text() + ": " + disk_cache().path(key);
         });
@@ -431,11 +333,12 @@ Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph> graph,
   disk_cache().put(key, text, bytes);
   if (!disk_cache().off())
     log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " stored: " + disk_cache().path(key); });
-  memory_cache().put(key, *code);
+  memory_cache().put(text, *code);
   return ready(*code);
 }
 
 Result<compiler::Report> compile_report(const Graph& graph, bool fuse) {
+  rt::LongWork work;
   auto api = open_compiler();
   if (!api) return api.error();
   compiler::Request request;

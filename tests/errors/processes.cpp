@@ -161,6 +161,41 @@ TEST_CASE(
   CHECK(words() == twice("it has no burin_compiler_api"));
 }
 
+TEST_CASE("child: looks for a function's code", "[.]") {
+  try {
+    make()(x);
+  } catch (const UnsupportedError&) {}  // the LLVM there is none
+}
+
+TEST_CASE("the key of compiled code names the LLVM and MLIR that would be loaded, though nothing is") {
+  TemporaryFolder folder;
+  auto key = [&](const burin::test::Environment& more) {
+    burin::test::Environment variables = {
+        {"BURIN_CACHE_DIR", folder.path / "cache"}, {"BURIN_CACHE_BYTES", "64M"}, {"BURIN_LOG", "cache=trace"}};
+    variables.insert(variables.end(), more.begin(), more.end());
+    const std::string output = run_child("child: looks for a function's code", variables);
+    return lines(output, "graph=") + lines(output, "compiler=") + lines(output, "libMLIR.so") +
+           lines(output, "libLLVM.so");
+  };
+  const std::string first = key({});
+  INFO(first);
+  const auto value = [&](const std::string& name) {
+    const auto at = first.find("=", first.find(name));
+    return first.substr(at + 1, first.find("\n", at) - at - 1);
+  };
+  CHECK(value("graph").size() == 64);  // SHA-256
+  for (const char* name : {"compiler", "libMLIR", "libLLVM"}) {
+    CHECK(value(name).size() == 40);
+    CHECK(value(name).find_first_not_of("0123456789abcdef") == std::string::npos);
+  }
+  CHECK(key({}) == first);  // found on disk: LLVM is not loaded, and named all the same
+  const auto from = first.find("libLLVM"), to = first.find("=", from);
+  const std::string other = folder.path / first.substr(from, to - from);
+  REQUIRE(std::system(("cc -shared -Wl,--build-id=0x1234abcd -x c /dev/null -o " + other).c_str()) == 0);
+  const std::string second = key({{"LD_LIBRARY_PATH", folder.path}});
+  CHECK(second.find("=1234abcd\n") != std::string::npos);
+}
+
 TEST_CASE("child: asks for more memory than there is", "[.]") {
   auto result = [](const Tensor& t) { return broadcast_to(reshape(t, {t.size(), 1}), {t.size(), t.size()}); };
   auto inside = [](const Tensor& t) {  // 16 MiB between two products
