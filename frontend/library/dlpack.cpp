@@ -3,6 +3,7 @@
 
 #include "frontend/record/recorder.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -82,7 +83,7 @@ Tensor Tensor::from_dlpack(DLManagedTensor* managed) {
     detail::fail({ErrorCode::device, "out of memory: " + to_string(type) + " does not fit", "out-of-memory", "", ""},
                  {});
   auto* to = static_cast<std::uint8_t*>(copy.buffer.mutable_data());
-  copy_strided(t, 0, data, element, to);
+  if (size > 0) copy_strided(t, 0, data, element, to);
   return detail::HandleAccess::make(detail::make_eager(std::move(copy)));
 }
 

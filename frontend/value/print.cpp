@@ -37,18 +37,27 @@ std::string element(const HostTensor& t, std::int64_t i) {
 
 class Printer {
  public:
-  explicit Printer(const HostTensor& t) : t_(t), summarise_(t.num_elements() > summary_above) {}
+  explicit Printer(const HostTensor& t) : t_(t), summarise_(brackets_or_elements(t) > summary_above) {}
   std::string run() {
     if (t_.type.shape.empty()) return element(t_, 0);
-    visit(0, 0, [&](std::int64_t i) { width_ = std::max(width_, element(t_, i).size()); });
+    if (t_.num_elements() > 0) visit(0, 0, [&](std::int64_t i) { width_ = std::max(width_, element(t_, i).size()); });
     emit(0, 0);
     return std::move(out_);
   }
 
  private:
+  static std::int64_t brackets_or_elements(const HostTensor& t) {
+    std::int64_t n = 1;
+    for (Dim d : t.type.shape) {
+      if (d.value() == 0) break;
+      if (__builtin_mul_overflow(n, d.value(), &n)) return INT64_MAX;
+    }
+    return n;
+  }
   std::int64_t size(int axis) const { return t_.type.shape[static_cast<std::size_t>(axis)].value(); }
   std::int64_t stride(int axis) const {
     std::int64_t s = 1;
+    if (t_.num_elements() == 0) return 0;
     for (int a = axis + 1; a < t_.type.shape.rank(); ++a) s *= size(a);
     return s;
   }

@@ -3,6 +3,8 @@
 
 #include <burin/burin.h>
 
+#include "frontend/library/dlpack.h"
+
 #include <sstream>
 
 using namespace burin;
@@ -51,4 +53,59 @@ TEST_CASE("dtypes, sizes, shapes and types print as errors spell them") {
 TEST_CASE("tensors in a vector are joined like those in a list") {
   std::vector<Tensor> parts = {Tensor({1.0f}), Tensor({2.0f, 3.0f})};
   CHECK(concatenate(parts, 0).to_vector<float>() == std::vector<float>{1, 2, 3});
+}
+
+TEST_CASE("the mean of a 16-bit type is rounded once") {
+  const Tensor x = full({1001}, 1.5f, bf16);
+  CHECK(cast(mean(x), f32).item<float>() == 1.5f);
+  CHECK(mean(x).dtype() == bf16);
+  CHECK(cast(function([](const Tensor& t) { return mean(t); })(x), f32).item<float>() == 1.5f);
+}
+
+TEST_CASE("an empty tensor prints at once, however many rows it has") {
+  const std::int64_t rows = std::int64_t{1} << 40;
+  auto text = [](const Tensor& t) {
+    std::ostringstream out;
+    out << t;
+    return out.str();
+  };
+  CHECK(text(zeros({rows, 0})).find("...") != std::string::npos);
+  CHECK(text(zeros({rows, rows, 0})).size() < 1000);
+  CHECK(text(zeros({0, rows, rows})).find("[]") != std::string::npos);
+}
+
+TEST_CASE("DLPack tensors that are empty take no time, and those of more bytes than 64 bits count are refused") {
+  auto from = [](std::vector<std::int64_t> shape, std::vector<std::int64_t> strides) {
+    static float element = 0;
+    DLManagedTensor managed{};
+    managed.dl_tensor = {&element,
+                         {kDLCPU, 0},
+                         static_cast<std::int32_t>(shape.size()),
+                         {kDLFloat, 32, 1},
+                         shape.data(),
+                         strides.empty() ? nullptr : strides.data(),
+                         0};
+    return Tensor::from_dlpack(&managed);
+  };
+  CHECK(from({std::int64_t{1} << 34, 0}, {7, 3}).size() == Dim(0));
+  CHECK_THROWS_AS(from({std::int64_t{1} << 62}, {}), InvalidArgument);
+  CHECK_THROWS_AS(from({std::int64_t{1} << 40, std::int64_t{1} << 40}, {}), InvalidArgument);
+  CHECK(from({std::int64_t{1} << 40, std::int64_t{1} << 40, 0}, {}).size() == Dim(0));
+}
+
+TEST_CASE(
+    "a size's name of more characters than names have is refused by that, and an expression too long by its limit") {
+  auto message = [](const Dim& d) {
+    try {
+      function([](const Tensor& t) { return t; }, {.name = "f", .signature = {spec<f32>({d})}});
+      return std::string();
+    } catch (const InvalidArgument& e) { return e.error.message + "; " + e.error.hint; }
+  };
+  CHECK(
+      message(Dim(std::string(5000, 'n'))) ==
+      "f: spec 0 of the input signature has a size called \"nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn... (5000 characters)\"; a "
+      "name is at most 255 letters, digits and _, and begins with no digit");
+  Dim all = 0;
+  for (int i = 0; i < 300; ++i) all = all + Dim(("n" + std::to_string(i)).c_str());
+  CHECK(message(all).find("beyond 256 terms") != std::string::npos);
 }

@@ -42,6 +42,14 @@ TEST_CASE("a large value is abridged") {
   CHECK(format_value("v", BURIN_RT_I64, 1, shape, v.data()) == "v: i64[2000] [0, 1, 2, ..., 1997, 1998, 1999]");
 }
 
+TEST_CASE("an empty value is printed at once, however many rows it has") {
+  const std::int64_t shape[] = {std::int64_t{1} << 40, 0}, deep[] = {std::int64_t{1} << 40, std::int64_t{1} << 40, 0};
+  const std::int64_t few[] = {2, 0};
+  CHECK(format_value("e", BURIN_RT_F32, 2, shape, nullptr) == "e: f32[1099511627776,0] [[], [], [], ..., [], [], []]");
+  CHECK(format_value("e", BURIN_RT_F32, 3, deep, nullptr).size() < 500);
+  CHECK(format_value("e", BURIN_RT_F32, 2, few, nullptr) == "e: f32[2,0] [[], []]");
+}
+
 TEST_CASE("print goes to the sink that was set") {
   std::string got;
   burin_rt_set_print_sink(
