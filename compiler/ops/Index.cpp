@@ -25,24 +25,29 @@ struct AxisView {
 
 } // namespace
 
-/// One block an index (and outer position): a row is copied.
+/// One block an index (and outer position): a row is copied. No index of empty rows is looked at.
 void lower_gather(LoopKernel &K) {
   AxisView V(K);
-  K.parallel([=](LoopSizes &S) { return S.value(V.Outer.times(V.Indices)); },
-             [=](LoopSizes &S) { return S.E.add(S.value(V.Inner), 8); },
-             [=](LoopBlock &B, Value Block) {
-               Emitter &E = B.E;
-               Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
-               Value J = V.Outer.is(1) ? Block : E.rem(Block, N), O = V.Outer.is(1) ? E.index(0) : E.div(Block, N);
-               Value At = B.checked(B.index(1, J), Size, J);
-               Value From = E.mul(E.add(E.mul(O, Size), At), Inner), To = E.mul(Block, Inner);
-               V.whereNotEmpty(B, [&] {
-                 if (V.Inner.is(1))
-                   E.store(E.load(B.buffer(0), From), B.buffer(2), To);
-                 else
-                   B.copy(B.buffer(2), To, B.buffer(0), From, Inner);
-               });
-             });
+  auto blocks = [=](LoopSizes &S) {
+    Value Rows = S.value(V.Outer.times(V.Indices)), None = S.E.index(0);
+    if (V.Inner.isStatic() && !V.Inner.is(0)) return Rows;
+    return S.E.select(S.E.compare(LLVM::ICmpPredicate::sgt, S.value(V.Inner), None), Rows, None);
+  };
+  K.parallel(
+      blocks, [=](LoopSizes &S) { return S.E.add(S.value(V.Inner), 8); },
+      [=](LoopBlock &B, Value Block) {
+        Emitter &E = B.E;
+        Value N = B.value(V.Indices), Size = B.value(V.Size), Inner = B.value(V.Inner);
+        Value J = V.Outer.is(1) ? Block : E.rem(Block, N), O = V.Outer.is(1) ? E.index(0) : E.div(Block, N);
+        Value At = B.checked(B.index(1, J), Size, J);
+        Value From = E.mul(E.add(E.mul(O, Size), At), Inner), To = E.mul(Block, Inner);
+        V.whereNotEmpty(B, [&] {
+          if (V.Inner.is(1))
+            E.store(E.load(B.buffer(0), From), B.buffer(2), To);
+          else
+            B.copy(B.buffer(2), To, B.buffer(0), From, Inner);
+        });
+      });
 }
 
 /// Steps for a block of scatters: rows that are copied, none in place, and rows that are written.

@@ -48,8 +48,10 @@ namespace {
 using Operands = std::span<const HostTensor>;
 using Results = std::span<HostTensor>;
 
-/// The indices as positions in [0, size), faults reported by element of `indices`.
-std::vector<std::int64_t> positions(const HostTensor& indices, std::int64_t size, const KernelSink& sink) {
+/// The indices as positions along the axis, faults reported by element of `indices`; none where no element is at any of them.
+std::vector<std::int64_t> positions(const HostTensor& indices, const scalar::AxisView& x, const KernelSink& sink) {
+  if (x.outer * x.inner == 0) return {};
+  const std::int64_t size = x.size;
   std::vector<std::int64_t> result(static_cast<std::size_t>(indices.num_elements()));
   visit<integer_dtypes>(indices.type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* p = static_cast<const T*>(indices.buffer.data());
@@ -69,7 +71,7 @@ std::vector<std::int64_t> positions(const HostTensor& indices, std::int64_t size
 
 void gather(Operands operands, Results results, const Attributes& attributes, const KernelSink& sink) {
   scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
-  auto at = operands[1].num_elements() == 0 ? std::vector<std::int64_t>() : positions(operands[1], x.size, sink);
+  const auto at = positions(operands[1], x, sink);
   auto row = static_cast<std::size_t>(bytes(operands[0].type.dtype, x.inner));
   auto* from = static_cast<const std::byte*>(operands[0].buffer.data());
   auto* to = static_cast<std::byte*>(results[0].buffer.mutable_data());
@@ -82,7 +84,7 @@ void gather(Operands operands, Results results, const Attributes& attributes, co
 
 void scatter_add(Operands operands, Results results, const Attributes& attributes, const KernelSink& sink) {
   scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
-  auto at = operands[1].num_elements() == 0 ? std::vector<std::int64_t>() : positions(operands[1], x.size, sink);
+  const auto at = positions(operands[1], x, sink);
   visit<numeric_dtypes>(operands[0].type.dtype, [&]<class T>(std::type_identity<T>) {
     auto* from = static_cast<const scalar::Stored<T>*>(operands[0].buffer.data());
     auto* updates = static_cast<const scalar::Stored<T>*>(operands[2].buffer.data());
@@ -102,7 +104,7 @@ void scatter_add(Operands operands, Results results, const Attributes& attribute
 
 void scatter(Operands operands, Results results, const Attributes& attributes, const KernelSink& sink) {
   scalar::AxisView x(operands[0].type.shape, std::get<std::int64_t>(attributes[0]));
-  auto at = operands[1].num_elements() == 0 ? std::vector<std::int64_t>() : positions(operands[1], x.size, sink);
+  const auto at = positions(operands[1], x, sink);
   auto row = static_cast<std::size_t>(bytes(operands[0].type.dtype, x.inner));
   auto* from = static_cast<const std::byte*>(operands[2].buffer.data());
   auto* to = static_cast<std::byte*>(results[0].buffer.mutable_data());

@@ -224,3 +224,23 @@ TEST_CASE("state stays as it was where a loop exceeds its bound") {
     CHECK(count.item<float>() == 2);
   }
 }
+
+TEST_CASE("an index is looked at only where an element stands at it") {
+  const Tensor far = {9, 1};
+  for (const Shape& shape : {Shape{2, 0}, Shape{0, 2, 3}}) {
+    const Tensor x = zeros(shape);
+    const std::int64_t axis = shape.rank() - 2;
+    auto all = [=](const Tensor& x, const Tensor& i) {
+      const Tensor rows = gather(x, i, axis);
+      return std::tuple(rows, scatter(x, i, rows, axis), scatter_add(x, i, rows, axis));
+    };
+    for (Level level : {Level::eager, Level::graph, Level::full}) {
+      auto [rows, set, added] = burin::function(all, {.level = level})(x, far);
+      CHECK(rows.shape()[static_cast<std::size_t>(axis)] == Dim(2));
+      CHECK(set.shape() == shape);
+      CHECK(added.shape() == shape);
+    }
+    const std::vector<Spec> any = {shape.rank() == 2 ? spec<f32>({2, "k"}) : spec<f32>({"k", 2, 3}), spec<i32>({2})};
+    CHECK_NOTHROW(burin::function(all, {.signature = any})(x, far));
+  }
+}
