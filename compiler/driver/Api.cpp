@@ -4,13 +4,30 @@
 
 #include "llvm/Config/llvm-config.h"
 
+#include <cfenv>
 #include <dlfcn.h>
 #include <sys/stat.h>
 
 namespace burin::compiler {
 namespace {
 
+/// LLVM divides by zero where nobody looks: compiles run without traps, whatever the caller's mode.
+class StandardFloats {
+public:
+  StandardFloats() {
+    fegetenv(&Before);
+    fesetenv(FE_DFL_ENV);
+  }
+  ~StandardFloats() { fesetenv(&Before); }
+  StandardFloats(const StandardFloats &) = delete;
+  StandardFloats &operator=(const StandardFloats &) = delete;
+
+private:
+  fenv_t Before{};
+};
+
 Result<Image> compile(const Request &request) {
+  StandardFloats mode;
   auto compiled = compileGraph(request);
   if (!compiled) return compiled.error();
   rt::ImageInfo info;
@@ -23,6 +40,11 @@ Result<Image> compile(const Request &request) {
   image.blobs = std::move(compiled->blobs);
   image.report = std::move(compiled->report);
   return image;
+}
+
+Result<AotResult> aheadOfTime(const Request &request, const AotOptions &options) {
+  StandardFloats mode;
+  return compileAheadOfTime(request, options);
 }
 
 std::string toolchainKey(const Options &options) {
@@ -44,7 +66,7 @@ std::string toolchainKey(const Options &options) {
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const Api *burin_compiler_api(std::uint32_t version) {
-  static const Api api{api_version, compile, compileAheadOfTime, toolchainKey};
+  static const Api api{api_version, compile, aheadOfTime, toolchainKey};
   return version == api_version ? &api : nullptr;
 }
 

@@ -9,6 +9,7 @@
 #include "frontend/execute/toolchain.h"
 #include "runtime/core/cache_store.h"
 #include "runtime/core/environment.h"
+#include "runtime/core/float_mode.h"
 #include "runtime/core/fork.h"
 #include "runtime/core/image.h"
 #include "runtime/core/immortal.h"
@@ -223,7 +224,10 @@ class Compiled final : public Executable {
     Context ctx;
     if (!ctx.get()) return Error{ErrorCode::device, "out of memory", "out-of-memory", "", ""};
     if (ctx.get()->profile_begin) ctx.get()->profile_begin(ctx.get(), graph_->name.c_str());
-    int status = code_->entry(buffers.data(), sizes.data(), ctx.get());
+    int status = [&] {
+      rt::FloatMode mode;
+      return code_->entry(buffers.data(), sizes.data(), ctx.get());
+    }();
     if (ctx.get()->profile_end) ctx.get()->profile_end(ctx.get());
     if (status == BURIN_RT_OUT_OF_MEMORY) return refused(*ctx.get());
     if (ctx.get()->fault.kind != BURIN_RT_FAULT_NONE) return fault_error(*graph_, ctx.get()->fault);

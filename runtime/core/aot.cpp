@@ -4,6 +4,7 @@
 
 #include "runtime/core/allocator.h"
 #include "runtime/core/cpu_features.h"
+#include "runtime/core/float_mode.h"
 
 #include <burin/dtype.h>
 #include <burin/rt/rt.h>
@@ -265,7 +266,10 @@ struct Call {
     burin_rt_ctx* ctx = burin_rt_ctx_acquire(0);
     if (!ctx) return fail(BURIN_RT_OUT_OF_MEMORY, "%s: no memory for a call [out-of-memory]", name);
     if (ctx->profile_begin) ctx->profile_begin(ctx, name);
-    int32_t status = f.entry(buffers.begin(), sizes.begin(), ctx);
+    int32_t status = [&] {
+      burin::rt::FloatMode mode;
+      return f.entry(buffers.begin(), sizes.begin(), ctx);
+    }();
     if (ctx->profile_end) ctx->profile_end(ctx);
     burin_rt_fault fault = ctx->fault;
     const char* refused = static_cast<const char*>(ctx->user);

@@ -2,8 +2,8 @@
 // Nothing here names an op, and nothing is kept by hand per op.
 #include "runtime/ops/catalogue.h"
 
+#include "runtime/core/float_mode.h"
 #include "runtime/ops/bytes.h"
-
 #include "runtime/ops/check_mode.h"
 #include "runtime/ops/few.h"
 #include "runtime/ops/scalar.h"
@@ -275,7 +275,10 @@ Result<std::vector<HostTensor>> run_reference(OpKind kind, std::span<const HostT
     results.push_back(std::move(result));
   }
   FaultNote note{&sink};
-  info.reference(operands, results, attributes, {&note, &FaultNote::note, &FaultNote::print, sink.check_mode});
+  {
+    rt::FloatMode mode;
+    info.reference(operands, results, attributes, {&note, &FaultNote::note, &FaultNote::print, sink.check_mode});
+  }
   if (sink.check_mode && may_make_nan(info))
     for (const HostTensor& result : results) scalar::report_nan(result, {&note, &FaultNote::note});
   if (note.kind != BURIN_RT_FAULT_NONE) {

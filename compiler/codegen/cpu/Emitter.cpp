@@ -102,6 +102,20 @@ Value Emitter::multiplyAdd(Value X, Value Y, Value Z) {
   return LLVM::FAddOp::create(B, LLVM::FMulOp::create(B, X, Y), Z);
 }
 
+std::pair<Value, Value> Emitter::addInTwoParts(Value Total, Value Lost, Value X) {
+  auto plus = [&](Value A, Value C) -> Value { return LLVM::FAddOp::create(B, A, C); };
+  auto minus = [&](Value A, Value C) -> Value { return LLVM::FSubOp::create(B, A, C); };
+  Value Sum = plus(Total, X), Added = minus(Sum, Total);
+  Value Error = plus(minus(Total, minus(Sum, Added)), minus(X, Added));
+  return {Sum, plus(Lost, Error)};
+}
+
+Value Emitter::joinTwoParts(Value Total, Value Lost) {
+  Value None = LLVM::FSubOp::create(B, Total, Total);
+  Value Finite = LLVM::FCmpOp::create(B, LLVM::FCmpPredicate::oeq, None, zero(Total.getType()));
+  return select(Finite, LLVM::FAddOp::create(B, Total, Lost), Total);
+}
+
 Value Emitter::constant(Type T, int64_t V) {
   TypedAttr A = B.getIntegerAttr(getElementTypeOrSelf(T), V);
   if (auto Vector = dyn_cast<VectorType>(T)) A = DenseElementsAttr::get(Vector, Attribute(A));

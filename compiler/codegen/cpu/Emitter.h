@@ -71,6 +71,12 @@ public:
   /// X * Y + Z for floats (one rounding where the target has FMA, else two) and integers (wrapping); scalar or vector.
   Value multiplyAdd(Value X, Value Y, Value Z);
 
+  /// A float sum in two parts, whose error does not grow with the number of terms: Total + X and, in Lost, all that such
+  /// additions rounded off (Knuth, The Art of Computer Programming 2, 4.2.2, theorem C).
+  std::pair<Value, Value> addInTwoParts(Value Total, Value Lost, Value X);
+  /// Total + Lost; Total alone where it is infinite or NaN, of which nothing is lost.
+  Value joinTwoParts(Value Total, Value Lost);
+
   // Narrow floats (bf16, f16), scalar or vector: in registers an f32 that has such a value, in memory an integer. Rounding
   // is to nearest even, NaN stays NaN, denormals are kept (the instructions for bf16 would flush them).
   Value roundTo(Value F32, Type Narrow);

@@ -19,7 +19,11 @@ struct Plan {
   int64_t NC;               ///< columns packed at once
   bool OneKBlock = false;   ///< known when compiling
   bool PackB = true;        ///< else panels are read where they are: k rows, N apart
+  bool MayBeLong = false;   ///< there may be so many k blocks that sums need two parts
   bool InterleaveA = false; ///< A's micro-panel is [k][MRPadded], else [MR][KC + pad]
+
+  static constexpr int64_t ManyBlocks = 64; ///< of k; up to here a plain sum of blocks is as accurate as a block
+  static constexpr int64_t Run = 256;       ///< terms that one accumulator sums
 
   int64_t paddedMR() const { return roundUp(MR, Lanes); }
   int64_t rowStrideA() const { return roundUp(KC, Lanes) + 16; } // + 16: rows of a power-of-two KC would collide in L1
@@ -71,6 +75,8 @@ Plan choosePlan(const MatmulProblem &P, const CpuTarget &T, Type Compute) {
   } else {
     Q.KC = MostK;
   }
+  Q.MayBeLong =
+      isa<FloatType>(Compute) && !Q.OneKBlock && (!P.K.isStatic() || ceilDiv(P.K.value(), Q.KC) > Q.ManyBlocks);
   Q.InterleaveA = P.LhsTransposed || Q.KC < 0 || Q.KC > 2 * MostK;
 
   Q.PackB = !readsInPlace(P, T, Q, Bytes);
@@ -141,6 +147,9 @@ private:
   bool NRagged, MRagged;
   Value Tiles, KCap;
   Buffer PackedA, PackedB, Tile;
+  // Where K is long, C holds totals, and Lost what their roundings lost, for the rows and columns at hand.
+  Buffer Lost;
+  Value Long, FirstRow, FirstColumn, LostSize;
 
   void openScratch() {
     int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
@@ -151,10 +160,17 @@ private:
     auto align = [&](Value V) { return E.mul(E.ceilDiv(V, 64), 64); };
     SizeB = align(SizeB);
     SizeA = align(SizeA);
-    Value Total = E.add(E.add(SizeB, SizeA), Q.MR * Q.NR);
+    Value SizeTile = E.index(roundUp(Q.MR * Q.NR, 64)), Total = E.add(E.add(SizeB, SizeA), SizeTile), LostAt = Total;
+    if (Q.MayBeLong) {
+      Value Rows = E.mul(E.min(Tiles, E.sub(Kernel.end(), Kernel.begin())), Q.MR);
+      Long = E.less(E.index(Q.ManyBlocks * Q.KC), Ops.K);
+      LostSize = E.select(Long, E.mul(Rows, Q.NC), E.index(0));
+      Total = E.add(Total, LostSize);
+    }
     Buffer All = Kernel.scratch(E.mul(Total, Bytes), Compute);
     All.Alignment = Q.Lanes * Bytes;
-    PackedB = PackedA = Tile = All;
+    PackedB = PackedA = Tile = Lost = All;
+    Lost.Base = E.address(All, LostAt);
     PackedA.Base = E.address(All, SizeB);
     Tile.Base = E.address(All, E.add(SizeB, SizeA));
   }
@@ -167,6 +183,9 @@ private:
       Value Base = E.mul(Column, PerColumn), J = E.mul(Column, Q.NC);
       Value JEnd = E.min(E.add(J, Q.NC), Ops.N);
       Value T0 = E.max(E.sub(Lo, Base), E.index(0)), T1 = E.min(E.sub(Hi, Base), PerColumn);
+      FirstRow = E.mul(T0, Q.MR);
+      FirstColumn = J;
+      if (Q.MayBeLong) E.loop(E.index(0), LostSize, Q.Lanes, [&](Value I) { E.storeVector(E.zero(Vector), Lost, I); });
       if (Q.OneKBlock) return kBlock(J, JEnd, T0, T1, E.index(0), Ops.K);
       Value Step = E.index(Q.KC);
       if (!P.K.isStatic()) { // blocks of equal size, known here only; at least one, so that K = 0 stores zeros
@@ -290,16 +309,16 @@ private:
   }
 
   // -- the register tile -----------------------------------------------------------------------------------------
-  Values accumulate(Value B0, Value Kc) {
+  /// Sums of `Count` terms, and the two pointers behind them: they are carried, so that every address in the loop is a
+  /// register and a constant.
+  Values terms(Value FromA, Value FromB, Value Count) {
     int64_t RowStride = Q.InterleaveA ? 1 : Q.rowStrideA(), KStride = Q.InterleaveA ? Q.paddedMR() : 1;
-    // The two pointers are carried, so that every address in the loop is a register and a constant.
     Values Init(Q.MR * Q.NV, E.zero(Vector));
-    const Buffer &FromB = Q.PackB ? PackedB : Ops.B;
-    Init.push_back(PackedA.Base);
-    Init.push_back(E.address(FromB, B0));
-    Values Final = E.loop(E.index(0), Kc, 1, Init, [&](Value, ValueRange Carried) {
+    Init.push_back(FromA);
+    Init.push_back(FromB);
+    return E.loop(E.index(0), Count, 1, Init, [&](Value, ValueRange Carried) {
       Values Sum(Carried.begin(), Carried.end());
-      Buffer A = PackedA, B = FromB;
+      Buffer A = PackedA, B = Q.PackB ? PackedB : Ops.B;
       B.Base = Sum.pop_back_val();
       A.Base = Sum.pop_back_val();
       Values Columns;
@@ -312,8 +331,33 @@ private:
       Sum.push_back(E.address(B, Q.PackB ? E.index(Q.NR) : Ops.N));
       return Sum;
     });
-    Final.pop_back_n(2);
-    return Final;
+  }
+
+  Values accumulate(Value B0, Value Kc) {
+    Value A = PackedA.Base, B = E.address(Q.PackB ? PackedB : Ops.B, B0);
+    // One block of all K is summed a run at a time, in two parts.
+    bool Runs = Q.OneKBlock && isa<FloatType>(Compute) && (!P.K.isStatic() || P.K.value() > 2 * Q.Run);
+    Values First = terms(A, B, Runs ? E.min(Kc, E.index(Q.Run)) : Kc);
+    size_t Count = First.size() - 2;
+    Values Sum(First.begin(), First.end() - 2);
+    if (!Runs) return Sum;
+    auto rest = [&] {
+      Values Init = Sum;
+      Init.append(Count, E.zero(Vector));
+      Init.append(First.end() - 2, First.end());
+      Values Final = E.loop(E.index(Q.Run), Kc, Q.Run, Init, [&](Value K, ValueRange Carried) {
+        Values Next(Carried),
+            More = terms(Carried[2 * Count], Carried[2 * Count + 1], E.min(E.sub(Kc, K), E.index(Q.Run)));
+        for (size_t I = 0; I < Count; ++I)
+          std::tie(Next[I], Next[Count + I]) = E.addInTwoParts(Next[I], Next[Count + I], More[I]);
+        std::copy(More.end() - 2, More.end(), Next.end() - 2);
+        return Next;
+      });
+      Values Joined;
+      for (size_t I = 0; I < Count; ++I) Joined.push_back(E.joinTwoParts(Final[I], Final[Count + I]));
+      return Joined;
+    };
+    return E.choose(E.less(E.index(Q.Run), Kc), TypeRange(ValueRange(Sum)), rest, [&] { return Sum; });
   }
 
   void microTile(Value I, Value Column, Value B0, Value Pc, Value Kc) {
@@ -326,10 +370,10 @@ private:
     Values Sum = accumulate(B0, Kc);
 
     auto whole = [&] {
-      eachVariant(Pc, Kc, [&](bool Add, bool Last) {
+      eachVariant(Pc, Kc, [&](Update U, bool Last) {
         for (int64_t R = 0; R < Q.MR; ++R)
           for (int64_t V = 0; V < Q.NV; ++V)
-            finish(Sum[R * Q.NV + V], at(R, V), E.add(I, R), E.add(Column, V * Q.Lanes), Value(), Add, Last);
+            finish(Sum[R * Q.NV + V], at(R, V), E.add(I, R), E.add(Column, V * Q.Lanes), Value(), U, Last);
       });
     };
     if (!NRagged && !MRagged) return whole();
@@ -339,12 +383,12 @@ private:
       Values Masks;
       for (int64_t V = 0; V < Q.NV; ++V)
         Masks.push_back(E.laneMask(Q.Lanes, E.add(E.sub(Ops.N, Column), -V * Q.Lanes)));
-      eachVariant(Pc, Kc, [&](bool Add, bool Last) {
+      eachVariant(Pc, Kc, [&](Update U, bool Last) {
         E.loop(E.index(0), E.min(E.sub(Ops.M, I), E.index(Q.MR)), 1, [&](Value R) {
           for (int64_t V = 0; V < Q.NV; ++V) {
             Value X = E.loadVector(Vector, Tile, E.add(E.mul(R, Q.NR), V * Q.Lanes));
             Value To = E.add(E.add(C0, E.mul(R, Ops.N)), V * Q.Lanes);
-            finish(X, To, E.add(I, R), E.add(Column, V * Q.Lanes), Masks[V], Add, Last);
+            finish(X, To, E.add(I, R), E.add(Column, V * Q.Lanes), Masks[V], U, Last);
           }
         });
       });
@@ -355,18 +399,29 @@ private:
     E.when(Fits, whole, ragged);
   }
 
-  // What the k block at hand does with C: set or add to, and whether the product is complete (for the epilogue).
-  void eachVariant(Value Pc, Value Kc, function_ref<void(bool Add, bool Last)> Store) {
-    if (Q.OneKBlock) return Store(false, true);
-    Value First = E.equal(Pc, E.index(0));
-    if (!P.Epilogue) return E.when(First, [&] { Store(false, false); }, [&] { Store(true, false); });
-    Value Last = E.equal(E.add(Pc, Kc), Ops.K);
-    auto both = [&](bool Add) { E.when(Last, [&] { Store(Add, true); }, [&] { Store(Add, false); }); };
-    E.when(First, [&] { both(false); }, [&] { both(true); });
+  // What the k block at hand does with C, and whether the product is complete (for the epilogue and for what was lost).
+  enum class Update : uint8_t { set, add, addInTwoParts };
+  void eachVariant(Value Pc, Value Kc, function_ref<void(Update, bool Last)> Store) {
+    if (Q.OneKBlock) return Store(Update::set, true);
+    Value First = E.equal(Pc, E.index(0)), Last = E.equal(E.add(Pc, Kc), Ops.K);
+    auto both = [&](Update U) { E.when(Last, [&] { Store(U, true); }, [&] { Store(U, false); }); };
+    auto plain = [&](Update U) { P.Epilogue ? both(U) : Store(U, false); };
+    auto later = [&] {
+      if (!Q.MayBeLong) return plain(Update::add);
+      E.when(Long, [&] { both(Update::addInTwoParts); }, [&] { plain(Update::add); });
+    };
+    E.when(First, [&] { plain(Update::set); }, later);
   }
 
-  void finish(Value X, Value At, Value Row, Value Column, Value Mask, bool Add, bool Last) {
-    if (Add) X = addElements(E, X, loadCompute(E, P, P.Result, Ops.C, At, Q.Lanes, Mask));
+  void finish(Value X, Value At, Value Row, Value Column, Value Mask, Update U, bool Last) {
+    if (U == Update::add) X = addElements(E, X, loadCompute(E, P, P.Result, Ops.C, At, Q.Lanes, Mask));
+    if (U == Update::addInTwoParts) {
+      Value LostAt = E.add(E.mul(E.sub(Row, FirstRow), Q.NC), E.sub(Column, FirstColumn));
+      auto [Total, Rest] =
+          E.addInTwoParts(loadCompute(E, P, P.Result, Ops.C, At, Q.Lanes, Mask), E.loadVector(Vector, Lost, LostAt), X);
+      if (!Last) E.storeVector(Rest, Lost, LostAt);
+      X = Last ? E.joinTwoParts(Total, Rest) : Total;
+    }
     if (Last && P.Epilogue) X = P.Epilogue->Apply(E, X, {Ops.Batch, Row, Column, Mask}, Ops.EpilogueInputs);
     E.storeVector(toMemory(E, P, X), Ops.C, At, Mask);
   }

@@ -128,12 +128,21 @@ KernelBuilder::KernelBuilder(ModuleOp Module, StringRef Name, ArrayRef<Type> Ele
     : E(emitterIn(Module, Target, Loc)) {
   Type Pointer = LLVM::LLVMPointerType::get(Module.getContext()), I64 = E.B.getI64Type();
   Func = openFunction(E, Name, {Pointer, Pointer, I64, I64, Pointer});
-  for (auto [I, Element] : llvm::enumerate(Elements))
-    Buffers.emplace_back(entry(E, Func.getArgument(0), Pointer, I), Element);
+  for (Type Element : Elements) Buffers.emplace_back(Value(), Element);
   for (unsigned I = 0; I < NumSizes; ++I) Sizes.push_back(entry(E, Func.getArgument(1), I64, I));
   Begin = Func.getArgument(2);
   End = Func.getArgument(3);
   Ctx = Func.getArgument(4);
+}
+
+const Buffer &KernelBuilder::buffer(unsigned I) {
+  if (!Buffers[I].Base) {
+    OpBuilder::InsertionGuard Guard(E.B);
+    E.B.setInsertionPointToStart(&Func.getBody().front());
+    Value Table = Func.getArgument(0);
+    Buffers[I].Base = entry(E, Table, Table.getType(), I);
+  }
+  return Buffers[I];
 }
 
 Buffer KernelBuilder::scratch(Value Bytes, Type Element) {

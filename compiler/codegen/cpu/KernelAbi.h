@@ -36,7 +36,8 @@ public:
   KernelBuilder(mlir::ModuleOp Module, llvm::StringRef Name, llvm::ArrayRef<Type> Elements, unsigned NumSizes,
                 const CpuTarget &Target, std::optional<mlir::Location> Loc = std::nullopt);
 
-  const Buffer &buffer(unsigned I) const { return Buffers[I]; }
+  /// Loaded from the table where the function starts, if it is used at all: a kernel of many parts has many buffers.
+  const Buffer &buffer(unsigned I);
   Value size(unsigned I) const { return Sizes[I]; }
   Value begin() const { return Begin; }
   Value end() const { return End; }

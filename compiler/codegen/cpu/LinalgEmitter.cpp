@@ -133,11 +133,11 @@ private:
     for (const MemoryDesc &M : Plan.Memory)
       if (!M.constant()) Elements.push_back(LaneEmitter::memoryType(M.Element));
     KernelBuilder K(Module, Block, Elements, NumSizes, Target, Loc);
-    SmallVector<Buffer> Memory;
-    unsigned Next = 0;
-    for (auto [I, M] : llvm::enumerate(Plan.Memory))
-      Memory.push_back(M.constant() ? constantBuffer(K.E, static_cast<unsigned>(I)) : K.buffer(Next++));
-    emitNest(K, Plan, Memory, N, S);
+    SmallVector<unsigned> Numbers; // of the buffers among all memory
+    for (unsigned Next = 0; const MemoryDesc &M : Plan.Memory) Numbers.push_back(M.constant() ? Next : Next++);
+    emitNest(
+        K, Plan, [&](unsigned I) { return Plan.Memory[I].constant() ? constantBuffer(K.E, I) : K.buffer(Numbers[I]); },
+        N, S);
     K.finish();
     return {Block, S};
   }

@@ -3,6 +3,7 @@
 // dims, as a scalar unless it varies with the dim in lanes. All loads of an iteration come before its stores.
 #include "compiler/codegen/cpu/LinalgEmitterNest.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
 #include <map>
@@ -23,7 +24,7 @@ struct Pass {
 
 class NestEmitter {
 public:
-  NestEmitter(KernelBuilder &K, const KernelPlan &Plan, ArrayRef<Buffer> Memory, const Nest &N, const Schedule &S)
+  NestEmitter(KernelBuilder &K, const KernelPlan &Plan, MemoryBuffers Memory, const Nest &N, const Schedule &S)
       : K(K), E(K.E), L(K.E), Plan(Plan), Memory(Memory), N(N), S(S), Iv(N.DimExtents.size()) {
     Now.Scalar.resize(N.Nodes.size());
     Now.Splat.resize(N.Nodes.size());
@@ -186,7 +187,7 @@ private:
   /// Advances the base of an access by all dims in `Mask`, once, here: what follows is in the loops inside.
   void cover(Base &B, const Address &A, uint64_t Mask) {
     bool First = !B.At.Base;
-    if (First) B.At = Memory[A.Memory];
+    if (First) B.At = Memory(A.Memory);
     Value Index = E.index(0);
     if (First)
       for (const Extent &X : A.Offset) Index = E.add(Index, value(X));
@@ -248,7 +249,7 @@ private:
       for (auto [O, Stride] : llvm::zip(X.Operands, X.ExtractStrides))
         Offsets = LLVM::AddOp::create(E.B, Offsets,
                                       LLVM::MulOp::create(E.B, operand(O, Copy, F), lanes(value(Stride))).getResult());
-      return L.loadAt(X.Type, Memory[X.At.Memory], Offsets, F.Lanes, F.Mask);
+      return L.loadAt(X.Type, Memory(X.At.Memory), Offsets, F.Lanes, F.Mask);
     }
     case Node::Kind::index: {
       Value Start = E.index(X.Index.Constant), Step = E.index(0);
@@ -325,6 +326,79 @@ private:
     return V;
   }
 
+  // -- long sums ------------------------------------------------------------------------------------------------------
+  // Accumulators take RunLength terms or a few more, then a total in two parts takes them: the error of a sum is that of
+  // one run and does not grow with what is summed. A pass with long sums carries: accumulators; for each that sums floats
+  // its total; what those lost; the terms since, and how often totals were added to.
+
+  /// Whether a chain of additions of the pass may be longer than two runs.
+  bool mayBeLong(const Pass &P) const {
+    bool Sums = llvm::any_of(P.Reductions, [&](NodeId R) { return isa<arith::AddFOp>(N.Nodes[R].Op); });
+    int64_t Terms = 1;
+    for (unsigned D : P.Dims) {
+      const Extent &X = N.DimExtents[D];
+      if (!X.isStatic() || N.SplitDim == D) return Sums;
+      int64_t Here = X.Coefficient;
+      if (D == VectorDim) Here = std::max(Here / (S.Unroll * S.Lanes) + S.Unroll, S.Lanes);
+      Terms = std::min<int64_t>(Terms * std::min<int64_t>(Here, 3 * RunLength), 3 * RunLength);
+    }
+    return Sums && Terms > 2 * RunLength;
+  }
+
+  /// What the pass carries at first; `Of` gives the reduction of each accumulator.
+  Values beginSums(const Pass &P, Values Accs, function_ref<size_t(size_t)> Of) {
+    Long.reset();
+    if (!mayBeLong(P)) return Accs;
+    Long.emplace();
+    Long->NumAccs = Accs.size();
+    for (size_t I = 0; I < Accs.size(); ++I)
+      if (isa<arith::AddFOp>(N.Nodes[P.Reductions[Of(I)]].Op)) Long->Sums.push_back(I);
+    for (int Part = 0; Part < 2; ++Part)
+      for (size_t I : Long->Sums) Accs.push_back(E.zero(Accs[I].getType()));
+    Accs.append(2, E.index(0));
+    return Accs;
+  }
+  Values totalled(ValueRange Carried) {
+    Values Next(Carried);
+    size_t First = Long->NumAccs, Count = Long->Sums.size();
+    for (auto [I, Acc] : llvm::enumerate(Long->Sums)) {
+      std::tie(Next[First + I], Next[First + Count + I]) =
+          E.addInTwoParts(Carried[First + I], Carried[First + Count + I], Carried[Acc]);
+      Next[Acc] = E.zero(Carried[Acc].getType());
+    }
+    Next[Next.size() - 2] = E.index(0);
+    Next.back() = E.add(Carried.back(), 1);
+    return Next;
+  }
+  /// After `Terms` more terms.
+  Values tick(Values Carried, Value Terms) {
+    if (!Long) return Carried;
+    Carried[Carried.size() - 2] = E.add(Carried[Carried.size() - 2], Terms);
+    Value Full = E.less(E.index(RunLength - 1), Carried[Carried.size() - 2]);
+    return E.choose(Full, TypeRange(ValueRange(Carried)), [&] { return totalled(Carried); }, [&] { return Carried; });
+  }
+  /// The accumulators with all that was summed.
+  Values endSums(Values Carried) {
+    if (!Long) return Carried;
+    Values Accs(Carried.begin(), Carried.begin() + static_cast<ptrdiff_t>(Long->NumAccs));
+    auto join = [&] {
+      Values Next = totalled(Carried), Joined = Accs;
+      size_t First = Long->NumAccs, Count = Long->Sums.size();
+      for (auto [I, Acc] : llvm::enumerate(Long->Sums))
+        Joined[Acc] = E.joinTwoParts(Next[First + I], Next[First + Count + I]);
+      return Joined;
+    };
+    Value Any = E.less(E.index(0), Carried.back()); // short rows of a named size have no totals
+    return E.choose(Any, TypeRange(ValueRange(Accs)), join, [&] { return Accs; });
+  }
+  /// A loop over [Lo, Hi) that a run of steps at a time is left for `tick`; `Inner` is a run.
+  Values runs(Value Lo, Value Hi, int64_t Step, ValueRange Init, function_ref<Values(Value, Value, Values)> Inner) {
+    return E.loop(Lo, Hi, RunLength * Step, Init, [&](Value At, ValueRange Carried) {
+      Value End = E.min(E.add(At, RunLength * Step), Hi);
+      return tick(Inner(At, End, Values(Carried)), E.div(E.sub(End, At), Step));
+    });
+  }
+
   /// The innermost code of a pass: computes, combines into Accs (by reduction, by copy), stores inner outputs.
   Values step(const Pass &P, ArrayRef<NodeId> Ids, ValueRange Accs, const Form &F) {
     computeReady(Ids, ~uint64_t(0), F);
@@ -348,14 +422,22 @@ private:
     auto [Lo, Hi] = bounds(D);
     coverAll(Ids, P.Outputs, Mask);
     splatAhead(Ids, F.Lanes);
-    return E.loop(Lo, Hi, 1, Init, [&](Value At, ValueRange Accs) {
-      Values Result;
-      inScope([&] {
-        Iv[D] = At;
-        if (From + 1 < To || !S.KeptVector) computeReady(Ids, Mask | bit(D), F);
-        Result = loops(P, From + 1, To, Ids, Mask | bit(D), F, Accs, Body);
+    auto walk = [&](Value Lo, Value Hi, ValueRange Init) {
+      return E.loop(Lo, Hi, 1, Init, [&](Value At, ValueRange Accs) {
+        Values Result;
+        inScope([&] {
+          Iv[D] = At;
+          if (From + 1 < To || !S.KeptVector) computeReady(Ids, Mask | bit(D), F);
+          Result = loops(P, From + 1, To, Ids, Mask | bit(D), F, Accs, Body);
+        });
+        return Result;
       });
-      return Result;
+    };
+    if (!Long || From + 1 < P.Dims.size()) return walk(Lo, Hi, Init);
+    return runs(Lo, Hi, 1, Init, [&](Value First, Value End, Values Carried) {
+      Values Accs = walk(First, End, ValueRange(Carried).take_front(Long->NumAccs));
+      llvm::copy(Accs, Carried.begin());
+      return Carried;
     });
   }
 
@@ -376,12 +458,16 @@ private:
     bool ScalarRest = !K.E.Target.MaskedMemory;
     Values Init = neutral(P, U, S.Lanes);
     if (ScalarRest) Init.append(neutral(P, 1, 1));
+    Init = beginSums(P, Init, [&](size_t I) { return I < NumReductions * U ? I / U : I - NumReductions * U; });
     Values Accs = loops(P, 0, P.Dims.size() - 1, Ids, Kept, Form(), Init, [&](uint64_t Mask, ValueRange Accs) {
       auto [Lo, Hi] = bounds(P.Dims.back());
       coverAll(Ids, P.Outputs, Mask);
-      return lanesLoop(Lo, Hi, Accs, NumReductions, Ids,
-                       [&](ValueRange A, const Form &F) { return step(P, Ids, A, F); });
+      Values Next =
+          lanesLoop(Lo, Hi, Accs, NumReductions, Ids, [&](ValueRange A, const Form &F) { return step(P, Ids, A, F); });
+      return P.Dims.size() > 1 ? tick(Next, E.index(U + S.Lanes)) : Next;
     });
+    Accs = endSums(Accs);
+    Long.reset();
     for (auto [I, R] : llvm::enumerate(P.Reductions)) {
       SmallVector<Value> Tree(Accs.begin() + I * U, Accs.begin() + (I + 1) * U);
       for (; Tree.size() > 1; Tree.resize(Tree.size() / 2))
@@ -413,14 +499,10 @@ private:
     };
     auto run = [&](Value From, Value To, Form F, bool Masked) {
       SmallVector<size_t> Slots = slots(F);
-      Values Init;
-      for (size_t I : Slots) Init.push_back(All[I]);
-      Values Result;
-      inScope([&] {
-        enterForm(F);
-        Now.Splat.assign(N.Nodes.size(), Value());
-        splatAhead(Ids, F.Lanes);
-        Result = E.loop(From, To, F.Copies * F.Lanes, Init, [&](Value At, ValueRange A) {
+      auto walk = [&](Value From, Value To, Values Carried) {
+        Values Init;
+        for (size_t I : Slots) Init.push_back(Carried[I]);
+        Values Result = E.loop(From, To, F.Copies * F.Lanes, Init, [&](Value At, ValueRange A) {
           Values R;
           inScope([&] {
             Iv[*VectorDim] = At;
@@ -430,8 +512,16 @@ private:
           });
           return R;
         });
+        for (auto [I, Slot] : llvm::enumerate(Slots)) Carried[Slot] = Result[I];
+        return Carried;
+      };
+      inScope([&] {
+        enterForm(F);
+        Now.Splat.assign(N.Nodes.size(), Value());
+        splatAhead(Ids, F.Lanes);
+        bool Whole = !Masked && F.Copies == U && F.Lanes == S.Lanes; // the others are a few steps
+        All = Long && Whole ? runs(From, To, U * S.Lanes, All, walk) : walk(From, To, All);
       });
-      for (auto [I, Slot] : llvm::enumerate(Slots)) All[Slot] = Result[I];
     };
     auto part = [&](Value From, Value To, int64_t Step, bool Multiple) {
       if (Multiple) return To;
@@ -542,8 +632,10 @@ private:
     uint64_t Kept = N.keptMask();
     computeReady(Ids, Kept, F);
     if (!P.Dims.empty() && P.Outputs.empty()) RowDim = P.Dims.back();
-    Values Accs = loops(P, 0, P.Dims.size(), Ids, Kept, F, neutral(P, F.Copies, F.Lanes),
-                        [&](uint64_t, ValueRange A) { return step(P, Ids, A, F); });
+    Values Init = beginSums(P, neutral(P, F.Copies, F.Lanes), [&](size_t I) { return I / F.Copies; });
+    Values Accs = endSums(
+        loops(P, 0, P.Dims.size(), Ids, Kept, F, Init, [&](uint64_t, ValueRange A) { return step(P, Ids, A, F); }));
+    Long.reset();
     for (auto [I, R] : llvm::enumerate(P.Reductions)) {
       if (!inLanes(R)) { // the same in all lanes, and what is computed from it is too
         Now.Scalar[R] = L.firstLane(Accs[I * F.Copies]);
@@ -564,7 +656,7 @@ private:
   Emitter &E;
   LaneEmitter L;
   const KernelPlan &Plan;
-  ArrayRef<Buffer> Memory;
+  MemoryBuffers Memory;
   const Nest &N;
   const Schedule &S;
   SmallVector<Pass> Passes;
@@ -572,13 +664,20 @@ private:
   std::optional<unsigned> VectorDim;
   std::optional<unsigned> RowDim;                         ///< the dim that a column pass walks down
   static constexpr int64_t FarApart = 512, RowsAhead = 8; // elements, rows
-  SmallVector<Value> Iv;                                  ///< by dim
+  /// Of the pass at hand, where its sums may be long.
+  struct LongSums {
+    size_t NumAccs = 0;
+    SmallVector<size_t> Sums; ///< accumulators that sum floats
+  };
+  std::optional<LongSums> Long;
+  static constexpr int64_t RunLength = 128;
+  SmallVector<Value> Iv; ///< by dim
   State Now;
 };
 
 } // namespace
 
-void emitNest(KernelBuilder &K, const KernelPlan &Plan, ArrayRef<Buffer> Memory, const Nest &N, const Schedule &S) {
+void emitNest(KernelBuilder &K, const KernelPlan &Plan, MemoryBuffers Memory, const Nest &N, const Schedule &S) {
   NestEmitter(K, Plan, Memory, N, S).emit();
 }
 

@@ -26,8 +26,9 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
 Value blockCount(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
 Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
 
-/// Writes the body of the block function that `K` opened. `Memory`: the plan's, as buffers.
-void emitNest(KernelBuilder &K, const KernelPlan &Plan, llvm::ArrayRef<Buffer> Memory, const Nest &N,
-              const Schedule &S);
+/// The plan's memory as buffers.
+using MemoryBuffers = llvm::function_ref<Buffer(unsigned)>;
+/// Writes the body of the block function that `K` opened.
+void emitNest(KernelBuilder &K, const KernelPlan &Plan, MemoryBuffers Memory, const Nest &N, const Schedule &S);
 
 } // namespace burin::codegen::cpu

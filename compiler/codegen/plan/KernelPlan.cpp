@@ -67,7 +67,11 @@ private:
       return of(Generic.getDpsInits()[cast<OpResult>(Tensor).getResultNumber()]);
     if (auto Empty = dyn_cast<tensor::EmptyOp>(Op)) return mixed(Op, Type, Empty.getDynamicSizes());
     if (auto Slice = dyn_cast<tensor::ExtractSliceOp>(Op)) return mixed(Op, Type, Slice.getSizes());
-    if (auto Insert = dyn_cast<tensor::InsertSliceOp>(Op)) return of(Insert.getDest());
+    if (isa<tensor::InsertSliceOp>(Op)) { // a long chain of them needs no deep recursion
+      Value Below = Tensor;
+      while (auto Insert = Below.getDefiningOp<tensor::InsertSliceOp>()) Below = Insert.getDest();
+      return of(Below);
+    }
     if (auto Reshape = dyn_cast<tensor::ReshapeOp>(Op)) {
       auto Sizes = Reshape.getShape().getDefiningOp<tensor::FromElementsOp>();
       if (!Sizes) return Op->emitError("kernel: a reshape whose shape is not tensor.from_elements");
@@ -593,18 +597,26 @@ std::optional<SmallVector<unsigned>> placeIn(NestBuilder &Host, NestBuilder &Gue
 
 /// What is written to result `R`, in order: blocks put into what stands below them.
 LogicalResult collectPieces(Shapes &Shape, Value Root, unsigned R, SmallVectorImpl<Piece> &Pieces) {
-  auto Insert = Root.getDefiningOp<tensor::InsertSliceOp>();
-  auto Sizes = Shape.of(Root);
+  SmallVector<tensor::InsertSliceOp> Blocks; // the last one first
+  Value Below = Root;
+  while (auto Insert = Below.getDefiningOp<tensor::InsertSliceOp>()) {
+    Blocks.push_back(Insert);
+    Below = Insert.getDest();
+  }
+  auto Sizes = Shape.of(Below);
   if (failed(Sizes)) return failure();
-  Piece P;
-  P.Root = Root;
-  P.Result = R;
-  P.ResultShape = *Sizes;
-  P.At = Root.getDefiningOp() ? Root.getDefiningOp() : Root.getParentBlock()->getParentOp();
-  if (Insert) {
-    if (!Insert.getDest().getDefiningOp<tensor::EmptyOp>() && failed(collectPieces(Shape, Insert.getDest(), R, Pieces)))
-      return failure();
+  Piece Whole;
+  Whole.Result = R;
+  Whole.ResultShape = *Sizes;
+  if (Blocks.empty() || !Below.getDefiningOp<tensor::EmptyOp>()) {
+    Pieces.push_back(Whole);
+    Pieces.back().Root = Below;
+    Pieces.back().At = Below.getDefiningOp() ? Below.getDefiningOp() : Below.getParentBlock()->getParentOp();
+  }
+  for (tensor::InsertSliceOp Insert : llvm::reverse(Blocks)) {
+    Piece P = Whole;
     P.Root = Insert.getSource();
+    P.At = Insert;
     if (cast<RankedTensorType>(P.Root.getType()).getRank() != Insert.getType().getRank())
       return Insert.emitError("kernel: a block of lower rank");
     for (auto [Offset, Stride] : llvm::zip(Insert.getMixedOffsets(), Insert.getMixedStrides())) {
@@ -614,34 +626,42 @@ LogicalResult collectPieces(Shapes &Shape, Value Root, unsigned R, SmallVectorIm
       P.Offsets.push_back(*O);
       P.Strides.push_back(*S);
     }
+    Pieces.push_back(std::move(P));
   }
-  Pieces.push_back(std::move(P));
   return success();
 }
 
 void findInPlace(KernelPlan &Plan) {
+  struct Use {
+    SmallVector<std::pair<const Nest *, const Node *>, 1> Reads;
+    bool Computed = false; ///< read at positions that are data
+    unsigned Writers = 0;
+  };
+  std::vector<Use> Uses(Plan.Memory.size());
+  for (const Nest &N : Plan.Nests) {
+    for (const Node &X : N.Nodes) {
+      if (X.Kind == Node::Kind::load) Uses[X.At.Memory].Reads.push_back({&N, &X});
+      Uses[X.At.Memory].Computed |= X.Kind == Node::Kind::extract;
+    }
+    for (const Output &O : N.Outputs) ++Uses[O.At.Memory].Writers;
+  }
+  auto join = [&](unsigned I, const Nest &N) {
+    for (const Output &O : N.Outputs) {
+      if (Uses[O.At.Memory].Writers > 1 || !O.At.Offset.empty()) continue;
+      if (Plan.Memory[O.At.Memory].Element.getIntOrFloatBitWidth() != Plan.Memory[I].Element.getIntOrFloatBitWidth())
+        continue;
+      bool Own = llvm::all_of(Uses[I].Reads, [&](auto &R) {
+        return R.first == &N && R.second->At.Strides == O.At.Strides && R.second->At.Offset == O.At.Offset;
+      });
+      if (Own) Plan.InPlace.push_back({I, O.At.Memory - Plan.NumInputs});
+    }
+  };
   for (unsigned I = 0; I < Plan.NumInputs; ++I) {
-    SmallVector<std::pair<const Nest *, const Node *>> Reads;
-    bool Computed = false;
-    for (const Nest &N : Plan.Nests)
-      for (const Node &X : N.Nodes) {
-        if (X.Kind == Node::Kind::load && X.At.Memory == I) Reads.push_back({&N, &X});
-        Computed |= X.Kind == Node::Kind::extract && X.At.Memory == I;
-      }
-    if (Computed) continue;
-    for (const Nest &N : Plan.Nests)
-      for (const Output &O : N.Outputs) {
-        unsigned Writers = 0;
-        for (const Nest &Other : Plan.Nests)
-          Writers += llvm::count_if(Other.Outputs, [&](const Output &X) { return X.At.Memory == O.At.Memory; });
-        if (Writers > 1 || !O.At.Offset.empty()) continue;
-        if (Plan.Memory[O.At.Memory].Element.getIntOrFloatBitWidth() != Plan.Memory[I].Element.getIntOrFloatBitWidth())
-          continue;
-        bool Own = llvm::all_of(Reads, [&](auto &R) {
-          return R.first == &N && R.second->At.Strides == O.At.Strides && R.second->At.Offset == O.At.Offset;
-        });
-        if (Own) Plan.InPlace.push_back({I, O.At.Memory - Plan.NumInputs});
-      }
+    if (Uses[I].Computed) continue;
+    if (!Uses[I].Reads.empty())
+      join(I, *Uses[I].Reads.front().first);
+    else
+      for (const Nest &N : Plan.Nests) join(I, N);
   }
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/device/cpu/thread_pool.h"
 
 #include "runtime/core/environment.h"
+#include "runtime/core/float_mode.h"
 #include "runtime/core/warning.h"
 
 #include <pthread.h>
@@ -106,6 +107,7 @@ class Pool {
   }
 
   [[noreturn]] void worker(std::uint32_t number) {
+    FloatMode mode;  // a thread begins with that of whoever started it
     std::uint32_t seen = 0;
     for (;;) {
       seen = wait_for_job(seen);
