@@ -32,8 +32,7 @@ void make_flags(Exits::State& l) {
     l.away.emplace();
   }
   for (Tensor* t : {&*l.left, &*l.away}) {
-    NodeRef no = make_eager({{boolean, {}}, Buffer::allocate(1)});
-    *static_cast<std::uint8_t*>(no.get()->value.buffer.mutable_data()) = 0;
+    NodeRef no = make_eager(literal_value(Literal{}, boolean));
     no.get()->literal = true;
     HandleAccess::set_raw(*t, {no, false});
     if (!l.unrolled) l.r.born_before(l.r.frames[l.base - 1], *t);
@@ -172,10 +171,9 @@ void guard_test(Frame& f, const Slot& left, ValueId& again, Trace& t, const std:
   }
   t.arguments[index(asked)] = {};
   t.graph.set_yields(asked, std::span(&again, 1));
-  HostTensor value{type, Buffer::allocate(1)};
-  *static_cast<std::uint8_t*>(value.buffer.mutable_data()) = 0;
   const OpId constant =
-      t.graph.append(no, OpKind::constant, {}, Attributes{make_constant(std::move(value))}, std::span(&type, 1), line);
+      t.graph.append(no, OpKind::constant, {}, Attributes{make_constant(literal_value(Literal{}, boolean))},
+                     std::span(&type, 1), line);
   const ValueId stop = t.graph.result(t.graph.op(constant));
   t.graph.set_yields(no, std::span(&stop, 1));
   const OpId chosen =

@@ -106,6 +106,6 @@ void check_condition(const Content& c, const char* what, const std::source_locat
          where);
 }
 
-bool condition_value(const Content& c) { return *c.node.get()->value.data<std::uint8_t>() != 0; }
+bool condition_value(const Content& c) { return *read_value(*c.node.get()).data<std::uint8_t>() != 0; }
 
 }  // namespace burin::detail

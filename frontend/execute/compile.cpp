@@ -215,12 +215,12 @@ class Compiled final : public Executable {
       : graph_(std::move(g)),
         code_(std::move(code)) {}
 
-  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
+  Result<void> run(std::span<const DeviceTensor* const> inputs, std::span<DeviceTensor* const> outputs,
                    std::span<const std::int64_t> sizes) const override {
     Few<void*, 64> buffers;
-    for (auto* t : inputs) buffers.push_back(const_cast<void*>(t->buffer.data()));
-    for (auto& b : code_->blobs) buffers.push_back(const_cast<void*>(b->value.buffer.data()));
-    for (auto* t : outputs) buffers.push_back(t->buffer.mutable_data());
+    for (auto* t : inputs) buffers.push_back(t->buffer.address());
+    for (auto& b : code_->blobs) buffers.push_back(b->value.buffer.address());
+    for (auto* t : outputs) buffers.push_back(t->buffer.address());
     Context ctx;
     if (!ctx.get()) return Error{ErrorCode::device, "out of memory", "out-of-memory", "", ""};
     if (ctx.get()->profile_begin) ctx.get()->profile_begin(ctx.get(), graph_->name.c_str());

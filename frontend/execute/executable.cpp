@@ -14,10 +14,10 @@ namespace {
 class Interpreted final : public Executable {
  public:
   Interpreted(std::shared_ptr<const Graph> g, bool check) : graph_(std::move(g)), check_(check) {}
-  Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
+  Result<void> run(std::span<const DeviceTensor* const> inputs, std::span<DeviceTensor* const> outputs,
                    std::span<const std::int64_t>) const override {
     std::vector<HostTensor> values;
-    for (auto* t : inputs) values.push_back(*t);
+    for (auto* t : inputs) values.push_back(host_view(*t));
     KernelSink sink;
     sink.check_mode = check_;
     sink.print = [](void*, std::string_view label, const HostTensor& value) { print_value(label, value); };
@@ -38,10 +38,10 @@ std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph> g, bool che
   return std::make_shared<Interpreted>(std::move(g), check);
 }
 
-Result<HostTensor> output_memory(const Graph& g, ValueId v, const TensorType& type) {
+Result<DeviceTensor> output_memory(const Graph& g, ValueId v, const TensorType& type) {
   HostTensor output{type, {}};
   if (auto bytes = byte_count(type)) output.buffer = Buffer::allocate(*bytes);
-  if (output.buffer) return output;
+  if (output.buffer) return DeviceTensor(std::move(output));
   const bool made = g.is_op_result(v);
   Error e = no_memory(made ? op_info(g.op(g.defining_op(v)).kind).mnemonic : std::string_view(g.name), type);
   if (made) e.where = place_of(g, g.defining_op(v));

@@ -13,7 +13,7 @@ class Executable {
   virtual ~Executable() = default;
   /// Inputs in the Graph's order; `outputs` have their types and memory already: a state's may be that of the input that
   /// it overwrites, anything else's is its own. After an error no input has changed. `sizes`: the named sizes' values.
-  virtual Result<void> run(std::span<const HostTensor* const> inputs, std::span<HostTensor* const> outputs,
+  virtual Result<void> run(std::span<const DeviceTensor* const> inputs, std::span<DeviceTensor* const> outputs,
                            std::span<const std::int64_t> sizes) const = 0;
   virtual std::size_t bytes() const { return 0; }
 };
@@ -28,6 +28,6 @@ BURIN_API Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Gra
                                                        bool check = false);
 
 /// Memory for an output of known sizes; the words of the referee where there is none.
-Result<HostTensor> output_memory(const Graph&, ValueId, const TensorType&);
+Result<DeviceTensor> output_memory(const Graph&, ValueId, const TensorType&);
 
 }  // namespace burin::detail

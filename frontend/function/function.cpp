@@ -134,7 +134,7 @@ void stand_in(Tensor& t, const Spec& spec) {
           "trace: a Spec stands for the parameter that it is given for; this one is of " + spec.path, "signature", "",
           "leave the path out"},
          {});
-  NodeRef n = make_eager({spec.type, {}});
+  NodeRef n = make_eager(DeviceTensor{spec.type, {}});
   n.get()->stands_in = true;
   HandleAccess::set_raw(t, {std::move(n), false});
 }

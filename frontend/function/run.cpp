@@ -74,14 +74,14 @@ void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> input
     }
 
   // By pointer: a hit touches no counts of values that other threads may hold too.
-  Few<const HostTensor*, 32> given(inputs.size());
+  Few<const DeviceTensor*, 32> given(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) given[i] = &inputs[i].node->get()->value;
 
   // What is only handed on is counted first, so that nobody overwrites it below.
   const std::size_t m = g.outputs().size();
   for (std::size_t i = 0; i < m; ++i)
     if (e.sources[i] >= 0) results[i] = *inputs[static_cast<std::size_t>(e.sources[i])].node;
-  Few<HostTensor*, 16> made;
+  Few<DeviceTensor*, 16> made;
   auto overwritten = [&](std::size_t i) -> const Node* {
     const int input = overwritten_input(g.outputs()[i]);
     return input >= 0 && e.sources[i] < 0 ? inputs[static_cast<std::size_t>(input)].node->get() : nullptr;

@@ -41,7 +41,7 @@ struct Snapshot {
       if (it == assigned.end()) continue;
       it->second = static_cast<std::uint32_t>(saved.variables.size());
       std::string name = cell->name.empty() ? "variable" + std::to_string(it->second) : cell->name;
-      saved.variables.push_back({std::move(name), values[cell].get()->value});
+      saved.variables.push_back({std::move(name), read_value(*values[cell].get())});
     }
   }
 };
@@ -74,7 +74,7 @@ SavedTrace saved_trace(const Entry& e, const Snapshot& now) {
       trace.variables.push_back({input, kept->second});
     } else {  // nothing in the file changes it: a value like any other
       trace.graph.set_input_kind(input, InputKind::capture);
-      trace.captures.push_back((h.variable ? now.values.at(h.variable.get()) : h.value).get()->value);
+      trace.captures.push_back(read_value(*(h.variable ? now.values.at(h.variable.get()) : h.value).get()));
     }
     ++input;
   }
@@ -249,7 +249,7 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
       state_->deliver(trace, std::move(outputs), results);
       return results;
     }
-    std::vector<const HostTensor*> values;
+    std::vector<const DeviceTensor*> values;
     for (auto& c : inputs) {
       if (c.node.get()->traced()) detail::foreign_value(*c.node.get(), {});
       values.push_back(&c.node.get()->value);
@@ -258,13 +258,13 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
     for (auto& name : g.size_names())
       for (auto& b : *bindings)
         if (b.name == name) sizes.push_back(b.value.value());
-    std::vector<HostTensor> made;
+    std::vector<DeviceTensor> made;
     for (auto& out : g.outputs()) {
       auto t = detail::output_memory(g, out.value, substitute(g.type(out.value), *bindings));
       if (!t) raise(std::move(t.error()));
       made.push_back(std::move(*t));
     }
-    std::vector<HostTensor*> writable;
+    std::vector<DeviceTensor*> writable;
     for (auto& m : made) writable.push_back(&m);
     if (auto ok = state_->executable_of(trace)->run(values, writable, sizes); !ok) raise(ok.error());
     for (auto& m : made) outputs.push_back(detail::make_eager(std::move(m)));

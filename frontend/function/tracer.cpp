@@ -145,7 +145,7 @@ void warn_of_unrolling(FunctionState& f, const Trace& t) {
 void warn_of_size(FunctionState& f, const Trace& t) {
   constexpr std::int64_t large = std::int64_t{64} << 20;
   for (auto& c : t.captures) {
-    const HostTensor& v = c.node.get()->value;
+    const DeviceTensor& v = c.node.get()->value;
     if (!v.type.shape.is_static() || v.num_bytes() < large) continue;
     std::string made = c.node.get()->where.line() ? " made at " + place(c.node.get()->where) : "";
     rt::warn(f.name + ": captures " + to_string(v.type) + made + " (" + std::to_string(v.num_bytes() >> 20) +

@@ -48,7 +48,7 @@ void verify_entry(FunctionState& f, Call& call, const Entry& e, Call::TraceThunk
            f.where);
     if (fresh->hidden[i].variable) continue;
     const Node &was = *e.hidden[i].value.get(), &is = *fresh->hidden[i].value.get();
-    if (&was == &is || same_value(was.value, is.value)) continue;
+    if (&was == &is || same_value(read_value(was), read_value(is))) continue;
     std::string made = is.where.line() ? " made at " + place(is.where) : "";
     fail({ErrorCode::trace,
           differs + "the captured " + burin::to_string(is.value.type) + made + " has other values than the trace uses",

@@ -77,7 +77,7 @@ Tensor Tensor::from_dlpack(DLManagedTensor* managed) {
   const auto* data = static_cast<const std::uint8_t*>(t.data) + t.byte_offset;
   bool aligned = reinterpret_cast<std::uintptr_t>(data) % static_cast<std::size_t>(element_alignment(*dtype)) == 0;
   if (dense(t) && aligned)
-    return detail::HandleAccess::make(detail::make_eager({type, Buffer::adopt(data, size, [owner] {})}));
+    return detail::HandleAccess::make(detail::make_eager(HostTensor{type, Buffer::adopt(data, size, [owner] {})}));
   HostTensor copy{type, Buffer::allocate(size)};
   if (!copy.buffer)
     detail::fail({ErrorCode::device, "out of memory: " + to_string(type) + " does not fit", "out-of-memory", "", ""},
@@ -90,7 +90,7 @@ Tensor Tensor::from_dlpack(DLManagedTensor* managed) {
 DLManagedTensor* Tensor::to_dlpack() const {
   struct Export {
     DLManagedTensor managed{};
-    Buffer buffer;
+    DeviceBuffer buffer;
     std::vector<std::int64_t> shape;
   };
   auto e = std::make_unique<Export>();

@@ -100,7 +100,7 @@ void save_leaves(const std::string& file, const FlatTree& tree, const std::sourc
     if (!names.insert(name).second)
       fail(refusal("save_tree: two leaves are called " + name, "give the elements of maps keys without . and ["),
            where);
-    tensors.push_back({name, c.node.get()->value});
+    tensors.push_back({name, read_value(*c.node.get())});
   }
   if (auto ok = write_tensor_file(tensors, file); !ok) {
     ok.error().message.insert(0, "save_tree: ");

@@ -110,7 +110,7 @@ NodeRef cast_node(const Content& c, Dtype to, const std::source_location& where)
   Tensor from = HandleAccess::make(c.node), result;
   if (!c.node.get()->traced() && c.node.get()->literal && c.weak) {  // a constant of the right dtype, no op
     const TensorType& type = type_of(c.node);
-    auto r = run_reference(OpKind::cast, std::span(&c.node.get()->value, 1), Attributes{to});
+    auto r = run_reference(OpKind::cast, std::array{read_value(*c.node.get())}, Attributes{to});
     if (r && type.shape.empty()) {
       NodeRef n = make_eager(std::move((*r)[0]), c.node.get()->where);
       n.get()->literal = true;
@@ -244,7 +244,7 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attri
     Few<HostTensor, 4> given;
     for (const Operand& o : values) {
       if (o.get().traced()) foreign_value(o.get(), where);
-      given.push_back(o.get().value);
+      given.push_back(host_view(o.get().value));
     }
     auto made = eager_device().run(kind, given, attributes);
     if (!made) fail(std::move(made.error()), where);

@@ -44,7 +44,7 @@ void destroy(const NodeBase* base) noexcept {
   else ::operator delete(n);
 }
 
-NodeRef make_eager(HostTensor value, const std::source_location& where) {
+NodeRef make_eager(DeviceTensor value, const std::source_location& where) {
   Node* n = make_node();
   n->value = std::move(value);
   n->where = where;
@@ -193,7 +193,7 @@ void Tensor::item_into(void* out, Dtype wanted, const std::source_location& wher
                   "item: a value of " + to_string(n.value.type) + " does not fit in " + std::string(name(wanted)),
                   "dtype", "", "read it as " + std::string(name(own)) + ", or cast the tensor"},
                  where);
-  HostTensor from = n.value;
+  HostTensor from = detail::read_value(n);
   from.type.shape = {};
   if (own != wanted) {
     auto r = run_reference(OpKind::cast, std::span(&from, 1), Attributes{wanted});
@@ -210,7 +210,7 @@ const void* Tensor::data_as(Dtype wanted, const std::source_location& where) con
                   "data: the tensor is " + to_string(n.value.type) + ", asked for as " + std::string(name(wanted)),
                   "dtype", "", "ask for " + std::string(name(n.value.type.dtype)) + ", or cast the tensor"},
                  where);
-  return n.value.buffer.data();
+  return detail::read_value(n).buffer.data();  // the handle keeps it
 }
 
 // Arg's questions about its tensor.

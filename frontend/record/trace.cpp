@@ -70,7 +70,7 @@ ValueId lower(const NodeRef& node, Trace& t) {
     if (own == &t) return n.id;
     t.captures_traced = true;
   } else if (n.literal) {
-    return append_constant(t, n.value, n.where);
+    return append_constant(t, read_value(n), n.where);
   }
   auto [it, fresh] = t.capture_of.try_emplace(&n, static_cast<std::uint32_t>(t.captures.size()));
   if (fresh) {

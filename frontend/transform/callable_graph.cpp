@@ -60,7 +60,7 @@ std::vector<Content> CallableGraph::run(std::span<const Content> inputs, const s
   const Graph& g = *graph_;
   auto bindings = bind_sizes(g, types_of(inputs));
   if (!bindings) fail(std::move(bindings.error()), where);
-  std::vector<const HostTensor*> values;
+  std::vector<const DeviceTensor*> values;
   for (const Content& c : inputs) {
     if (c.node.get()->traced()) foreign_value(*c.node.get(), where);
     values.push_back(&c.node.get()->value);
@@ -69,17 +69,17 @@ std::vector<Content> CallableGraph::run(std::span<const Content> inputs, const s
   for (const std::string& name : g.size_names())
     for (const DimBinding& b : *bindings)
       if (b.name == name) sizes.push_back(b.value.value());
-  std::vector<HostTensor> made;
+  std::vector<DeviceTensor> made;
   for (const Output& out : g.outputs()) {
     auto t = output_memory(g, out.value, substitute(g.type(out.value), *bindings));
     if (!t) fail(std::move(t.error()), where);
     made.push_back(std::move(*t));
   }
-  std::vector<HostTensor*> outputs;
-  for (HostTensor& m : made) outputs.push_back(&m);
+  std::vector<DeviceTensor*> outputs;
+  for (DeviceTensor& m : made) outputs.push_back(&m);
   if (auto ok = executable(where).run(values, outputs, sizes); !ok) fail(std::move(ok.error()), where);
   std::vector<Content> results;
-  for (HostTensor& m : made) results.push_back({make_eager(std::move(m), where), false});
+  for (DeviceTensor& m : made) results.push_back({make_eager(std::move(m), where), false});
   return results;
 }
 

@@ -9,7 +9,7 @@ namespace burin::detail {
 
 /// A value: eager (`trace` is 0, `value` has bytes) or traced (`value.type` only, and where it lives in its trace).
 struct Node : NodeBase {
-  HostTensor value;
+  DeviceTensor value;
   std::uint64_t trace = 0;  ///< number of the Trace that it belongs to; numbers are never used again
   ValueId id = ValueId::none;
   BlockId block = BlockId::top;
@@ -26,7 +26,10 @@ inline const TensorType& type_of(const NodeRef& n) { return n.get()->value.type;
 
 /// A new node; nodes are recycled per thread.
 Node* make_node();
-BURIN_API NodeRef make_eager(HostTensor value, const std::source_location& where = {});
+BURIN_API NodeRef make_eager(DeviceTensor value, const std::source_location& where = {});
+
+/// An eager value as the host may read it; waits for it where it is on another device. Throws what went wrong in its making.
+BURIN_API HostTensor read_value(const Node&);
 
 /// What a handle holds: a value or nothing, and whether it is weakly typed.
 struct Content {

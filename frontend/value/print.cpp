@@ -117,7 +117,7 @@ std::string to_string(const Tensor& t) {
   if (!c.defined()) return "undefined";
   const detail::Node& n = *c.node.get();
   if (n.traced()) return n.untyped ? "undefined" : "<traced " + to_string(n.value.type) + ">";
-  return detail::format(n.value);
+  return detail::format(detail::read_value(n));
 }
 std::ostream& operator<<(std::ostream& os, const Tensor& t) { return os << to_string(t); }
 std::ostream& operator<<(std::ostream& os, Dtype t) { return os << name(t); }

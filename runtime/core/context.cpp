@@ -5,6 +5,7 @@
 #include "runtime/core/profile.h"
 #include "runtime/device/cpu/scratch.h"
 #include "runtime/device/cpu/thread_pool.h"
+#include "runtime/device/device.h"
 
 #include <cstddef>
 #include <mutex>
@@ -36,7 +37,7 @@ Context& of(burin_rt_ctx* ctx) { return *reinterpret_cast<Context*>(ctx); }
 
 void parallel_for(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffers, const int64_t* sizes, int64_t blocks,
                   int64_t grain) {
-  run_job({kernel, buffers, sizes, blocks, chunk_of(blocks, grain), ctx}, ctx->num_threads);
+  cpu().stream().launch({reinterpret_cast<const void*>(kernel), buffers, 0, sizes, 0, blocks, grain, ctx, true, false});
 }
 
 void* scratch_for(burin_rt_ctx* ctx, int64_t bytes) {

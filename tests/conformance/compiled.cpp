@@ -26,18 +26,21 @@ Result<std::vector<HostTensor>> run_compiled(bool fuse, OpKind kind, std::span<c
   if (!executable) return executable.error();
   if (!stats.compiled && !stats.memory_hit && !stats.disk_hit)
     return Error{ErrorCode::internal, "not compiled", "conformance", "", ""};
-  std::vector<const HostTensor*> pointers;
-  for (const HostTensor& input : inputs) pointers.push_back(&input);
-  std::vector<HostTensor> outputs;
+  const std::vector<DeviceTensor> given(inputs.begin(), inputs.end());
+  std::vector<const DeviceTensor*> pointers;
+  for (const DeviceTensor& input : given) pointers.push_back(&input);
+  std::vector<DeviceTensor> outputs;
   for (const TensorType& type : *results) {
-    HostTensor output{type, {}};
+    DeviceTensor output{type, {}};
     output.buffer = Buffer::allocate(output.num_bytes());
     outputs.push_back(output);
   }
-  std::vector<HostTensor*> destinations;
-  for (HostTensor& output : outputs) destinations.push_back(&output);
+  std::vector<DeviceTensor*> destinations;
+  for (DeviceTensor& output : outputs) destinations.push_back(&output);
   if (auto ok = (*executable)->run(pointers, destinations, {}); !ok) return ok.error();
-  return outputs;
+  std::vector<HostTensor> read;
+  for (const DeviceTensor& output : outputs) read.push_back(host_view(output));
+  return read;
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ Result<std::vector<HostTensor>> run_eagerly(OpKind kind, std::span<const HostTen
   std::vector<Arg> args(tensors.begin(), tensors.end());
   try {
     Tensor y = burin::detail::dispatch(kind, args, attributes, burin::detail::promote_none);
-    return std::vector<HostTensor>{burin::detail::HandleAccess::node(y).get()->value};
+    return std::vector<HostTensor>{burin::detail::read_value(*burin::detail::HandleAccess::node(y).get())};
   } catch (const BurinError& e) { return e.error; }
 }
 

@@ -27,7 +27,7 @@ Result<std::vector<HostTensor>> run_traced(OpKind kind, std::span<const HostTens
     Tensor y = traced(tensors);
     if (traced.stats().traces != 1 || traced.graphs().at(0)->num_ops() == 0)
       return Error{ErrorCode::internal, "nothing was recorded", "conformance", "", ""};
-    return std::vector<HostTensor>{burin::detail::HandleAccess::node(y).get()->value};
+    return std::vector<HostTensor>{burin::detail::read_value(*burin::detail::HandleAccess::node(y).get())};
   } catch (const BurinError& e) {
     INFO(e.what());
     CHECK(e.error.where.find("while tracing \"record\"") == 0);
