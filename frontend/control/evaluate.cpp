@@ -5,6 +5,7 @@
 #include "compiler/graph/sizes.h"
 #include "frontend/control/regions.h"
 #include "frontend/control/scopes.h"
+#include "frontend/record/eager.h"
 
 #include <algorithm>
 
@@ -104,8 +105,9 @@ Values checked(Result<Values> r) {
 
 std::vector<Content> evaluate_op(OpKind kind, const Attributes& attributes, std::span<const Content> operands) {
   if (kind == OpKind::constant) {
-    NodeRef n = make_eager(std::get<std::shared_ptr<const Constant>>(attributes[0])->value);
-    n.get()->literal = context().trace != nullptr;
+    const bool literal = context().trace != nullptr;
+    NodeRef n = make_on(literal ? 0 : scope_device, std::get<std::shared_ptr<const Constant>>(attributes[0])->value);
+    n.get()->literal = literal;
     return {{std::move(n), false}};
   }
   std::vector<Tensor> handles;
@@ -127,11 +129,13 @@ std::vector<Content> evaluate_graph(const Graph& g, std::span<const Content> inp
   if (!bindings) fail(std::move(bindings.error()), {});
   for (auto& guard : open) trace->graph.add_guard(guard);
   ToDispatch handler;
+  const DeviceOf device(inputs);
   return checked(evaluate<Content>(g, inputs, handler, *bindings));
 }
 
 std::vector<Content> evaluate_region(const Graph& g, std::span<const Content> inputs) {
   ToDispatch handler;
+  const DeviceOf device(inputs);
   return checked(evaluate<Content>(g, inputs, handler));
 }
 

@@ -32,7 +32,7 @@ void make_flags(Exits::State& l) {
     l.away.emplace();
   }
   for (Tensor* t : {&*l.left, &*l.away}) {
-    NodeRef no = make_eager(literal_value(Literal{}, boolean));
+    NodeRef no = number_value(Literal{}, boolean, {});
     no.get()->literal = true;
     HandleAccess::set_raw(*t, {no, false});
     if (!l.unrolled) l.r.born_before(l.r.frames[l.base - 1], *t);

@@ -4,6 +4,7 @@
 #include <burin/composites.h>
 
 #include "frontend/control/scopes.h"
+#include "frontend/record/eager.h"
 #include "frontend/value/variable.h"
 
 namespace burin::detail {
@@ -96,6 +97,7 @@ void ScopeCall::yield_backward(const Leaves& cotangents) {
     const TensorType& wanted = type_of(s.values[i].node);
     if (!is_floating(wanted.dtype)) continue;
     Content c = HandleAccess::read(*cotangents.tensors[i]);
+    const DeviceOf device(std::span(&s.values[i], 1));
     if (!c.defined()) c = HandleAccess::raw(zeros(wanted.shape, wanted.dtype, s.where));
     c = strong(adapt(c, wanted.dtype));
     if (type_of(c.node) != wanted)

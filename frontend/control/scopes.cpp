@@ -86,7 +86,7 @@ std::vector<Content> carry_out_scope(const RegionOp& op) {
   if (!r.trace) {
     std::vector<Content> results = evaluate_region(*op.regions[0], op.operands);
     // Each under an identity of its own: a result may be an operand, or another result.
-    for (Content& c : results) c = {make_eager(c.node.get()->value, op.where), false};
+    for (Content& c : results) c = {same_value(c.node, op.where), false};
     return results;
   }
   Trace& t = *r.trace;

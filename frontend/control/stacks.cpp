@@ -3,6 +3,7 @@
 #include <burin/loops.h>
 
 #include "frontend/control/regions.h"
+#include "frontend/record/eager.h"
 
 namespace burin::detail {
 
@@ -25,6 +26,7 @@ Tensor slice_at(const Tensor& x, const Tensor& at, const std::source_location& w
   if (!never(from[0])) return gather(Arg(x, where), at, 0);
   Shape one;
   for (std::size_t i = 1; i < from.size(); ++i) one.push_back(from[i]);
+  const DeviceOf device(x);
   return zeros(one, x.dtype(), where);
 }
 
@@ -101,6 +103,8 @@ void Stacks::take(const Leaves& into, bool reversed) {
     const TensorType one = type_of(
         std::find_if(s.trips_made.begin(), s.trips_made.end(), [](auto& trip) { return !trip.empty(); })->at(i).node);
     std::vector<Tensor> rows;
+    const DeviceOf device(
+        *std::find_if(s.trips_made.begin(), s.trips_made.end(), [](auto& trip) { return !trip.empty(); }));
     for (auto& trip : s.trips_made)
       rows.push_back(expand_dims(trip.empty() ? zeros(one.shape, one.dtype) : HandleAccess::make(trip[i]), 0));
     if (reversed) std::reverse(rows.begin(), rows.end());

@@ -4,6 +4,7 @@
 
 #include "compiler/graph/inline.h"
 #include "frontend/control/evaluate.h"
+#include "frontend/value/in_flight.h"
 
 #include <algorithm>
 
@@ -27,6 +28,10 @@ bool Call::eager() const { return level_of(current_level(function_)) == Level::e
 
 namespace {
 
+Mode mode_of(const Recorder& r, std::uint8_t level) {
+  return {level, r.trace ? r.trace->device : scope_device, r.trace != nullptr};
+}
+
 // A call under a tape that watches something of it: by its graph, with what the tape needs. False: no tape does.
 bool called_by_tape(const Entry& e, std::span<const RunInput> inputs, const std::source_location& where, NodeRef* out) {
   std::vector<Content> given;
@@ -35,6 +40,18 @@ bool called_by_tape(const Entry& e, std::span<const RunInput> inputs, const std:
   std::vector<Content> made = call_graph(e.callable, std::move(given), where);
   for (std::size_t i = 0; i < made.size(); ++i) out[i] = std::move(made[i].node);
   return true;
+}
+
+// Should a call that a tape carried out fail later, on another device, its state has the old values.
+void keep_state(const Entry& e, std::span<const RunInput> inputs, const NodeRef* out) {
+  if (e.key.device == 0) return;
+  const auto outputs = e.graph->outputs();
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].kind != OutputKind::state || out[i].get()->device == 0) continue;
+    InFlight& f = in_flight(out[i].get()->device);
+    std::lock_guard lock(f.mutex);
+    f.restore({out[i], *inputs[static_cast<std::size_t>(overwritten_input(outputs[i]))].node});
+  }
 }
 
 // Counts the leaves of by-reference parameters, and marks those whose handle is another argument too: that argument must go
@@ -120,7 +137,7 @@ void run_now(FunctionState& f, const Entry& e, std::span<Leaf> given, std::span<
   // A tape keeps the old values, and so does a host loop or branch that may be undone.
   const bool noted = context().tapes && tapes_listen(), in_place = !noted && !recorder;
   auto run = [&] {
-    if (noted && called_by_tape(e, inputs, f.where, out)) return;
+    if (noted && called_by_tape(e, inputs, f.where, out)) return keep_state(e, inputs, out);
     run_entry(f, e, inputs, bound, in_place, out);
   };
   if (e.variables.empty()) {
@@ -137,14 +154,14 @@ void run_now(FunctionState& f, const Entry& e, std::span<Leaf> given, std::span<
 void Call::run(TraceThunk trace, WalkThunk walk_arguments, void* user) {
   FunctionState& f = function_;
   Recorder& r = context();
-  const std::uint8_t level = current_level(f);
+  const Mode mode = mode_of(r, current_level(f));
   std::span<Leaf> given = leaves();
   if (r.trace || recorder)
     for (auto& l : given)
       if (l.tensor) HandleAccess::read(*l.tensor);  // open loops learn of it before its type is looked at
   num_state_ = mark_aliases(f, given);
   Dim bound[max_names];
-  entry_ = look_up(f, *this, level, trace, walk_arguments, user, bound, hold_);
+  entry_ = look_up(f, *this, mode, trace, walk_arguments, user, bound, hold_);
   const Entry& e = *entry_;
   if (f.options.verify_trace && !r.trace) verify_entry(f, *this, e, trace, user);
   NodeRef* out = CallAccess::results(*this, e.graph->outputs().size());
@@ -157,6 +174,7 @@ std::shared_ptr<const Graph> Call::prepare(TraceThunk trace, WalkThunk walk_argu
   std::uint8_t level = current_level(f);
   if (level_of(level) == Level::eager)
     level = static_cast<std::uint8_t>(level - static_cast<int>(Level::eager) + static_cast<int>(Level::full));
+  const Mode mode = mode_of(context(), level);
   std::size_t i = 0;
   for (auto& l : leaves()) {
     if (!l.tensor) continue;
@@ -165,7 +183,7 @@ std::shared_ptr<const Graph> Call::prepare(TraceThunk trace, WalkThunk walk_argu
     ++i;
   }
   mark_aliases(f, leaves());
-  auto entry = find_or_trace(f, *this, level, trace, walk_arguments, user, compile);
+  auto entry = find_or_trace(f, *this, mode, trace, walk_arguments, user, compile);
   return entry->graph;
 }
 

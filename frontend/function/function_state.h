@@ -36,6 +36,8 @@ struct Key {
   std::vector<KeyField> fields;
   std::vector<std::string> names;  ///< of sizes, in order of first appearance
   std::uint8_t level = 0;
+  std::uint8_t device = 0;  ///< another of the same kind and chip serves as well; any_device: of the trace around
+  bool by_scope = false;    ///< no argument tells the device
   std::uint64_t hash = 0;
 };
 
@@ -49,6 +51,13 @@ struct BoundVariable {
   VariableCell* cell;
   std::uint32_t hidden;  ///< which hidden input it is
   int output;            ///< which output it is given; -1: it is only read
+};
+
+/// What a call takes from where it stands: its level, and the device where no argument tells it.
+struct Mode {
+  std::uint8_t level;
+  std::uint8_t device;  ///< the scope's; inside a trace that trace's, whatever the arguments
+  bool in_trace = false;
 };
 
 struct Entry {
@@ -70,7 +79,8 @@ struct Entry {
   std::vector<std::size_t> state_outputs;                 ///< by state leaf: which output it is given
   std::shared_ptr<void> prototype;                        ///< the returned tree, its tensors emptied
   std::shared_ptr<Executable> executable;                 ///< null where the entry has served traces only
-  mutable std::atomic<const Executable*> ready{nullptr};  ///< the same, for calls
+  std::shared_ptr<const Program> program;                 ///< in its place on another device than the CPU
+  mutable std::atomic<const Executable*> ready{nullptr};  ///< the executable, for calls
   std::size_t bytes = 0;
   std::string story;  ///< why it was traced
 };
@@ -114,11 +124,11 @@ void check_paths(const FunctionState&, const std::vector<std::string>& tensors);
 /// That the arguments hold another number of tensors than the input signature.
 Error signature_count(const FunctionState&, std::size_t tensors);
 /// The key of a call; with an input signature, the signature's types (a leaf that does not fit is an InvalidArgument).
-Key make_key(const FunctionState&, std::span<const Leaf>, std::uint8_t level, const std::vector<std::string>& paths);
+Key make_key(const FunctionState&, std::span<const Leaf>, Mode, const std::vector<std::string>& paths);
 /// Fills in the names and the hash, which follow from the fields.
 void finish_key(Key&);
 /// Whether the call has that key; binds its named sizes (`bound` has room for max_names). Allocates nothing where names stand alone.
-bool matches(const Key&, std::span<const Leaf>, std::uint8_t level, Dim* bound);
+bool matches(const Key&, std::span<const Leaf>, Mode, Dim* bound);
 /// The nearest of the keys before, what changed, and the remedy; notes static values that alone cause traces.
 std::string explain_trace(FunctionState&, const Entry& made, std::span<const std::shared_ptr<const Entry>> before);
 
@@ -188,12 +198,12 @@ std::shared_ptr<Entry> trace_entry(FunctionState&, Call&, Key, std::vector<std::
 
 // -- lookup.cpp
 /// The entry for a call's arguments: found, or traced, and compiled where asked for. One thread traces for a key, others wait.
-std::shared_ptr<const Entry> find_or_trace(FunctionState&, Call&, std::uint8_t level, Call::TraceThunk, Call::WalkThunk,
-                                           void* user, bool compile);
+std::shared_ptr<const Entry> find_or_trace(FunctionState&, Call&, Mode, Call::TraceThunk, Call::WalkThunk, void* user,
+                                           bool compile);
 /// The same for a call that runs, which begins with what this thread used last. Binds the key's named sizes (`bound` has room
 /// for max_names). The thread's memory keeps the entry for the call, or `hold` does.
-const Entry* look_up(FunctionState&, Call&, std::uint8_t level, Call::TraceThunk, Call::WalkThunk, void* user,
-                     Dim* bound, std::shared_ptr<const Entry>& hold);
+const Entry* look_up(FunctionState&, Call&, Mode, Call::TraceThunk, Call::WalkThunk, void* user, Dim* bound,
+                     std::shared_ptr<const Entry>& hold);
 /// The calls of this thread that the statistics do not count yet; the caller counts them.
 std::uint64_t take_hits(const FunctionState&);
 /// The budget over all functions: an entry is charged when it is kept, and refunded when it goes.

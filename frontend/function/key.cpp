@@ -154,10 +154,11 @@ void check_paths(const FunctionState& f, const std::vector<std::string>& tensors
   }
 }
 
-Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t level,
-             const std::vector<std::string>& paths) {
+Key make_key(const FunctionState& f, std::span<const Leaf> leaves, Mode mode, const std::vector<std::string>& paths) {
   Key key;
-  key.level = level;
+  key.level = mode.level;
+  key.device = mode.device;
+  key.by_scope = true;  // until an argument tells
   const auto& signature = f.options.signature;
   std::vector<std::string> tensors;
   for (std::size_t i = 0; i < leaves.size(); ++i)
@@ -179,6 +180,11 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
               "undefined", "", ""},
              f.where);
       check_usable(c, l.tensor, f.where);
+      if (const Node& n = *c.node.get(); !mode.in_trace && !n.number && !n.stands_in && !n.traced()) {
+        if (!key.by_scope && n.device != key.device) fail(mixed_devices(f.name, key.device, n.device), f.where);
+        key.device = n.device;
+        key.by_scope = false;
+      }
       k.tensor = type_of(c.node);
       k.weak = c.weak;
       const Spec* spec = spec_of(f, next++, paths[i]);
@@ -211,8 +217,26 @@ Key make_key(const FunctionState& f, std::span<const Leaf> leaves, std::uint8_t 
   return key;
 }
 
-bool matches(const Key& key, std::span<const Leaf> leaves, std::uint8_t level, Dim* bound) {
-  if (key.level != level || key.fields.size() != leaves.size()) return false;
+// Whether the call runs on a device that the key's code is for, where not all is as when it was traced: C++ numbers are on no
+// device, another device of the same kind and chip will do. Values on several are make_key's to refuse.
+static bool device_fits(const Key& key, std::span<const Leaf> leaves, Mode mode) {
+  if (mode.in_trace) return key.device == mode.device;
+  int device = -1;
+  for (const Leaf& l : leaves) {
+    if (l.kind != Leaf::Kind::tensor) continue;
+    const Node& n = *HandleAccess::node(*l.tensor).get();
+    if (n.number || n.stands_in || n.traced()) continue;
+    if (device >= 0 && device != n.device) return false;
+    device = n.device;
+  }
+  if (device < 0) return key.device == mode.device;
+  return same_class(key.device, static_cast<std::uint8_t>(device));
+}
+
+bool matches(const Key& key, std::span<const Leaf> leaves, Mode mode, Dim* bound) {
+  if (key.level != mode.level || key.fields.size() != leaves.size()) return false;
+  // All of it 0 in the common case: arguments where they were when it was traced.
+  unsigned elsewhere = (mode.in_trace | key.by_scope) ? key.device ^ mode.device : 0u;
   for (std::size_t n = 0; n < key.names.size(); ++n) bound[n] = unbound;
   for (std::size_t i = 0; i < leaves.size(); ++i) {
     const KeyField& f = key.fields[i];
@@ -224,8 +248,9 @@ bool matches(const Key& key, std::span<const Leaf> leaves, std::uint8_t level, D
     if (f.kind != Leaf::Kind::tensor) return false;
     const Node* n = HandleAccess::node(*l.tensor).get();
     if (!n || n->maybe_undefined || !fits(key, f, n->value.type, HandleAccess::weak(*l.tensor), bound)) return false;
+    elsewhere |= (n->device ^ key.device) | (n->number ? mode.device : 0u);
   }
-  return true;
+  return elsewhere == 0 || device_fits(key, leaves, mode);
 }
 
 // A number, and no enum: that has the name of a type that nobody can make a Scalar of.
@@ -274,7 +299,7 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
   const Entry* nearest = nullptr;
   std::size_t fewest = ~std::size_t{0};
   for (auto& e : before) {
-    std::size_t differ = e->key.level != made.key.level;
+    std::size_t differ = (e->key.level != made.key.level) + (e->key.device != made.key.device);
     for (std::size_t i = 0; i < made.paths.size(); ++i) {
       const KeyField* was = find(*e, made.paths[i]);
       differ += !was || !same(*was, made.key.fields[i]);
@@ -289,6 +314,8 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
   std::string hint, specs;
   std::vector<std::pair<std::pair<Dim, Dim>, std::string>> names;  // by change: what changed alike is one size
   if (level_of(nearest->key.level) != level_of(made.key.level)) text += " another level;";
+  if (nearest->key.device != made.key.device)
+    text += " device: " + device_name(nearest->key.device) + " -> " + device_name(made.key.device) + ";";
   if (is_checked(nearest->key.level) != is_checked(made.key.level))
     text += is_checked(made.key.level) ? " check mode: off -> on;" : " check mode: on -> off;";
   for (std::size_t i = 0; i < made.paths.size(); ++i) {

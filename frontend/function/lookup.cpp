@@ -129,7 +129,7 @@ void finish(FunctionState& f, Place& place) {
 }
 
 // The entry that has the key, once it is ready; else none, and `place` is in the cache for this thread to fill.
-std::shared_ptr<const Entry> find_or_reserve(FunctionState& f, std::span<const Leaf> leaves,
+std::shared_ptr<const Entry> find_or_reserve(FunctionState& f, std::span<const Leaf> leaves, Mode mode,
                                              const std::vector<std::string>& paths, const std::shared_ptr<Place>& place,
                                              std::vector<std::shared_ptr<const Entry>>& before) {
   const Key& key = place->key;
@@ -138,7 +138,7 @@ std::shared_ptr<const Entry> find_or_reserve(FunctionState& f, std::span<const L
     Dim bound[max_names];
     auto it = std::find_if(f.places.begin(), f.places.end(), [&](auto& p) {
       // A key with named sizes serves many types, which hash differently.
-      return (p->key.hash == key.hash || !p->key.names.empty()) && matches(p->key, leaves, key.level, bound) &&
+      return (p->key.hash == key.hash || !p->key.names.empty()) && matches(p->key, leaves, mode, bound) &&
              (!p->entry || !p->entry->by_guards || guards_allow(*p->entry, bound));
     });
     if (it == f.places.end()) break;
@@ -196,15 +196,15 @@ std::shared_ptr<Entry> trace_place(FunctionState& f, Call& call, Place& place, s
 
 }  // namespace
 
-std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::uint8_t level, Call::TraceThunk trace,
+std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, Mode mode, Call::TraceThunk trace,
                                            Call::WalkThunk walk, void* user, bool compile) {
   Paths paths;
   walk(user, paths);
   auto place = std::make_shared<Place>();
-  place->key = make_key(f, call.leaves(), level, paths.list);
+  place->key = make_key(f, call.leaves(), mode, paths.list);
   place->maker = std::this_thread::get_id();
   std::vector<std::shared_ptr<const Entry>> before;
-  if (auto found = find_or_reserve(f, call.leaves(), paths.list, place, before)) return found;
+  if (auto found = find_or_reserve(f, call.leaves(), mode, paths.list, place, before)) return found;
 
   std::shared_ptr<Entry> entry;
   try {
@@ -251,16 +251,16 @@ std::shared_ptr<const Entry> find_or_trace(FunctionState& f, Call& call, std::ui
   return entry;
 }
 
-const Entry* look_up(FunctionState& f, Call& call, std::uint8_t level, Call::TraceThunk trace, Call::WalkThunk walk,
-                     void* user, Dim* bound, std::shared_ptr<const Entry>& hold) {
+const Entry* look_up(FunctionState& f, Call& call, Mode mode, Call::TraceThunk trace, Call::WalkThunk walk, void* user,
+                     Dim* bound, std::shared_ptr<const Entry>& hold) {
   Remembered& last = remembered(f);
   if (last.function == f.number && last.generation == f.generation.load(std::memory_order_acquire) &&
-      matches(last.entry->key, call.leaves(), level, bound) &&
+      matches(last.entry->key, call.leaves(), mode, bound) &&
       (!last.entry->by_guards || guards_allow(*last.entry, bound))) {
     ++last.hits;
     return last.entry.get();
   }
-  auto found = find_or_trace(f, call, level, trace, walk, user, true);
+  auto found = find_or_trace(f, call, mode, trace, walk, user, true);
   if (!found->captures_traced) {
     Untracked untracked;
     std::lock_guard lock(f.mutex);
@@ -271,7 +271,7 @@ const Entry* look_up(FunctionState& f, Call& call, std::uint8_t level, Call::Tra
     last.function = f.number;
   }
   hold = std::move(found);
-  matches(hold->key, call.leaves(), level, bound);
+  matches(hold->key, call.leaves(), mode, bound);
   return hold.get();
 }
 
@@ -292,6 +292,7 @@ FunctionState::~FunctionState() {
     auto& e = const_cast<Entry&>(*p->entry);
     e.ready.store(nullptr, std::memory_order_relaxed);
     e.executable.reset();
+    e.program.reset();
     e.variables.clear();
     e.hidden.clear();
     e.prototype.reset();

@@ -2,6 +2,7 @@
 // Knows nodes, not handles: by-reference parameters reach it as any other state input does.
 #include "compiler/graph/interpret.h"
 #include "frontend/execute/log.h"
+#include "frontend/execute/on_device.h"
 #include "frontend/function/function_state.h"
 #include "runtime/ops/few.h"
 
@@ -19,17 +20,52 @@ TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings)
 }
 
 // An entry traced inside another trace has no executable yet; the first call outside makes it.
+rt::Turn making;
 const Executable& executable_of(FunctionState& f, const Entry& e) {
-  if (auto* ready = e.ready.load(std::memory_order_acquire)) return *ready;
-  static rt::Turn making;
   std::lock_guard lock(making);
   if (!e.ready.load(std::memory_order_relaxed)) make_executable(f, const_cast<Entry&>(e));
   return *e.ready.load(std::memory_order_relaxed);
 }
 
+// The same on another device than the CPU, which may be another one of the kind that the entry was traced for.
+void submit_entry(FunctionState& f, const Entry& e, std::span<const RunInput> inputs,
+                  std::span<const DimBinding> bindings, std::span<const std::int64_t> sizes, bool in_place,
+                  NodeRef* results) {
+  {
+    std::lock_guard lock(making);
+    if (!e.program) make_executable(f, const_cast<Entry&>(e));
+  }
+  std::vector<const NodeRef*> given;
+  std::uint8_t device = e.key.device;
+  bool told = false;
+  for (const RunInput& in : inputs) {
+    const Node& n = *in.node->get();
+    given.push_back(in.node);
+    if (!told && !n.number) device = n.device;
+    told = told || !n.number;
+  }
+  const Graph& g = *e.graph;
+  std::vector<OutputUse> uses(g.outputs().size());
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    const Output& out = g.outputs()[i];
+    uses[i].hands_on = e.sources[i];
+    if (out.kind != OutputKind::state) continue;
+    uses[i].replaces = overwritten_input(out);
+    uses[i].may_overwrite = in_place && !inputs[static_cast<std::size_t>(uses[i].replaces)].aliased;
+  }
+  auto made = call_on_device({device, e.program, g, bindings, sizes, f.name}, given, uses, f.where);
+  for (std::size_t i = 0; i < made.size(); ++i) results[i] = std::move(made[i]);
+}
+
 }  // namespace
 
 void make_executable(FunctionState& f, Entry& e) {
+  if (e.key.device != 0) {
+    auto made = program_for(e.key.device, e.computed, level_of(e.key.level) == Level::full, is_checked(e.key.level));
+    if (!made) fail(std::move(made.error()), f.where);
+    e.program = std::move(*made);
+    return;
+  }
   if (level_of(e.key.level) == Level::graph) {
     e.executable = interpreted(e.computed, is_checked(e.key.level));
     log_to(Log::run, Severity::debug, [&] { return "the referee runs \"" + f.name + "\" (level graph)"; });
@@ -73,6 +109,12 @@ void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> input
            f.where);
     }
 
+  const Executable* executable = e.ready.load(std::memory_order_acquire);
+  if (!executable) {
+    if (e.key.device != 0) return submit_entry(f, e, inputs, bindings, {sizes.data(), bound.size()}, in_place, results);
+    executable = &executable_of(f, e);
+  }
+
   // By pointer: a hit touches no counts of values that other threads may hold too.
   Few<const DeviceTensor*, 32> given(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) given[i] = &inputs[i].node->get()->value;
@@ -103,7 +145,7 @@ void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> input
 
   // Everything that can fail is behind us but the code itself, which writes to no state before it knows that it succeeds
   // (passes/MemoryPlan.cpp): the call fails with all values as they were, or it cannot fail any more.
-  auto ok = executable_of(f, e).run(given, made, {sizes.data(), bound.size()});
+  auto ok = executable->run(given, made, {sizes.data(), bound.size()});
   if (!ok) fail(std::move(ok.error()), f.where);
   for (std::size_t i = 0; i < m; ++i)
     if (const Node* old = overwritten(i); old && old == results[i].get()) results[i].get()->value.buffer.bump_version();

@@ -4,8 +4,9 @@
 #include <burin/load.h>
 
 #include "compiler/graph/sizes.h"
+#include "frontend/execute/on_device.h"
 #include "frontend/function/function_state.h"
-#include "frontend/value/device.h"
+#include "frontend/record/eager.h"
 
 #include <algorithm>
 #include <map>
@@ -111,13 +112,15 @@ struct LoadedFunction::State {
   struct Trace {
     std::shared_ptr<const Graph> graph;
     std::shared_ptr<const detail::CallableGraph> callable;  // for calls under tapes
-    std::vector<HostTensor> captures;
+    std::vector<detail::NodeRef> captures;
     std::vector<SavedBinding> variables;
     std::vector<SavedTrace::Source> sources;  // by input
     std::shared_ptr<detail::Executable> executable;
     mutable std::shared_ptr<detail::Executable> checked{};  // made by the first call in check mode
+    std::shared_ptr<const detail::Program> program{};       // in its place on another device
   };
   Level level = Level::full;
+  std::uint8_t device = 0;
   mutable rt::Turn checking;
 
   std::shared_ptr<detail::Executable> executable_of(const Trace& t) const {
@@ -144,7 +147,7 @@ struct LoadedFunction::State {
     std::size_t argument = 0, capture = 0, variable = 0;
     for (auto source : t.sources) switch (source) {
         case SavedTrace::Source::argument: inputs.push_back(std::move(arguments[argument++])); break;
-        case SavedTrace::Source::capture: inputs.push_back({detail::make_eager(t.captures[capture++]), false}); break;
+        case SavedTrace::Source::capture: inputs.push_back({t.captures[capture++], false}); break;
         case SavedTrace::Source::variable:
           inputs.push_back(detail::HandleAccess::read(variables[t.variables[variable++].variable].value()));
           break;
@@ -166,22 +169,33 @@ struct LoadedFunction::State {
 };
 
 LoadedFunction load(const std::string& file, Level level, std::source_location where) {
+  return load(file, LoadOptions{.level = level}, where);
+}
+LoadedFunction load(const std::string& file, const LoadOptions& options, std::source_location where) {
   auto saved = read_saved(file);
   if (!saved) detail::fail(std::move(saved.error()), where);
   auto state = std::make_shared<LoadedFunction::State>();
   state->name = saved->name;
+  const Level level = options.level;
   state->level = level;
+  state->device = options.device ? detail::DeviceAccess::number(*options.device) : detail::scope_device;
   for (auto& v : saved->variables)
-    state->variables.emplace_back(detail::HandleAccess::make(detail::make_eager(std::move(v.value), where)), v.name,
-                                  where);
+    state->variables.emplace_back(detail::HandleAccess::make(detail::make_on(state->device, std::move(v.value), where)),
+                                  v.name, where);
   for (auto& t : saved->traces) {
     LoadedFunction::State::Trace trace;
     trace.sources = t.sources();
     trace.graph = std::make_shared<const Graph>(std::move(t.graph));
     trace.callable = std::make_shared<const detail::CallableGraph>(trace.graph, level);
-    trace.captures = std::move(t.captures);
+    for (HostTensor& c : t.captures) trace.captures.push_back(detail::make_on(state->device, std::move(c), where));
     trace.variables = std::move(t.variables);
-    trace.executable = state->make(trace.graph, false);
+    if (state->device == 0) {
+      trace.executable = state->make(trace.graph, false);
+    } else {
+      auto program = detail::program_for(state->device, trace.graph, level == Level::full, false);
+      if (!program) detail::fail(std::move(program.error()), where);
+      trace.program = std::move(*program);
+    }
     state->traces.push_back(std::move(trace));
   }
   LoadedFunction f;
@@ -250,14 +264,30 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
       return results;
     }
     std::vector<const DeviceTensor*> values;
+    std::vector<const detail::NodeRef*> nodes;
     for (auto& c : inputs) {
       if (c.node.get()->traced()) detail::foreign_value(*c.node.get(), {});
       values.push_back(&c.node.get()->value);
+      nodes.push_back(&c.node);
     }
+    if (detail::common_device(nodes, state_->device, state_->name, {}) != state_->device)
+      detail::fail(
+          detail::mixed_devices(state_->name, detail::common_device(nodes, 0, state_->name, {}), state_->device), {});
     std::vector<std::int64_t> sizes;
     for (auto& name : g.size_names())
       for (auto& b : *bindings)
         if (b.name == name) sizes.push_back(b.value.value());
+    if (state_->device != 0) {
+      std::vector<detail::OutputUse> uses(g.outputs().size());
+      for (const SavedBinding& b : trace.variables)
+        for (std::size_t i = 0; i < uses.size(); ++i)
+          if (g.outputs()[i].kind == OutputKind::state && g.outputs()[i].state == b.input)
+            uses[i].replaces = overwritten_input(g.outputs()[i]);
+      outputs =
+          detail::call_on_device({state_->device, trace.program, g, *bindings, sizes, state_->name}, nodes, uses, {});
+      state_->deliver(trace, std::move(outputs), results);
+      return results;
+    }
     std::vector<DeviceTensor> made;
     for (auto& out : g.outputs()) {
       auto t = detail::output_memory(g, out.value, substitute(g.type(out.value), *bindings));

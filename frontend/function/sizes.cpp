@@ -12,7 +12,7 @@ namespace {
 
 // How many sizes differ; none where the keys differ in more than sizes.
 std::optional<std::size_t> differing_sizes(const Key& a, const Key& b) {
-  if (a.level != b.level || a.fields.size() != b.fields.size()) return std::nullopt;
+  if (a.level != b.level || a.device != b.device || a.fields.size() != b.fields.size()) return std::nullopt;
   std::size_t count = 0;
   for (std::size_t i = 0; i < a.fields.size(); ++i) {
     const KeyField &x = a.fields[i], &y = b.fields[i];
@@ -105,7 +105,7 @@ std::shared_ptr<Entry> trace_named(FunctionState& f, Call& call, const Key& name
     entry->numbers = numbers_of(named);
   } catch (const BurinError& e) { return refused(e.error.text()); }
   Dim bound[max_names];
-  if (!matches(named, call.leaves(), named.level, bound) || !guards_allow(*entry, bound))
+  if (!matches(named, call.leaves(), Mode{named.level, named.device}, bound) || !guards_allow(*entry, bound))
     return refused("its guards do not allow the sizes of this call");
   return entry;
 }

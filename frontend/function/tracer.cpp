@@ -226,6 +226,7 @@ std::shared_ptr<Entry> trace_entry(FunctionState& f, Call& call, Key key, std::v
   s.trace.graph.name = f.name;
   {
     s.trace.binds_variables = true;
+    s.trace.device = entry->key.device;
     Recording recording(r, s.trace, f.where);
     thunk(user, tracer);
     add_variables(*entry, s.trace, r.frames.back());

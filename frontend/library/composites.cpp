@@ -1,6 +1,7 @@
 // See composites.h.
 #include <burin/composites.h>
 
+#include "frontend/record/eager.h"
 #include "frontend/record/recorder.h"
 
 #include <burin/ops.h>
@@ -32,6 +33,12 @@ template <class F> Tensor composite(std::string_view name, const std::source_loc
       renamed.hint.replace(at, inner.size(), name);
     raise(std::move(renamed));
   }
+}
+
+// What it creates is beside the caller's operand.
+template <class F> Tensor composite(const char* name, const Arg& beside, F&& body) {
+  const detail::DeviceOf device(beside);
+  return composite(name, beside.where(), body);
 }
 
 // The number of elements that a reduction combines, as a tensor of x's dtype: a constant where the sizes are known.
@@ -70,11 +77,11 @@ bool fits(const Shape& a, const Shape& b) {
 
 Tensor full(const Shape& shape, const Arg& value) { return full(shape, value, value.dtype()); }
 Tensor full(const Shape& shape, const Arg& value, Dtype dtype) {
-  return composite("full", value.where(), [&] {
+  return composite("full", value, [&] {
     Tensor v = detail::HandleAccess::make(value.tensor() ? detail::HandleAccess::read(*value.tensor())
                                                          : detail::Content{detail::number_node(value, dtype), false});
     if (v.dtype() != dtype) v = cast(v, dtype);
-    return shape.empty() && v.shape().empty() ? v : broadcast_to(v, shape);
+    return shape.empty() && v.shape().empty() ? detail::placed(v) : broadcast_to(v, shape);
   });
 }
 Tensor zeros(const Shape& shape, Dtype dtype, std::source_location where) {
@@ -84,10 +91,10 @@ Tensor ones(const Shape& shape, Dtype dtype, std::source_location where) {
   return composite("ones", where, [&] { return full(shape, Arg(1, where), dtype); });
 }
 Tensor zeros_like(const Arg& x) {
-  return composite("zeros_like", x.where(), [&] { return full(x.shape(), Arg(0, x.where()), x.dtype()); });
+  return composite("zeros_like", x, [&] { return full(x.shape(), Arg(0, x.where()), x.dtype()); });
 }
 Tensor ones_like(const Arg& x) {
-  return composite("ones_like", x.where(), [&] { return full(x.shape(), Arg(1, x.where()), x.dtype()); });
+  return composite("ones_like", x, [&] { return full(x.shape(), Arg(1, x.where()), x.dtype()); });
 }
 Tensor arange(Dim n, Dtype dtype, std::source_location where) {
   return composite("arange", where, [&] { return iota(Shape{n}, 0, dtype, where); });
@@ -112,10 +119,10 @@ Tensor not_equal(const Arg& a, const Arg& b) {
   return logical_not(equal(a, b));
 }
 Tensor sum(const Arg& x, const Axes& axes, bool keepdims) {
-  return composite("sum", x.where(), [&] { return reduce_sum(x, axes, keepdims); });
+  return composite("sum", x, [&] { return reduce_sum(x, axes, keepdims); });
 }
 Tensor mean(const Arg& x, const Axes& axes, bool keepdims) {
-  return composite("mean", x.where(), [&] {
+  return composite("mean", x, [&] {
     // Sum and count may exceed what a narrow float holds, the mean does not.
     const Dtype own = is_floating(x.dtype()) ? x.dtype() : f32, wide = compute_dtype(own);
     Tensor total = x.dtype() == wide ? reduce_sum(x, axes, keepdims) : reduce_sum(cast(x, wide), axes, keepdims);
@@ -125,33 +132,33 @@ Tensor mean(const Arg& x, const Axes& axes, bool keepdims) {
 }
 // The greatest element is taken away so that e^x cannot overflow; the result does not depend on it, nor does its derivative.
 Tensor softmax(const Arg& x, Axis axis) {
-  return composite("softmax", x.where(), [&] {
+  return composite("softmax", x, [&] {
     Tensor e = exp(x - stop_gradient(reduce_max(x, axis, true)));
     return e / reduce_sum(e, axis, true);
   });
 }
 Tensor log_softmax(const Arg& x, Axis axis) {
-  return composite("log_softmax", x.where(), [&] {
+  return composite("log_softmax", x, [&] {
     Tensor centred = x - stop_gradient(reduce_max(x, axis, true));
     return centred - log(reduce_sum(exp(centred), axis, true));
   });
 }
 Tensor one_hot(const Arg& labels, Dim classes, Dtype dtype) {
-  return composite("one_hot", labels.where(), [&] {
+  return composite("one_hot", labels, [&] {
     if (!is_integer(labels.dtype()))
       refuse("one_hot", "labels is " + type_text(labels) + "; expected integers", "dtype", labels.where());
     return cast(equal(expand_dims(labels, -1), iota(Shape{classes}, 0, i32)), dtype);
   });
 }
 Tensor argmax(const Arg& x, Axis axis) {
-  return composite("argmax", x.where(), [&] {
+  return composite("argmax", x, [&] {
     // The least of what counts the other way round; -x - 1 does so for every integer, the least and unsigned ones too.
     return argmin(is_integer(x.dtype()) ? -x - 1 : -x, axis);
   });
 }
 Tensor softmax_cross_entropy(const Arg& logits, const Arg& targets) {
   const char* name = "softmax_cross_entropy";
-  return composite(name, logits.where(), [&] {
+  return composite(name, logits, [&] {
     const Shape shape = logits.shape();
     if (!is_floating(logits.dtype()))
       refuse(name, "logits is " + type_text(logits) + "; expected dtype " + to_string(floating_dtypes), "dtype",
@@ -179,7 +186,7 @@ Tensor softmax_cross_entropy(const Arg& logits, const Arg& targets) {
 }
 Tensor sigmoid_cross_entropy(const Arg& logits, const Arg& targets) {
   const char* name = "sigmoid_cross_entropy";
-  return composite(name, logits.where(), [&] {
+  return composite(name, logits, [&] {
     if (!is_floating(logits.dtype()))
       refuse(name, "logits is " + type_text(logits) + "; expected dtype " + to_string(floating_dtypes), "dtype",
              logits.where());

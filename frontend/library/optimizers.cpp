@@ -1,6 +1,7 @@
 // What the templates of optimizers.h share: the checks of an update, and Adam's arithmetic.
 #include <burin/optimizers.h>
 
+#include "frontend/record/eager.h"
 #include "frontend/record/recorder.h"
 
 namespace burin::detail {
@@ -29,6 +30,11 @@ void check_companions(const char* who, const Leaves& params, std::initializer_li
              !t.defined() ? "undefined" : "shape-mismatch", is_state ? make : "");
     }
   }
+}
+
+Tensor no_steps(const Leaves& params) {
+  const DeviceOf device(params.tensors.empty() ? Tensor() : *params.tensors[0]);
+  return zeros({}, i64);
 }
 
 AdamStep::AdamStep(const Tensor& learning_rate, double beta1, double beta2, double epsilon, double weight_decay,

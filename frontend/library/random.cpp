@@ -5,6 +5,7 @@
 #include <burin/loops.h>
 #include <burin/ops.h>
 
+#include "frontend/record/eager.h"
 #include "frontend/record/recorder.h"
 #include "frontend/value/variable.h"
 
@@ -133,6 +134,7 @@ Tensor standard_normal(Words& words, const Shape& shape, Dtype dtype) {
 // One round: `order` as the words sort it. From the least bit up, zeros go before ones, each in the order that they had.
 Tensor sorted_by(const Tensor& words, const Tensor& start) {
   Tensor keys = words, order = start;
+  const detail::DeviceOf device(order);
   const Tensor places = iota(order.shape(), 0, i64);
   for_loop(32, [&](const Tensor&) {
     const Tensor rest = keys / 2u;

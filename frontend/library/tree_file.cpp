@@ -4,6 +4,7 @@
 
 #include "compiler/graph/safetensors.h"
 #include "frontend/record/recorder.h"
+#include "frontend/value/in_flight.h"
 
 #include <algorithm>
 #include <cstring>
@@ -136,7 +137,9 @@ std::vector<Tensor> load_leaves(const std::string& file, const FlatTree& like, c
     const Content wanted = HandleAccess::read(like.leaves[i]);
     if (wanted.defined() && type_of(wanted.node) != value.type)
       wrong.push_back(said + " is " + to_string(value.type) + ", expected " + to_string(type_of(wanted.node)));
-    else if (wrong.empty()) found.push_back(HandleAccess::make(make_eager(copied(value, file, where), where)));
+    else if (wrong.empty())  // where the leaf is
+      found.push_back(HandleAccess::make(
+          make_on(wanted.defined() ? wanted.node.get()->device : scope_device, copied(value, file, where), where)));
   }
   for (auto& [name, value] : in_file)
     if (!taken.contains(name)) {

@@ -1,8 +1,8 @@
 // The dispatch: promotion, then the referee (eager) or the innermost trace, then the tapes. See dispatch.h.
 #include "frontend/record/dispatch.h"
 
+#include "frontend/record/eager.h"
 #include "frontend/record/recorder.h"
-#include "frontend/value/device.h"
 #include "runtime/ops/few.h"
 #include "runtime/ops/in_region.h"
 #include "runtime/ops/scalar.h"
@@ -114,6 +114,7 @@ NodeRef cast_node(const Content& c, Dtype to, const std::source_location& where)
     if (r && type.shape.empty()) {
       NodeRef n = make_eager(std::move((*r)[0]), c.node.get()->where);
       n.get()->literal = true;
+      n.get()->number = c.node.get()->number;
       return n;
     }
   }
@@ -159,12 +160,18 @@ HostTensor literal_value(const Literal& n, Dtype d) {
   return t;
 }
 
+NodeRef number_value(const Literal& n, Dtype d, const std::source_location& where) {
+  NodeRef node = make_eager(literal_value(n, d), where);
+  node.get()->number = true;
+  return node;
+}
+
 NodeRef number_node(const Arg& number, Dtype d) {
   if (number.size() != Dim()) {
     const Tensor n = size_of(number.size(), number.where());
     return d == i64 ? HandleAccess::read(n).node : cast_node(HandleAccess::read(n), d, number.where());
   }
-  NodeRef n = make_eager(literal_value(number.number(), d), number.where());
+  NodeRef n = number_value(number.number(), d, number.where());
   n.get()->literal = context().trace != nullptr;
   return n;
 }
@@ -219,7 +226,7 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attri
         if (!(mask >> (i < 31 ? i : 31) & 1)) continue;
         if (!o.node) {
           check_fits(op_info(kind).mnemonic, operands[i].number(), *d, where);
-          if (!r.trace || r.tapes) o.set(make_eager(literal_value(operands[i].number(), *d), where));
+          if (!r.trace || r.tapes) o.set(number_value(operands[i].number(), *d, where));
           else
             o.set(make_traced(*r.trace,
                               literal_constant(*r.trace, operands[i].number(), *d, r.line_in(*r.trace, where)),
@@ -232,7 +239,7 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attri
   }
   for (std::size_t i = 0; i < n; ++i)
     if (!values[i].node) {
-      values[i].set(make_eager(literal_value(operands[i].number(), operands[i].number().dtype), where));
+      values[i].set(number_value(operands[i].number(), operands[i].number().dtype, where));
       values[i].get().literal = r.trace != nullptr;
     }
 
@@ -241,14 +248,27 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attri
   const bool listen = r.tapes && tapes_listen();
   const Attributes noted = listen ? attributes : Attributes();
   if (!t) {
-    Few<HostTensor, 4> given;
+    const bool number = kind == OpKind::cast && values[0].get().number;  // and still is one
+    std::uint8_t elsewhere = number ? 0 : scope_device;
     for (const Operand& o : values) {
       if (o.get().traced()) foreign_value(o.get(), where);
-      given.push_back(host_view(o.get().value));
+      elsewhere |= o.get().device;
     }
-    auto made = eager_device().run(kind, given, attributes);
-    if (!made) fail(std::move(made.error()), where);
-    for (auto& m : *made) results.push_back(make_eager(std::move(m), where));
+    if (elsewhere) {  // perhaps: the scope tells only where no operand does
+      Few<const NodeRef*, 4> given;
+      for (const Operand& o : values) given.push_back(o.node);
+      elsewhere = common_device(given, scope_device, op_info(kind).mnemonic, where);
+      if (elsewhere)
+        for (auto& m : run_elsewhere(elsewhere, kind, given, attributes, where)) results.push_back(std::move(m));
+    }
+    if (!elsewhere) {
+      Few<HostTensor, 4> given;
+      for (const Operand& o : values) given.push_back(host_view(o.get().value));
+      auto made = run_on_cpu(kind, given, attributes);
+      if (!made) fail(std::move(made.error()), where);
+      for (auto& m : *made) results.push_back(make_eager(std::move(m), where));
+      if (number) results[0].get()->number = true;
+    }
   } else {
     Few<TensorType, 4> types;
     Few<ValueId, 4> ids;

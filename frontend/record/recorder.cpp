@@ -86,6 +86,11 @@ void Recorder::bind_variable(Frame& f, Tensor* h) {
   Slot s;
   s.handle = h;
   s.entry = HandleAccess::raw(*h);
+  if (const std::uint8_t own = s.entry.node.get()->device; own != t.device) {
+    if (t.device != any_device)
+      fail(mixed_devices("\"" + t.name + "\" and " + detail::describe(cell), t.device, own), f.where);
+    t.device = own;
+  }
   const auto input = static_cast<std::uint32_t>(t.graph.inputs().size());
   const std::string name = cell.name.empty() ? "variable" + std::to_string(t.states.size()) : cell.name;
   const ValueId v = t.graph.add_input(InputKind::state, cell.type, name);
@@ -210,6 +215,7 @@ void Recorder::push_trace(Trace& t) {
     std::lock_guard lock(live.mutex);
     live.numbers.insert(t.number);
   }
+  if (trace && t.device == any_device) t.device = trace->device;
   trace = &t;
   layers.push_back({&t, nullptr, 0});
 }

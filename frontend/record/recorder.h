@@ -3,6 +3,7 @@
 // each was shown to be needed by a fuzzer. Private to the frontend.
 #pragma once
 #include "frontend/record/tape.h"
+#include "frontend/value/device.h"
 #include "frontend/value/node.h"
 
 #include <functional>
@@ -44,7 +45,8 @@ struct Trace {
   Graph graph;
   std::string name;
   BlockId current = BlockId::top;
-  std::vector<bool> open{true};  ///< by block: still being recorded, so its values may be used
+  std::uint8_t device = any_device;  ///< of its graph: a function's from the start, else of the first value captured
+  std::vector<bool> open{true};      ///< by block: still being recorded, so its values may be used
   std::vector<Capture> captures;
   std::unordered_map<const Node*, std::uint32_t> capture_of;
   bool binds_variables = false;  ///< a function's: Variables are state of it. Other traces capture the values seen
@@ -195,6 +197,8 @@ std::string place(const std::source_location&);
 [[noreturn]] void foreign_value(const Node&, const std::source_location&);
 void check_usable(const Content&, const Tensor* handle, const std::source_location&);
 HostTensor literal_value(const Literal&, Dtype);
+/// The same as an eager value, which is on no device.
+NodeRef number_value(const Literal&, Dtype, const std::source_location&);
 /// Throws InvalidArgument where an integer would not keep its value in that dtype. `who` is the op.
 void check_fits(std::string_view who, const Literal&, Dtype, const std::source_location&);
 /// A C++ number as a 0-d value of that dtype: a constant of the trace that is open, if there is one.

@@ -2,6 +2,7 @@
 #include <burin/tensor.h>
 
 #include "frontend/record/recorder.h"
+#include "frontend/value/in_flight.h"
 #include "frontend/value/per_thread.h"
 #include "frontend/value/variable.h"
 
@@ -44,18 +45,33 @@ void destroy(const NodeBase* base) noexcept {
   else ::operator delete(n);
 }
 
-NodeRef make_eager(DeviceTensor value, const std::source_location& where) {
+NodeRef make_eager(DeviceTensor value, const std::source_location& where, std::uint8_t device) {
   Node* n = make_node();
+  n->device = device;
   n->value = std::move(value);
   n->where = where;
   return NodeRef(n);
 }
 
+NodeRef same_value(const NodeRef& n, const std::source_location& where) {
+  NodeRef same = make_eager(n.get()->value, where, n.get()->device);
+  same.get()->number = n.get()->number;
+  return same;
+}
+
 namespace {
 
 // A value made from host data: a constant of the trace that is open, if there is one, also where the library makes it.
+// Outside it is made on the device of the scope.
 NodeRef host_value(HostTensor value, const std::source_location& where = {}) {
-  NodeRef n = make_eager(std::move(value), where);
+  const bool literal = context().trace != nullptr;
+  NodeRef n = make_on(literal ? 0 : scope_device, std::move(value), where);
+  n.get()->literal = literal;
+  return n;
+}
+// A number is on no device.
+NodeRef host_number(const Literal& number, const std::source_location& where) {
+  NodeRef n = number_value(number, number.dtype, where);
   n.get()->literal = context().trace != nullptr;
   return n;
 }
@@ -115,9 +131,7 @@ void Tensor::detach() noexcept {
   if (!variable_) detail::recorder->died(this, born_);  // a Variable's may outlive any region, on any thread
 }
 
-Tensor::Tensor(const detail::Literal& n, std::source_location where)
-    : node_(detail::host_value(detail::literal_value(n, n.dtype), where)),
-      weak_(1) {
+Tensor::Tensor(const detail::Literal& n, std::source_location where) : node_(detail::host_number(n, where)), weak_(1) {
   if (detail::recorder) attach();
 }
 Tensor::Tensor(const void* values, Dtype dtype, const Shape& shape) {
@@ -180,6 +194,32 @@ TensorType Tensor::type() const {
   return detail::type_of(node_);
 }
 
+Device Tensor::device() const {
+  detail::Content c{node_, false};
+  detail::check_usable(c, this, {});
+  const std::uint8_t number = node_.get()->device;
+  return detail::DeviceAccess::make(number == detail::any_device ? 0 : number);
+}
+
+Tensor Tensor::to(Device device, std::source_location where) const {
+  detail::Content c = HandleAccess::read(*this);
+  detail::check_usable(c, this, where);
+  if (detail::context().trace)
+    detail::fail({ErrorCode::trace, "to: a graph is on one device; tensors are moved outside of it", "device", "",
+                  "move what it takes before the call, and what it gives after it"},
+                 where);
+  detail::eager_value(c, this, "to", where);
+  const std::uint8_t number = detail::DeviceAccess::number(device);
+  Tensor result = HandleAccess::make(detail::moved(c, number, where));
+  if (HandleAccess::node(result) != c.node && detail::tapes_listen()) {  // noted as the op that changes nothing
+    detail::Untracked untracked;
+    Tensor from = HandleAccess::make(c.node);
+    const Attributes same{Attribute(dtype())};
+    detail::tell_tapes({OpKind::cast, std::span(&from, 1), same, std::span(&result, 1), where});
+  }
+  return result;
+}
+
 void Tensor::item_into(void* out, Dtype wanted, const std::source_location& where) const {
   const detail::Node& n = detail::eager_value(HandleAccess::read(*this), this, "item", where);
   Dtype own = n.value.type.dtype;
@@ -205,12 +245,26 @@ void Tensor::item_into(void* out, Dtype wanted, const std::source_location& wher
 
 const void* Tensor::data_as(Dtype wanted, const std::source_location& where) const {
   const detail::Node& n = detail::eager_value(HandleAccess::read(*this), this, "data", where);
+  if (n.device != 0)
+    detail::fail({ErrorCode::invalid_argument,
+                  "data: the tensor is on " + detail::device_name(n.device) + ", where the host cannot look", "device",
+                  "", "copy it: x.to(Device::cpu()), or read it with to_vector() or item()"},
+                 where);
+  std::shared_ptr<const void> none;
+  return elements(wanted, none, where);
+}
+
+const void* Tensor::elements(Dtype wanted, std::shared_ptr<const void>& keep, const std::source_location& where) const {
+  const detail::Node& n = detail::eager_value(HandleAccess::read(*this), this, "data", where);
   if (n.value.type.dtype != wanted)
     detail::fail({ErrorCode::invalid_argument,
                   "data: the tensor is " + to_string(n.value.type) + ", asked for as " + std::string(name(wanted)),
                   "dtype", "", "ask for " + std::string(name(n.value.type.dtype)) + ", or cast the tensor"},
                  where);
-  return detail::read_value(n).buffer.data();  // the handle keeps it
+  HostTensor here = detail::read_value(n);
+  const void* p = here.buffer.data();
+  if (n.device != 0) keep = std::make_shared<const HostTensor>(std::move(here));  // else the handle keeps it
+  return p;
 }
 
 // Arg's questions about its tensor.

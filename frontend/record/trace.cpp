@@ -36,6 +36,7 @@ NodeRef make_traced(Trace& t, ValueId v, const TensorType& type, const std::sour
   n->id = v;
   n->block = t.current;
   n->value.type = type;
+  n->device = t.device;
   n->where = where;
   return NodeRef(n);
 }
@@ -71,6 +72,9 @@ ValueId lower(const NodeRef& node, Trace& t) {
     t.captures_traced = true;
   } else if (n.literal) {
     return append_constant(t, read_value(n), n.where);
+  } else if (n.device != t.device && !n.number) {
+    if (t.device != any_device) fail(mixed_devices("\"" + t.name + "\"", n.device, t.device), n.where);
+    t.device = n.device;
   }
   auto [it, fresh] = t.capture_of.try_emplace(&n, static_cast<std::uint32_t>(t.captures.size()));
   if (fresh) {

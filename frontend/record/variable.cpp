@@ -2,7 +2,9 @@
 #include "frontend/value/variable.h"
 
 #include "frontend/record/dispatch.h"
+#include "frontend/record/eager.h"
 #include "frontend/record/recorder.h"
+#include "frontend/value/in_flight.h"
 
 #include <burin/ops.h>
 #include <burin/promotion.h>
@@ -35,6 +37,11 @@ NodeRef stored(const VariableCell& cell, const Arg& value) {
     if (fits) check_fits(describe(cell), value.number(), d, value.where());
     c.node = number_node(value, fits ? d : own);
   }
+  if (const Node& n = *c.node.get(); !n.traced() && n.number && !context().trace) {
+    c.node = make_on(cell.device, read_value(n), value.where());
+  } else if (n.device != cell.device && !n.number && n.device != any_device) {
+    fail(mixed_devices(describe(cell) + " and the value assigned", n.device, cell.device), value.where());
+  }
   const TensorType& type = type_of(c.node);
   if (type != cell.type) {
     const bool dtype = type.dtype != cell.type.dtype;
@@ -48,6 +55,15 @@ NodeRef stored(const VariableCell& cell, const Arg& value) {
         value.where());
   }
   return c.node;
+}
+
+// On a device that runs later: should what makes the value fail, the variable keeps what it had.
+NodeRef or_old(const VariableCell& cell, const NodeRef& next, const NodeRef& old) {
+  NodeRef own = same_value(next, next.get()->where);
+  InFlight& f = in_flight(cell.device);
+  std::lock_guard lock(f.mutex);
+  f.restore({own, old});
+  return own;
 }
 
 }  // namespace
@@ -87,20 +103,28 @@ Variable::Variable(const Tensor& initial, std::string name, std::source_location
   cell_->name = std::move(name);
   cell_->where = where;
   cell_->number = next.fetch_add(1, std::memory_order_relaxed);
+  // What a Variable holds is on a device, also where it begins with a number.
+  c.node = HandleAccess::node(detail::placed(HandleAccess::make(c.node)));
+  cell_->device = c.node.get()->device;
   HandleAccess::set_raw(cell_->handle, {std::move(c.node), false});
 }
 
 Tensor Variable::value() const { return HandleAccess::make(HandleAccess::read(cell_->handle)); }
 
 Variable& Variable::assign(const Arg& value) {
-  HandleAccess::write(cell_->handle, {detail::stored(*cell_, value), false});
+  detail::NodeRef next = detail::stored(*cell_, value);
+  if (cell_->device != 0 && !detail::context().trace)
+    next = detail::or_old(*cell_, next, HandleAccess::read(cell_->handle).node);
+  HandleAccess::write(cell_->handle, {std::move(next), false});
   return *this;
 }
 
 Tensor Variable::update(OpKind kind, const Arg& x) {
   auto next = [&](const Tensor& now, const Arg& by) {
     const Tensor made = detail::dispatch(kind, {Arg(now, x.where()), by});
-    return detail::stored(*cell_, Arg(made, x.where()));
+    detail::NodeRef node = detail::stored(*cell_, Arg(made, x.where()));
+    const bool later = cell_->device != 0 && !detail::context().trace;
+    return later ? detail::or_old(*cell_, node, HandleAccess::node(now)) : node;
   };
   if (detail::context().trace) {
     Tensor now = value();

@@ -12,6 +12,7 @@
 #include "frontend/control/evaluate.h"
 #include "frontend/control/regions.h"
 #include "frontend/control/scopes.h"
+#include "frontend/record/eager.h"
 #include "frontend/record/recording.h"
 #include "frontend/rules/rules.h"
 #include "frontend/transform/gradient.h"
@@ -575,6 +576,9 @@ void Batching::finish(const Leaves& results) {
   for (auto& in : s.trace.graph.inputs().subspan(inputs.size()))
     inputs.push_back(in.kind == InputKind::capture ? Lane{{(capture++)->node, false}, false} : s.carried_out(*drawn++));
   const Graph graph = s.trace.finish();
+  std::vector<Content> given;
+  for (const Lane& l : inputs) given.push_back(l.content);
+  const DeviceOf device(given);
   ToLanes handler(*s.lanes);
   auto made = evaluate<Lane>(graph, std::span<const Lane>(inputs), handler);
   if (!made) fail(std::move(made.error()), s.where);

@@ -4,6 +4,8 @@
 #include "compiler/graph/sizes.h"
 #include "frontend/control/evaluate.h"
 #include "frontend/control/scopes.h"
+#include "frontend/execute/on_device.h"
+#include "frontend/record/eager.h"
 #include "frontend/transform/linearize.h"
 #include "frontend/transform/tangent.h"
 #include "frontend/value/device.h"
@@ -56,15 +58,47 @@ const Executable& CallableGraph::executable(const std::source_location& where) c
   return *made;
 }
 
+std::vector<Content> CallableGraph::submit(std::span<const Content> inputs, std::uint8_t device,
+                                           std::span<const DimBinding> bindings,
+                                           const std::source_location& where) const {
+  std::shared_ptr<const Program> program;
+  {
+    std::lock_guard lock(mutex_);
+    auto& made = programs_[{device, checking()}];
+    if (!made) {
+      auto p = program_for(device, graph_, level_ == Level::full, checking());
+      if (!p) fail(std::move(p.error()), where);
+      made = std::move(*p);
+    }
+    program = made;
+  }
+  std::vector<const NodeRef*> given;
+  for (const Content& c : inputs) given.push_back(&c.node);
+  std::vector<std::int64_t> sizes;
+  for (const std::string& name : graph_->size_names())
+    for (const DimBinding& b : bindings)
+      if (b.name == name) sizes.push_back(b.value.value());
+  const std::vector<OutputUse> uses(graph_->outputs().size());
+  std::vector<Content> results;
+  for (NodeRef& n :
+       call_on_device({device, std::move(program), *graph_, bindings, sizes, graph_->name}, given, uses, where))
+    results.push_back({std::move(n), false});
+  return results;
+}
+
 std::vector<Content> CallableGraph::run(std::span<const Content> inputs, const std::source_location& where) const {
   const Graph& g = *graph_;
   auto bindings = bind_sizes(g, types_of(inputs));
   if (!bindings) fail(std::move(bindings.error()), where);
   std::vector<const DeviceTensor*> values;
+  std::vector<const NodeRef*> nodes;
   for (const Content& c : inputs) {
     if (c.node.get()->traced()) foreign_value(*c.node.get(), where);
     values.push_back(&c.node.get()->value);
+    nodes.push_back(&c.node);
   }
+  if (const std::uint8_t device = common_device(nodes, scope_device, g.name, where); device != 0)
+    return submit(inputs, device, *bindings, where);
   std::vector<std::int64_t> sizes;
   for (const std::string& name : g.size_names())
     for (const DimBinding& b : *bindings)

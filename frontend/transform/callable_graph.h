@@ -46,11 +46,14 @@ class CallableGraph {
 
  private:
   const Executable& executable(const std::source_location&) const;
+  std::vector<Content> submit(std::span<const Content> inputs, std::uint8_t device, std::span<const DimBinding>,
+                              const std::source_location&) const;
 
   std::shared_ptr<const Graph> graph_;
   Level level_;
   mutable rt::Turn mutex_;
   mutable std::shared_ptr<Executable> executables_[2];  // in check mode: the second
+  mutable std::map<std::pair<std::uint8_t, bool>, std::shared_ptr<const Program>> programs_;  // elsewhere
   mutable std::map<std::vector<bool>, std::shared_ptr<const Backward>> backward_;
   mutable std::map<std::vector<bool>, std::shared_ptr<const Forward>> forward_;
 };

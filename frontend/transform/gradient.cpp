@@ -2,6 +2,8 @@
 // work and the accumulation of cotangents live here.
 #include "frontend/transform/gradient.h"
 
+#include "frontend/record/eager.h"
+
 #include <burin/grad.h>
 #include <burin/ops.h>
 
@@ -91,11 +93,16 @@ Tensor fresh_identity(const Tensor& t) {
   // An op where somebody records or observes, so that the link to the old identity is kept: a capture may be a source further out.
   if (context().trace || tapes_listen())
     return dispatch(OpKind::cast, {Arg(t)}, Attributes{Attribute(t.dtype())}, promote_none);
-  return HandleAccess::make(make_eager(c.node.get()->value), c.weak);
+  return HandleAccess::make(same_value(c.node), c.weak);
 }
 
 GradientNotes::GradientNotes(std::span<const Tensor> sources) {
   for (const Tensor& s : sources) descendants_.insert(identity(s));
+}
+
+Tensor beside(const Tensor& value, const Tensor& derivative) {
+  const Node &v = *HandleAccess::node(value).get(), &d = *HandleAccess::node(derivative).get();
+  return v.traced() || d.traced() || v.device == d.device || d.number ? derivative : derivative.to(value.device());
 }
 
 bool GradientNotes::descends(const Content& c) const { return descendants_.contains(identity(c)); }
@@ -144,7 +151,10 @@ std::vector<Tensor> GradientNotes::backward(std::span<const Tensor> results, std
                                             std::span<const Tensor> sources) const {
   std::vector<Tensor> parts = reach(results, cotangents, sources);
   for (std::size_t i = 0; i < parts.size(); ++i)
-    if (!parts[i].defined()) parts[i] = rules::zeros_like(sources[i]);
+    if (!parts[i].defined()) {
+      const DeviceOf device(sources[i]);
+      parts[i] = rules::zeros_like(sources[i]);
+    }
   return parts;
 }
 
@@ -155,6 +165,7 @@ std::vector<Tensor> GradientNotes::reach(std::span<const Tensor> results, std::s
     if (is_floating(results[i].dtype())) known.add(results[i], cotangents[i]);
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
     SourceScope lines(step->where);  // what a gradient computes belongs to the line that it comes from
+    const DeviceOf device(step->results);
     std::vector<Tensor> operands = handles(step->operands), outs = handles(step->results), gs(outs.size());
     bool reached = false;
     for (std::size_t i = 0; i < gs.size(); ++i)
@@ -171,7 +182,7 @@ std::vector<Tensor> GradientNotes::reach(std::span<const Tensor> results, std::s
     }
     std::vector<Tensor> parts = step_cotangents(*step, operands, outs, gs);
     for (std::size_t i = 0; i < parts.size(); ++i)
-      if (parts[i].defined() && descends(operands[i])) known.add(operands[i], parts[i]);
+      if (parts[i].defined() && descends(operands[i])) known.add(operands[i], beside(operands[i], parts[i]));
   }
   std::vector<Tensor> out;
   for (const Tensor& s : sources) out.push_back(known.find(s));

@@ -83,6 +83,9 @@ void check_loss(const Tensor& loss, const char* who, const std::source_location&
 std::vector<Content> contents(std::span<const Tensor>);
 std::vector<Tensor> handles(std::span<const Content>);
 
+/// The derivative on the device of its value, which a step may have moved.
+Tensor beside(const Tensor& value, const Tensor& derivative);
+
 /// The same value under an identity of its own: what a function reaches by capture is not its argument.
 Tensor fresh_identity(const Tensor&);
 

@@ -1,12 +1,15 @@
 // What jacobian's templates need of shapes and checks.
 #include <burin/jacobian.h>
 
+#include "frontend/record/eager.h"
 #include "frontend/record/recorder.h"
 #include "frontend/transform/gradient.h"
 
 namespace burin::detail {
 
-Tensor unit_vectors(const TensorType& type) {
+Tensor unit_vectors(const Tensor& like) {
+  const DeviceOf device(like);
+  const TensorType type = like.type();
   const Dim n = type.shape.num_elements();
   Shape shape{n};
   for (Dim d : type.shape) shape.push_back(d);

@@ -8,6 +8,7 @@
 #include "frontend/control/evaluate.h"
 #include "frontend/control/regions.h"
 #include "frontend/control/scopes.h"
+#include "frontend/record/eager.h"
 #include "frontend/rules/rules.h"
 #include "frontend/transform/linearize.h"
 
@@ -32,6 +33,7 @@ void Tangents::note(const NotedOp& op) {
   for (const Tensor& r : op.results) flows = flows || is_floating(r.dtype());
   if (!flows) return;
   SourceScope lines(op.where);
+  const DeviceOf device(op.results);
   rules::Jvp rule = rules::jvp_of(op.kind);
   if (!rule) fail(no_derivative(op.kind), op.where);
   std::vector<Tensor> tangents(operands.size());
@@ -44,7 +46,7 @@ void Tangents::note(const NotedOp& op) {
   if (!moves) return;
   const std::vector<Tensor> values = handles(operands), made = handles(results);
   const Tensor tangent = rule({op.kind, values, made, op.attributes}, tangents);
-  if (tangent.defined()) keep(results[0], HandleAccess::raw(tangent));
+  if (tangent.defined()) keep(results[0], HandleAccess::raw(beside(made[0], tangent)));
 }
 
 // -- regions -------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ struct Node : NodeBase {
   ValueId id = ValueId::none;
   BlockId block = BlockId::top;
   bool literal = false;           ///< made from host values while tracing: becomes a constant, not a capture
+  std::uint8_t device = 0;        ///< of a traced value: its trace's, any_device where nothing has told yet
+  bool number = false;            ///< made from a C++ number: on no device, it goes where it is used
   bool maybe_undefined = false;   ///< a merge of a path that assigned and one that did not
   bool stands_in = false;         ///< only a type, named sizes allowed: what `trace` is given for a Spec
   bool untyped = false;           ///< stands for an undefined handle in a region: no type until the region closes
@@ -26,8 +28,10 @@ inline const TensorType& type_of(const NodeRef& n) { return n.get()->value.type;
 
 /// A new node; nodes are recycled per thread.
 Node* make_node();
-BURIN_API NodeRef make_eager(DeviceTensor value, const std::source_location& where = {});
+BURIN_API NodeRef make_eager(DeviceTensor value, const std::source_location& where = {}, std::uint8_t device = 0);
 
+/// The same value under an identity of its own.
+NodeRef same_value(const NodeRef&, const std::source_location& where = {});
 /// An eager value as the host may read it; waits for it where it is on another device. Throws what went wrong in its making.
 BURIN_API HostTensor read_value(const Node&);
 

@@ -46,6 +46,7 @@ struct VariableCell : std::enable_shared_from_this<VariableCell> {
   TensorType type;
   std::string name;
   std::source_location where;
+  std::uint8_t device = 0;
   std::uint64_t number = 0;  ///< the order in which calls lock
   static VariableCell& of(const Variable& v) { return *v.cell_; }
 };

@@ -4,6 +4,7 @@
 #include <burin/composites.h>
 #include <burin/control.h>
 #include <burin/custom_gradient.h>
+#include <burin/device.h>
 #include <burin/function.h>
 #include <burin/grad.h>
 #include <burin/gradient_tape.h>

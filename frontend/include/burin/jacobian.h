@@ -16,7 +16,7 @@ enum class Mode : std::uint8_t {
 namespace detail {
 
 /// Unit vectors of one leaf: [n, shape...], n its number of elements.
-BURIN_API Tensor unit_vectors(const TensorType&);
+BURIN_API Tensor unit_vectors(const Tensor& like);
 /// [a..., n] or [n, a...] made [a..., b...] and [a..., b...], n the number of b's or a's elements.
 BURIN_API Tensor split_last(const Tensor&, const Shape&);
 BURIN_API Tensor split_first(const Tensor&, const Shape&);
@@ -41,11 +41,10 @@ template <class F, class X> Rows<X> rows_reverse(F& f, const X& x, const std::so
       Y w = primal;
       auto parts = leaves_of(w);
       for (std::size_t k = 0; k < parts.tensors.size(); ++k)
-        if (is_floating(parts.tensors[k]->dtype()))
-          *parts.tensors[k] = k == i ? unit : zeros(parts.tensors[k]->shape(), parts.tensors[k]->dtype());
+        if (is_floating(parts.tensors[k]->dtype())) *parts.tensors[k] = k == i ? unit : zeros_like(*parts.tensors[k]);
       return pull(w);
     };
-    X row = vmap(lane, {}, where)(unit_vectors(leaf.type()));
+    X row = vmap(lane, {}, where)(unit_vectors(leaf));
     for (Tensor* t : leaves_of(row).tensors) *t = split_first(*t, leaf.shape());
     rows.push_back(std::move(row));
   }
@@ -62,12 +61,12 @@ template <class F, class X> Rows<X> rows_forward(F& f, const X& x, const std::so
       X direction = x;
       auto parts = leaves_of(direction);
       for (std::size_t k = 0; k < parts.tensors.size(); ++k)
-        *parts.tensors[k] = k == i ? unit : zeros(parts.tensors[k]->shape(), parts.tensors[k]->dtype());
+        *parts.tensors[k] = k == i ? unit : zeros_like(*parts.tensors[k]);
       auto [y, tangent] = jvp(f, x, direction, where, who);
       for (Tensor* t : leaves_of(y).tensors) check_jacobian_result(*t, who, where);
       return tangent;
     };
-    auto columns = vmap(lane, {.in_axes = {}, .out_axis = -1}, where)(unit_vectors(sources.tensors[i]->type()));
+    auto columns = vmap(lane, {.in_axes = {}, .out_axis = -1}, where)(unit_vectors(*sources.tensors[i]));
     const auto parts = leaves_of(columns);
     rows.resize(parts.tensors.size(), x);
     for (std::size_t k = 0; k < parts.tensors.size(); ++k)

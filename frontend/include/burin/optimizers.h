@@ -16,6 +16,9 @@ struct Companion {
 BURIN_API void check_companions(const char* who, const Leaves& params, std::initializer_list<Companion>,
                                 const Tensor& step, const std::source_location&);
 
+/// The step of a state before the first update: 0, beside the parameters.
+BURIN_API Tensor no_steps(const Leaves& params);
+
 /// What the leaves of an Adam step share: f64 scalars.
 struct AdamStep {
   double beta1, beta2, epsilon;
@@ -57,7 +60,7 @@ struct Sgd {
   struct State {
     Tensor step;
   };
-  template <class P> State init(const P&) const { return {zeros({}, i64)}; }
+  template <class P> State init(const P& params) const { return {detail::no_steps(detail::leaves_of(params))}; }
   template <class P>
   void update(P& params, const P& gradients, State& state,
               std::source_location where = std::source_location::current()) const {
@@ -83,7 +86,9 @@ struct Momentum {
     P velocity;
     Tensor step;
   };
-  template <class P> State<P> init(const P& params) const { return {tree_zeros_like(params), zeros({}, i64)}; }
+  template <class P> State<P> init(const P& params) const {
+    return {tree_zeros_like(params), detail::no_steps(detail::leaves_of(params))};
+  }
   template <class P>
   void update(P& params, const P& gradients, State<P>& state,
               std::source_location where = std::source_location::current()) const {
@@ -114,7 +119,7 @@ struct Adam {
     Tensor step;
   };
   template <class P> State<P> init(const P& params) const {
-    return {tree_zeros_like(params), tree_zeros_like(params), zeros({}, i64)};
+    return {tree_zeros_like(params), tree_zeros_like(params), detail::no_steps(detail::leaves_of(params))};
   }
   template <class P>
   void update(P& params, const P& gradients, State<P>& state,

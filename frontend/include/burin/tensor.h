@@ -3,6 +3,7 @@
 // cost one thread-local test. Must stay free of the recorder, the Graph and heavy standard headers.
 #pragma once
 #include <burin/arg.h>
+#include <burin/device.h>
 
 #include <atomic>
 #include <iosfwd>
@@ -156,6 +157,11 @@ class BURIN_API Tensor {
   /// The number of elements; an expression where sizes are named.
   Dim size() const { return shape().num_elements(); }
 
+  Device device() const;
+  /// The same values on that device: this tensor where it is there already, else a copy. A C++ number is on no device and
+  /// stays one. Differentiable: the cotangent is moved back. Throws TraceError while tracing: a graph is on one device.
+  Tensor to(Device, std::source_location where = std::source_location::current()) const;
+
   /// The only element, as T: where T holds every value of the dtype. Throws TraceError while tracing.
   template <class T> T item(std::source_location where = std::source_location::current()) const {
     T out;
@@ -164,10 +170,11 @@ class BURIN_API Tensor {
   }
   /// The elements, row-major, copied. T must be the dtype's C++ type.
   template <class T> std::vector<T> to_vector(std::source_location where = std::source_location::current()) const {
-    const T* p = data<T>(where);
+    std::shared_ptr<const void> keep;
+    const T* p = static_cast<const T*>(elements(dtype_of<T>, keep, where));
     return std::vector<T>(p, p + size().value());
   }
-  /// The elements in memory, row-major; valid while this Tensor or a copy lives. A function that takes the only handle by
+  /// The elements in memory, row-major, of a tensor on the CPU; valid while this Tensor or a copy lives. A function that takes the only handle by
   /// reference may overwrite them.
   template <class T> const T* data(std::source_location where = std::source_location::current()) const {
     return static_cast<const T*>(data_as(dtype_of<T>, where));
@@ -200,6 +207,7 @@ class BURIN_API Tensor {
   static Tensor view_of(const void*, Dtype, std::size_t count, const Shape&, std::shared_ptr<const void>,
                         const std::source_location&);
   [[noreturn]] static void ragged(int axis, const std::source_location&);
+  const void* elements(Dtype, std::shared_ptr<const void>& keep, const std::source_location&) const;
   void item_into(void* out, Dtype, const std::source_location&) const;
   const void* data_as(Dtype, const std::source_location&) const;
 
