@@ -29,22 +29,29 @@ std::vector<NodeRef> call_on_device(const DeviceCall& c, std::span<const NodeRef
 
   std::vector<NodeRef> results(uses.size());
   std::vector<Replaced> replaced;
+  auto old = [&](std::size_t i) { return uses[i].replaces < 0 ? nullptr : &input(uses[i].replaces); };
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    if (uses[i].hands_on < 0) continue;
+    const NodeRef& same = input(uses[i].hands_on);
+    // Under an identity of its own where it takes the place of another value, which a failure puts back.
+    results[i] = old(i) && uses[i].hands_on != uses[i].replaces ? same_value(same, where) : same;
+    if (old(i) && results[i] != same) replaced.push_back({results[i], *old(i)});
+  }
+  // One state at most is overwritten, the largest: were the copy of a second to fail, the first would have its new value
+  // already. Another is given fresh memory, and what it had is let go of when the call has run.
+  std::size_t overwritten = uses.size();
+  for (std::size_t i = 0; i < uses.size(); ++i) {
+    if (uses[i].hands_on >= 0 || !old(i) || !uses[i].may_overwrite || !f.may_overwrite(*old(i)->get())) continue;
+    auto size = [&](std::size_t of) { return old(of)->get()->value.buffer.size(); };
+    if (overwritten == uses.size() || size(i) > size(overwritten)) overwritten = i;
+  }
   std::vector<const DeviceTensor*> outputs;
   std::vector<DeviceTensor*> fresh;
   for (std::size_t i = 0; i < uses.size(); ++i) {
-    const OutputUse& use = uses[i];
-    const NodeRef* old = use.replaces < 0 ? nullptr : &input(use.replaces);
-    if (use.hands_on >= 0) {
-      const NodeRef& same = input(use.hands_on);
-      // Under an identity of its own where it takes the place of another value, which a failure puts back.
-      results[i] =
-          old && use.hands_on != use.replaces ? make_eager(same.get()->value, where, same.get()->device) : same;
-      if (old && results[i] != same) replaced.push_back({results[i], *old});
-      continue;
-    }
-    if (old && use.may_overwrite && f.may_overwrite(*old->get())) {
-      results[i] = *old;
-      outputs.push_back(&old->get()->value);
+    if (uses[i].hands_on >= 0) continue;
+    if (i == overwritten) {
+      results[i] = *old(i);
+      outputs.push_back(&results[i].get()->value);
       continue;
     }
     const TensorType type = substitute(c.graph.type(c.graph.outputs()[i].value), c.bindings);
@@ -53,13 +60,11 @@ std::vector<NodeRef> call_on_device(const DeviceCall& c, std::span<const NodeRef
     results[i] = make_eager(std::move(*made), where, c.device);
     outputs.push_back(&results[i].get()->value);
     fresh.push_back(&results[i].get()->value);
-    if (old) replaced.push_back({results[i], *old});
+    if (old(i)) replaced.push_back({results[i], *old(i)});
   }
   auto ok = f.submit(c.program, given, outputs, c.sizes, fresh, std::move(replaced));
   if (!ok) raise(std::move(ok.error()));
-  for (std::size_t i = 0; i < uses.size(); ++i)
-    if (uses[i].hands_on < 0 && uses[i].replaces >= 0 && results[i] == input(uses[i].replaces))
-      results[i].get()->value.buffer.bump_version();
+  if (overwritten < uses.size()) results[overwritten].get()->value.buffer.bump_version();
   return results;
 }
 

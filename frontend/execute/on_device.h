@@ -14,7 +14,7 @@ namespace burin::detail {
 struct OutputUse {
   int hands_on = -1;           ///< the input that it is; it is not computed then
   int replaces = -1;           ///< the state input whose place it takes
-  bool may_overwrite = false;  ///< its memory may be that input's, where nobody else sees it
+  bool may_overwrite = false;  ///< its memory may be that input's: of one state a call, where nobody else sees it
 };
 struct DeviceCall {
   std::uint8_t device;

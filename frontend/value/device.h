@@ -35,9 +35,9 @@ bool same_class(std::uint8_t, std::uint8_t);
 class BURIN_API Program {
  public:
   virtual ~Program() = default;
-  /// Submits the graph on the device's stream. `outputs` have their types and memory: a state's may be that of the input that
-  /// it overwrites. What writes to an input is submitted last, behind all that may fault and in launches or copies of its own.
-  /// After an error nothing that writes to an input has been submitted.
+  /// Submits the graph on the device's stream. `outputs` have their types and memory: one state's may be that of the input that
+  /// it overwrites. What writes to it is submitted last, behind all that may fault, as one launch or copy of its own: it has
+  /// written all or nothing. After an error nothing that writes to an input has been submitted.
   virtual Result<void> submit(rt::Device&, std::span<const DeviceTensor* const> inputs,
                               std::span<const DeviceTensor* const> outputs,
                               std::span<const std::int64_t> sizes) const = 0;

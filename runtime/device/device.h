@@ -37,7 +37,7 @@ struct DeviceStatistics {
 };
 
 /// Work in the order in which it was submitted. A failure poisons it: until `recover`, launches and copies that are reached
-/// do nothing, but for reads. Any thread.
+/// do nothing, but for reads. A copy that fails, or a launch that may not fault, has written nothing. Any thread.
 class Stream {
  public:
   virtual Ticket launch(const Launch&) noexcept = 0;

@@ -66,6 +66,10 @@ TEST_CASE("a tensor moves to a device and back with its values, its dtype and it
   CHECK(there.type() == x.type());
   CHECK(there.to_vector<std::int32_t>() == x.to_vector<std::int32_t>());
   CHECK(there.to(Device::cpu()).device() == Device::cpu());
+  CHECK(x.to(Device::cpu()).data<std::int32_t>() == x.data<std::int32_t>());  // there already
+  const auto copies = null.machine.statistics().copies;
+  there.to(null.device);
+  CHECK(null.machine.statistics().copies == copies);
   CHECK(to_string(there) == to_string(x));
   CHECK(values({7}).to(null.device).item<float>() == 7);
   CHECK(zeros({0, 3}).to(null.device).to_vector<float>().empty());
@@ -107,6 +111,21 @@ TEST_CASE("what is created follows the scope") {
   }
   CHECK(zeros({1}).device() == null.device);
   CHECK(Variable(0.0f).value().device() == null.device);
+}
+
+TEST_CASE("a Variable that begins with a number is where the scope said, and stays") {
+  NullDeviceFixture null;
+  auto make = [&] {
+    DeviceScope scope(null.device);
+    return Variable(1.5f);
+  };
+  Variable v = make();
+  v += 1.0f;
+  v.assign(v.value() * 2.0f);
+  CHECK(v.value().device() == null.device);
+  v.assign(4.0f);
+  CHECK(v.value().device() == null.device);
+  CHECK(v.value().item<float>() == 4);
 }
 
 TEST_CASE("a view of host memory is on the CPU, whatever the scope") {
@@ -470,6 +489,47 @@ TEST_CASE("a launch that fails is told like a fault, and leaves state as it was"
   }
   step(p);
   CHECK(p.item<float>() == 6);
+}
+
+TEST_CASE("a failed copy leaves all states of its call as they were, also where another has been written") {
+  NullDeviceFixture null;
+  auto step = function([](Tensor& a, Tensor& b, Tensor& c) {
+    a = a * 2;
+    b = b * 3;
+    c = c * 5;
+  });
+  int failures = 0;
+  for (int n : {1, 2, 3, 4}) {
+    Tensor a = values({1}).to(null.device), b = values({1, 1}).to(null.device), c = values({1}).to(null.device);
+    step(a, b, c);
+    null.device.synchronize();
+    null.machine.fail_copy(n);
+    step(a, b, c);
+    const bool failed = mentions(message_of([&] { null.device.synchronize(); }), "failed on the device");
+    null.machine.fail_copy(0);
+    failures += failed;
+    CHECK(a.item<float>() == (failed ? 2 : 4));
+    CHECK(b.to_vector<float>() == (failed ? Floats{3, 3} : Floats{9, 9}));
+    CHECK(c.item<float>() == (failed ? 5 : 25));
+  }
+  CHECK(failures > 0);
+}
+
+TEST_CASE("memory that states had is let go of, call after call") {
+  NullDeviceFixture null;
+  auto step = function([](Tensor& a, Tensor& b) {
+    a = a + b;
+    b = b + 1;
+  });
+  Tensor a = values({0}).to(null.device), b = values({1}).to(null.device);
+  step(a, b);
+  null.device.synchronize();
+  const auto live = null.machine.statistics().live_bytes;
+  for (int i = 0; i < 10; ++i) step(a, b);
+  null.device.synchronize();
+  CHECK(null.machine.statistics().live_bytes == live);
+  CHECK(a.item<float>() == 66);
+  CHECK(b.item<float>() == 12);
 }
 
 TEST_CASE("a copy that fails is told, and the next works") {
