@@ -18,7 +18,7 @@ namespace {
 
 const OpInfo &infoOf(Operation *op) { return *catalogueInfo(op); }
 bool isConstant(Operation *op) { return isa<ConstantOp>(op); }
-bool isBroadcast(Operation *op) { return infoOf(op).mnemonic == "broadcast_to"; }
+bool isBroadcast(Operation *op) { return isa<BroadcastToOp>(op); }
 Shape shapeOf(Value value) { return toTensorType(value.getType())->shape; }
 
 /// Ops that the host program does itself: control flow, prints, views, blobs.
@@ -105,7 +105,7 @@ bool FusionPlan::isCopied(Operation *op) const {
   bool free = op->getNumOperands() == 0 || isBroadcast(op);
   return free && llvm::all_of(op->getUsers(), [&](Operation *user) {
            // A reshape reads what is in memory under another shape: iota and broadcasts have to be there.
-           if (!isConstant(op) && catalogueInfo(user) && infoOf(user).mnemonic == "reshape") return false;
+           if (!isConstant(op) && isa<ReshapeOp>(user)) return false;
            if (isa<TransposeOp>(user) && Copied.contains(user)) return false; // a product reads memory
            return user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
          });

@@ -1,6 +1,6 @@
 // The C header of an ahead-of-time object, and which names its function may have.
 #pragma once
-#include "compiler/codegen/cpu/Target.h"
+#include "compiler/codegen/Target.h"
 #include "compiler/graph/graph.h"
 
 #include <string>
@@ -13,7 +13,7 @@ namespace burin::compiler {
 Result<void> checkSymbol(const std::string &name);
 
 /// `sizes`: the named ones that calls bind. Names of arguments are told as they are and made into distinct enumerators.
-std::string headerText(const Graph &graph, const codegen::cpu::CpuTarget &target, const std::vector<std::string> &sizes,
+std::string headerText(const Graph &graph, const codegen::Target &target, const std::vector<std::string> &sizes,
                        const std::string &symbol);
 
 } // namespace burin::compiler

@@ -1,12 +1,8 @@
-// The façade that libburin_compiler.so exports: images for the caches, ahead-of-time objects, and the key of the toolchain.
+// The façade that libburin_compiler.so exports: images for the caches and ahead-of-time objects.
 #include "compiler/driver/Compile.h"
 #include "runtime/core/image.h"
 
-#include "llvm/Config/llvm-config.h"
-
 #include <cfenv>
-#include <dlfcn.h>
-#include <sys/stat.h>
 
 namespace burin::compiler {
 namespace {
@@ -30,13 +26,15 @@ Result<Image> compile(const Request &request) {
   StandardFloats mode;
   auto compiled = compileGraph(request);
   if (!compiled) return compiled.error();
+  auto object = compiled->section("elf");
+  if (!object) return object.error();
   rt::ImageInfo info;
-  for (const std::string &feature : compiled->target.Required)
+  for (const std::string &feature : compiled->target->required())
     info.cpu_features += (info.cpu_features.empty() ? "" : ",") + feature;
   info.entry = "burin_entry";
   info.arena_bytes = compiled->arenaBytes;
   Image image;
-  image.bytes = rt::write_image(info, compiled->object);
+  image.bytes = rt::write_image(info, **object);
   image.blobs = std::move(compiled->blobs);
   image.report = std::move(compiled->report);
   return image;
@@ -47,26 +45,10 @@ Result<AotResult> aheadOfTime(const Request &request, const AotOptions &options)
   return compileAheadOfTime(request, options);
 }
 
-std::string toolchainKey(const Options &options) {
-  auto target = codegen::cpu::resolveTarget(options.target);
-  std::string key = target ? target->key() : "unknown target " + options.target;
-  key += ";llvm " LLVM_VERSION_STRING ";abi " + std::to_string(BURIN_RT_ABI_VERSION);
-  // The compiler itself: a rebuilt one may make other code of the same graph.
-  Dl_info self{};
-  struct stat file{};
-  if (dladdr(reinterpret_cast<void *>(&burin_compiler_api), &self) && self.dli_fname &&
-      stat(self.dli_fname, &file) == 0)
-    key += ";burin " + std::to_string(file.st_size) + "." + std::to_string(file.st_mtim.tv_sec) + "." +
-           std::to_string(file.st_mtim.tv_nsec);
-  key += options.level == Options::Level::full ? ";full" : ";no_fuse";
-  if (options.check_mode) key += ";check";
-  return key;
-}
-
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) const Api *burin_compiler_api(std::uint32_t version) {
-  static const Api api{api_version, compile, aheadOfTime, toolchainKey};
+  static const Api api{api_version, compile, aheadOfTime};
   return version == api_version ? &api : nullptr;
 }
 

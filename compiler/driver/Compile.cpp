@@ -2,16 +2,11 @@
 #include "compiler/driver/Compile.h"
 
 #include "compiler/codegen/Stopwatch.h"
-#include "compiler/codegen/cpu/CheckKernels.h"
-#include "compiler/codegen/cpu/EmitKernels.h"
-#include "compiler/codegen/cpu/EmitObject.h"
-#include "compiler/codegen/cpu/LinalgEmitter.h"
-#include "compiler/codegen/cpu/LowerToLlvm.h"
-#include "compiler/codegen/host/HostToLlvm.h"
-#include "compiler/codegen/plan/LowerToLinalg.h"
+#include "compiler/codegen/Target.h"
 #include "compiler/driver/ContextPool.h"
 #include "compiler/driver/Diagnostics.h"
 #include "compiler/driver/Pipeline.h"
+#include "compiler/graph/interpret.h"
 #include "compiler/ir/ArenaAttributes.h"
 #include "compiler/ir/Import.h"
 #include "passes/Passes.h"
@@ -34,17 +29,18 @@ std::string text(Operation *op) {
 
 class Compilation {
 public:
-  Compilation(const Request &request, codegen::cpu::CpuTarget target)
+  Compilation(const Request &request, std::shared_ptr<const codegen::Target> target)
       : Ask(request), Diagnostics(Context.get(), request.explain ? &Out.report : nullptr) {
+    target->loadDialects(*Context.get());
     Out.target = std::move(target);
   }
 
-  Result<Compiled> run(const Extension &extension) {
+  Result<Compiled> run(const DescribeCFunction &describeCFunction) {
     codegen::Stopwatch total;
     Module = ir::importGraph(*Ask.graph, Context.get(), Blobs, {Ask.options.check_mode});
     Context.spend(static_cast<unsigned>(Ask.graph->num_ops()) + 50);
     stage("import", *Module);
-    for (auto &pass : makePipeline(Ask.options, Ask.explain, Out.target)) {
+    for (auto &pass : makePipeline(Ask.options, Ask.explain, Out.target.get(), Kernels)) {
       std::string name = pass->getArgument().str();
       Diagnostics.stage(name);
       PassManager manager(Context.get());
@@ -58,36 +54,25 @@ public:
     describe(kernels, entry);
 
     Diagnostics.stage("codegen");
-    for (auto kernel : llvm::make_early_inc_range(kernels.getOps<func::FuncOp>()))
-      if (failed(emit(kernel))) return Diagnostics.error(ErrorCode::unsupported);
+    std::unique_ptr<codegen::Code> code = Out.target->begin(kernels);
+    for (auto kernel : llvm::to_vector(kernels.getOps<func::FuncOp>())) // targets may add functions
+      if (failed(code->emitKernel(Kernels.at(kernel.getName())))) return Diagnostics.error(ErrorCode::unsupported);
     Diagnostics.stage("host program");
-    if (failed(codegen::host::lowerHostProgram(entry, kernels, Out.target)))
-      return Diagnostics.error(ErrorCode::internal);
-    if (extension.extend)
-      if (auto done = extension.extend(kernels, Out); !done) return done.error();
+    if (failed(code->emitLaunches(entry))) return Diagnostics.error(ErrorCode::internal);
+    if (describeCFunction)
+      if (auto done = code->emitCFunction(describeCFunction(Out)); !done) return done.error();
     stage("codegen", kernels);
-    Diagnostics.stage("lower-to-llvm");
-    if (failed(codegen::cpu::lowerToLlvm(kernels))) return Diagnostics.error(ErrorCode::internal);
-    stage("lower-to-llvm", kernels);
-    Diagnostics.stage("object");
-    auto object = codegen::cpu::emitObject(kernels, Out.target, {.Externals = extension.externals});
-    if (!object) return object.error();
-    Out.object = std::move(*object);
+    auto begin = [&](StringRef name) { Diagnostics.stage(name.str()); };
+    auto end = [&](StringRef name, Operation *op) { stage(name, op); };
+    auto sections = code->sections({begin, end});
+    if (!sections) return Diagnostics.said() ? Diagnostics.error(ErrorCode::internal) : sections.error();
+    Out.sections = std::move(*sections);
     if (Ask.explain) measureKernels();
-    stage("object", nullptr);
     Out.report.milliseconds = total.lap();
     return std::move(Out);
   }
 
 private:
-  /// A kernel that lower-to-linalg has done goes to the linalg emitter at once.
-  LogicalResult emit(func::FuncOp kernel) {
-    if (codegen::cpu::isCheckKernel(kernel)) return codegen::cpu::emitCheckKernel(kernel, Out.target);
-    bool linalg =
-        llvm::none_of(kernel.getBody().front(), [](Operation &op) { return ir::catalogueInfo(&op) != nullptr; });
-    return linalg ? codegen::cpu::emitLinalgKernel(kernel, Out.target) : codegen::cpu::emitKernel(kernel, Out.target);
-  }
-
   void stage(StringRef name, Operation *op) {
     double milliseconds = Clock.lap();
     rt::profiler_add(name.str().c_str(), milliseconds);
@@ -129,7 +114,9 @@ private:
 
   /// Code bytes of each kernel: its launch function and its block functions `NAME.…`.
   void measureKernels() {
-    StringRef bytes(reinterpret_cast<const char *>(Out.object.data()), Out.object.size());
+    auto object = Out.section("elf");
+    if (!object) return;
+    StringRef bytes(reinterpret_cast<const char *>((*object)->data()), (*object)->size());
     auto file = llvm::object::ObjectFile::createELFObjectFile(llvm::MemoryBufferRef(bytes, "object"));
     if (!file) return llvm::consumeError(file.takeError());
     for (const llvm::object::ELFSymbolRef symbol : (*file)->symbols()) {
@@ -150,16 +137,42 @@ private:
   DiagnosticCollector Diagnostics;
   ir::BlobTable Blobs;
   OwningOpRef<ModuleOp> Module;
+  codegen::PlannedKernels Kernels; // after the module that it refers to
   codegen::Stopwatch Clock;
 };
 
+/// Each value's dtype is one that the target computes with.
+Result<void> checkDtypes(const Graph &graph, const codegen::Target &target) {
+  for (std::uint32_t i = 0; i < graph.num_ops(); ++i) {
+    const Op &op = graph.op(OpId{i});
+    for (std::uint32_t r = 0; r < op.num_results; ++r) {
+      TensorType type = graph.type(graph.result(op, r));
+      if (target.supports(type.dtype)) continue;
+      return Error{ErrorCode::unsupported,
+                   std::string(op_info(op.kind).mnemonic) + ": target \"" + target.name() +
+                       "\" does not compute with " + to_string(type),
+                   "unsupported-dtype", place_of(graph, OpId{i}),
+                   "cast to another dtype, or compile for another target"};
+    }
+  }
+  return {};
+}
+
 } // namespace
 
-Result<Compiled> compileGraph(const Request &request, const Extension &extension) {
+Result<std::vector<std::uint8_t> *> Compiled::section(const std::string &name) {
+  for (codegen::Section &section : sections)
+    if (section.Name == name) return &section.Bytes;
+  return Error{ErrorCode::unsupported, "target: \"" + target->name() + "\" makes no section '" + name + "'",
+               "unsupported-target"};
+}
+
+Result<Compiled> compileGraph(const Request &request, const DescribeCFunction &describeCFunction) {
   if (!request.graph) return Error{ErrorCode::internal, "compile: no graph was given", "internal"};
-  auto target = codegen::cpu::resolveTarget(request.options.target);
+  auto target = codegen::resolveTarget(request.options.target);
   if (!target) return target.error();
-  return Compilation(request, std::move(*target)).run(extension);
+  if (auto supported = checkDtypes(*request.graph, **target); !supported) return supported.error();
+  return Compilation(request, std::move(*target)).run(describeCFunction);
 }
 
 } // namespace burin::compiler

@@ -1,29 +1,26 @@
-// One graph through the whole compiler, up to a relocatable object. What the façade (Api.cpp) and ahead-of-time compiling
-// (Aot.cpp) share.
+// One graph through the whole compiler, up to the sections of an image. What the façade (Api.cpp) and ahead-of-time
+// compiling (Aot.cpp) share.
 #pragma once
-#include "compiler/codegen/cpu/Target.h"
+#include "compiler/codegen/Target.h"
 #include "compiler/driver/Compiler.h"
-
-#include "mlir/IR/BuiltinOps.h"
 
 namespace burin::compiler {
 
 struct Compiled {
-  std::vector<std::uint8_t> object; ///< defines `burin_entry`, hidden kernels
-  codegen::cpu::CpuTarget target;
+  std::vector<codegen::Section> sections;
+  std::shared_ptr<const codegen::Target> target;
   std::vector<std::string> sizes; ///< the entry's named sizes, in order
   std::int64_t arenaBytes = -1;
   std::vector<std::shared_ptr<const Constant>> blobs;
   Report report;
+
+  /// The section of that name; UnsupportedError where the target makes none.
+  Result<std::vector<std::uint8_t> *> section(const std::string &name);
 };
 
-/// Adds to the module of LLVM-dialect-to-be code before it is lowered (ahead-of-time entry points), which may then need
-/// `externals` from a linker.
-struct Extension {
-  std::function<Result<void>(mlir::ModuleOp, const Compiled &)> extend;
-  std::vector<std::string> externals;
-};
-Result<Compiled> compileGraph(const Request &, const Extension & = {});
+/// The C function that goes with the graph, for objects that are linked to programs.
+using DescribeCFunction = std::function<codegen::CFunction(const Compiled &)>;
+Result<Compiled> compileGraph(const Request &, const DescribeCFunction & = {});
 
 Result<AotResult> compileAheadOfTime(const Request &, const AotOptions &);
 

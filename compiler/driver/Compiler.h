@@ -76,15 +76,13 @@ struct Api {
   std::uint32_t version;
   Result<Image> (*compile)(const Request &);
   Result<AotResult> (*compile_aot)(const Request &, const AotOptions &);
-  /// Names each part that identifies code for `options` on this machine: target CPU, features, toolchain, burin version.
-  std::string (*toolchain_key)(const Options &);
 };
 /// Changes with this interface and with the numbers of the ops, which graphs are handed over in.
 inline constexpr std::uint32_t api_version = [] {
   std::uint32_t digest = 1;
   for (char c : std::string_view(
 #define BURIN_OP(kind) #kind ","
-#include "runtime/ops/OpKinds.inc"  // generated
+#include "runtime/ops/OpKinds.inc" // generated
 #undef BURIN_OP
            ))
     digest = (digest ^ static_cast<unsigned char>(c)) * 16777619u;

@@ -1,8 +1,7 @@
 // MLIR contexts, leased.
 #include "compiler/driver/ContextPool.h"
 
-#include "compiler/codegen/cpu/EmitKernels.h"
-#include "compiler/codegen/cpu/LowerToLlvm.h"
+#include "compiler/codegen/plan/Kernel.h"
 #include "compiler/ir/Dialect.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -44,8 +43,7 @@ LeasedContext::LeasedContext() {
   Context = std::make_unique<mlir::MLIRContext>(mlir::MLIRContext::Threading::DISABLED);
   Context->printOpOnDiagnostic(false); // nobody reads it, and each remark would print the whole module for it
   Context->loadDialect<ir::BurinDialect, ir::host::BurinHostDialect, mlir::func::FuncDialect, mlir::scf::SCFDialect>();
-  codegen::cpu::loadKernelDialects(*Context);
-  codegen::cpu::loadCodegenDialects(*Context);
+  codegen::loadPlanDialects(*Context);
 }
 
 LeasedContext::~LeasedContext() {

@@ -18,6 +18,7 @@ public:
 
   /// The stage that is running: the pass of remarks, and what errors say.
   void stage(std::string name) { Stage = std::move(name); }
+  bool said() const { return !Message.empty(); }
   /// What was reported, as a bug of ours (`internal`) or as a thing that is not there (`unsupported`).
   Error error(ErrorCode code) const;
 

@@ -1,11 +1,7 @@
 // THE order of passes, with the reason for each place.
 #include "compiler/driver/Pipeline.h"
 
-#include "compiler/codegen/cpu/EmitKernels.h"
-#include "compiler/codegen/cpu/LinalgEmitter.h"
-#include "compiler/codegen/loops/LoopLowering.h"
-#include "compiler/codegen/loops/SmallLoop.h"
-#include "compiler/codegen/plan/LowerToLinalg.h"
+#include "compiler/ir/CheckMode.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -30,41 +26,47 @@ bool needsNoScratch(func::FuncOp kernel) {
               .wasInterrupted();
 }
 
-/// Kernels on catalogue ops become linalg where they can, and say what may be in place and whether memory may run out.
+/// Kernels on catalogue ops become linalg where they can, and each is planned; they say what may be in place and whether
+/// memory may run out.
 struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerToLinalg)
+  LowerToLinalg() = default; // burin-opt: the plans are dropped
+  LowerToLinalg(const codegen::Target *target, codegen::PlannedKernels &kept) : Target(target), Kept(&kept) {}
   StringRef getArgument() const final { return "lower-to-linalg"; }
   StringRef getDescription() const final { return "Turns kernel functions on catalogue ops into linalg on tensors"; }
   void getDependentDialects(DialectRegistry &registry) const final {
     registry.insert<arith::ArithDialect, linalg::LinalgDialect, math::MathDialect, tensor::TensorDialect>();
   }
   void runOnOperation() final {
-    SmallVector<func::FuncOp> kernels;
+    SmallVector<func::FuncOp> functions;
     getOperation().walk([&](func::FuncOp function) {
-      if (function->hasAttr(ir::kernelAttrName)) kernels.push_back(function);
+      if (function->hasAttr(ir::kernelAttrName) || function->hasAttr(ir::checkAttrName)) functions.push_back(function);
     });
-    for (func::FuncOp kernel : kernels) {
-      auto pairs = lower(kernel);
-      if (failed(pairs)) return signalPassFailure();
+    for (func::FuncOp function : functions) {
+      auto kernel = codegen::planKernel(function);
+      if (failed(kernel)) return signalPassFailure();
+      if (Target) Target->schedule(*kernel);
       SmallVector<int64_t> flat;
-      for (auto [input, result] : *pairs) flat.append({input, result});
-      if (!flat.empty()) kernel->setAttr(ir::inplaceAttrName, DenseI64ArrayAttr::get(&getContext(), flat));
+      for (auto [input, result] : kernel->InPlace) flat.append({input, result});
+      if (!flat.empty()) function->setAttr(ir::inplaceAttrName, DenseI64ArrayAttr::get(&getContext(), flat));
+      if (asksForMemory(*kernel)) function->setAttr(ir::scratchAttrName, UnitAttr::get(&getContext()));
+      if (Kept) Kept->try_emplace(function.getName(), std::move(*kernel));
     }
   }
-
-  /// (input, result) pairs that may share memory.
-  FailureOr<SmallVector<std::pair<unsigned, unsigned>>> lower(func::FuncOp kernel) {
-    if (codegen::isSmallLoop(kernel)) return codegen::smallLoopInPlacePairs(kernel);
-    bool linalgKernel = codegen::isLinalgKernel(kernel);
-    if (linalgKernel && failed(codegen::lowerToLinalg(kernel))) return failure();
-    if (!linalgKernel || !needsNoScratch(kernel)) kernel->setAttr(ir::scratchAttrName, UnitAttr::get(&getContext()));
-    return linalgKernel ? codegen::cpu::inPlacePairs(kernel) : codegen::loopInPlacePairs(kernel);
+  static bool asksForMemory(const codegen::Kernel &kernel) {
+    if (std::holds_alternative<codegen::KernelPlan>(kernel.Work)) return !needsNoScratch(kernel.Function);
+    return std::holds_alternative<codegen::ProductPlan>(kernel.Work) ||
+           std::holds_alternative<codegen::LoopPlan>(kernel.Work);
   }
+
+  const codegen::Target *Target = nullptr;
+  codegen::PlannedKernels *Kept = nullptr;
 };
 
 } // namespace
 
-std::vector<std::unique_ptr<Pass>> makePipeline(const Options &options, bool explain, const codegen::cpu::CpuTarget &) {
+std::vector<std::unique_ptr<Pass>> makePipeline(const Options &options, bool explain, const codegen::Target *target,
+                                                codegen::PlannedKernels &kernels) {
   std::vector<std::unique_ptr<Pass>> passes;
   // In check mode an op is a kernel of its own, whose values can be looked at, and none is left out.
   bool full = options.level == Options::Level::full && !options.check_mode;
@@ -82,7 +84,7 @@ std::vector<std::unique_ptr<Pass>> makePipeline(const Options &options, bool exp
   if (options.check_mode) passes.push_back(passes::createCheckValues());
 
   // Before memory is planned, since only the lowered kernel knows what it may overwrite.
-  passes.push_back(std::make_unique<LowerToLinalg>());
+  passes.push_back(std::make_unique<LowerToLinalg>(target, kernels));
 
   // Last on tensors: every launch, and what each reads and may overwrite, is final.
   passes.push_back(passes::createPlanMemory());

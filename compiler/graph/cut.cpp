@@ -9,12 +9,12 @@ namespace {
 // Ops whose result takes no work worth a buffer that lives until the late part runs.
 bool cheap(OpKind kind) {
   switch (kind) {
-    case OpKind::constant:
-    case OpKind::iota:
-    case OpKind::broadcast_to:
-    case OpKind::reshape: return true;
-    default: return false;
+#define BURIN_OP_FACTS(kind, registers, cheap, inplace) \
+  case OpKind::kind: return cheap;
+#include "compiler/graph/OpFacts.inc"  // generated
+#undef BURIN_OP_FACTS
   }
+  return false;
 }
 
 class Cutter {

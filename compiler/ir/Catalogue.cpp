@@ -1,5 +1,5 @@
 // What every catalogue op does the same way in MLIR: text form, effects, and one verifier that maps operand types and
-// attributes back to the catalogue's own and calls the shape rule. No op is named here but the two region ops.
+// attributes back to the catalogue's own and calls the shape rule. No op is named here but those whose regions have types of their own.
 #include "compiler/ir/Types.h"
 
 #include "mlir/IR/Builders.h"

@@ -2,7 +2,6 @@
 #include "compiler/ir/Loops.h"
 
 #include "compiler/ir/Types.h"
-#include "compiler/ops/ScalarOps.h"
 
 using namespace mlir;
 
@@ -11,29 +10,18 @@ namespace {
 
 /// Ops that code generation can do element by element on registers (codegen/loops/SmallLoop.h).
 bool isElementByElement(Operation *op, const OpInfo &info) {
-  if (scalarEmitter(info.kind)) return true;
-  switch (info.kind) {
-  case OpKind::cast:
-  case OpKind::iota:
-  case OpKind::broadcast_to:
-  case OpKind::reshape:
-  case OpKind::transpose:
-  case OpKind::reduce_sum:
-  case OpKind::reduce_max:
-  case OpKind::if_:
-  case OpKind::while_:
-    return true;
-  case OpKind::constant:
-    return isa<DenseElementsAttr>(op->getAttr("value"));
-  case OpKind::slice: {
-    auto starts = cast<DimsAttr>(op->getAttr("starts"));
+  if (auto value = op->getAttr("value"); info.kind == OpKind::constant && !isa<DenseElementsAttr>(value)) return false;
+  if (auto starts = op->getAttrOfType<DimsAttr>("starts"))
     for (unsigned i = 0; i < starts.size(); ++i)
       if (!starts.dim(i).is_known()) return false;
-    return true;
+  switch (info.kind) {
+#define BURIN_OP_FACTS(kind, registers, cheap, inplace)                                                                \
+  case OpKind::kind:                                                                                                   \
+    return registers;
+#include "compiler/graph/OpFacts.inc" // generated
+#undef BURIN_OP_FACTS
   }
-  default:
-    return false;
-  }
+  return false;
 }
 
 std::string whyNotSmall(mlir::Type type) {

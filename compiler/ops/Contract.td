@@ -20,6 +20,9 @@ def Burin_MatmulOp : Burin_Op<"matmul"> {
   let shapeRule = "shape_rules::matmul";
   let reference = "kernel: reference::matmul";
   let lowering = "library";  // kernels of compiler/codegen/*/Gemm.h
+  let registers = "no";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "custom";
   let batching = "custom";
   let effects = "none";

@@ -9,6 +9,9 @@ class Burin_RegionOp<string mnemonic> : Burin_Op<mnemonic> {
   let shapeRule = "regions";
   let reference = "regions";
   let lowering = "region";
+  let registers = "no";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "none: it is differentiated while it is recorded";
   let batching = "custom";
   let effects = "none";
@@ -27,6 +30,7 @@ def Burin_IfOp : Burin_RegionOp<"if"> {
   let regions = (region AnyRegion:$then, AnyRegion:$otherwise);
   let constraints_ = [C<"scalar", "cond has rank 0">, C<"region-types", "both regions yield the same types">];
   let dtypes = "bool -> none";
+  let registers = "yes";
 }
 
 def Burin_WhileOp : Burin_RegionOp<"while"> {
@@ -46,6 +50,7 @@ def Burin_WhileOp : Burin_RegionOp<"while"> {
   let regions = (region AnyRegion:$test, AnyRegion:$body);
   let constraints_ = [C<"region-types", "body yields the types that test takes">];
   let dtypes = "each -> none";
+  let registers = "yes";
 }
 
 def Burin_RematOp : Burin_RegionOp<"remat"> {
@@ -95,6 +100,9 @@ def Burin_AfterOp : Burin_Op<"after"> {
   let shapeRule = "shape_rules::after";
   let reference = "kernel: reference::after";
   let lowering = "host";
+  let registers = "no";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "custom";
   let batching = "custom";
   let effects = "none";

@@ -21,6 +21,9 @@ def Burin_ConstantOp : Burin_Op<"constant"> {
   let shapeRule = "shape_rules::constant";
   let reference = "kernel: reference::constant";
   let lowering = "linalg";
+  let registers = "yes";
+  let cheap = "yes";
+  let inplace = "none";
   let derivative = "none: it has no operands";
   let batching = "none: it has no operands";
   let effects = "none";
@@ -44,6 +47,9 @@ def Burin_IotaOp : Burin_Op<"iota"> {
   let shapeRule = "shape_rules::iota";
   let reference = "kernel: reference::iota";
   let lowering = "linalg";
+  let registers = "yes";
+  let cheap = "yes";
+  let inplace = "none";
   let derivative = "none: it has no operands";
   let batching = "none: it has no operands";
   let effects = "none";

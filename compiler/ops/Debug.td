@@ -17,6 +17,9 @@ def Burin_PrintOp : Burin_Op<"print"> {
   let shapeRule = "shape_rules::nothing";
   let reference = "kernel: reference::print";
   let lowering = "host";
+  let registers = "no";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "none: it has no result";
   let batching = "none: the lanes have no order";
   let effects = "print";

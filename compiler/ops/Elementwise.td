@@ -320,6 +320,9 @@ def Burin_CastOp : Burin_Op<"cast"> {
   let shapeRule = "shape_rules::broadcast";
   let reference = "kernel: reference::cast";
   let lowering = "linalg";
+  let registers = "yes";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "custom";
   let batching = "elementwise";
   let effects = "none";

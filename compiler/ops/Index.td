@@ -7,6 +7,9 @@ include "compiler/ops/OpBase.td"
 
 class Burin_IndexOp<string mnemonic> : Burin_Op<mnemonic> {
   let lowering = "loops";
+  let registers = "no";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "linear";
   let batching = "custom";
   let effects = "may_fault";
@@ -47,6 +50,7 @@ def Burin_ScatterAddOp : Burin_IndexOp<"scatter_add"> {
   let dtypes = "numeric, index, numeric";
   let shapeRule = "shape_rules::scatter_add";
   let reference = "kernel: reference::scatter_add";
+  let inplace = "x";
   let precision = "accumulate";
 }
 
@@ -64,6 +68,7 @@ def Burin_ScatterOp : Burin_IndexOp<"scatter"> {
   let dtypes = "any, index, any";
   let shapeRule = "shape_rules::scatter";
   let reference = "kernel: reference::scatter";
+  let inplace = "x";
 }
 
 #endif

@@ -137,6 +137,12 @@ class Burin_Op<string mnemonic, list<Trait> traits = []>
   // mlir::Values, `arith::AddFOp(a, b)` standing for the builder call, or a function of compiler/ops/ScalarOps.h
   // given as `scalar::function(s, a, b)`. Else `linalg`, `loops`, `library`, `region`, `host`.
   string lowering = ?;
+  // The next three are for ops that are not elementwise; those are `yes`, `no` and whatever the plan of the kernel finds.
+  // Whether a kernel that keeps its values in registers can hold it, element by element, by LoopWriter::write_MNEMONIC
+  // (codegen/loops/SmallLoop.cpp): `yes`, `no`.
+  string registers = ?;
+  string cheap = ?;                // no work worth a buffer that waits for a derivative: `yes`, `no`
+  string inplace = ?;              // the operand that the result may be written over, by its kernel's loops; `none`
   // Elementwise: for each operand a C++ expression over g, the operands and y, linear in g: `a: g * b; b: g * a`; `none`
   // for an operand without one. Else `linear` (vjp is rules::vjp_MNEMONIC, jvp the op itself), `custom`
   // (rules::vjp_MNEMONIC and rules::jvp_MNEMONIC) or `none: reason`.

@@ -1,78 +1,58 @@
 // Loops of random_bits: Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3, SC 2011).
 #include "compiler/codegen/loops/LoopLowering.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+
 namespace burin::codegen {
 using namespace mlir;
 
-/// A number in every lane.
-static Value like(Emitter &E, Value X, int64_t N) {
-  auto V = dyn_cast<VectorType>(X.getType());
-  return V ? E.splat(E.index(N), V) : E.index(N);
-}
-
-/// A block is a stretch of counters, a vector of them at a time. Words are kept in i64 lanes, whose products are exact.
+/// A block is a stretch of counters, one a lane. Words are kept in i64, whose products are exact.
 void lower_random_bits(LoopKernel &K) {
   constexpr int64_t Stretch = 1024; // counters: 4096 elements
   Extent All = K.elements(2);
-  int64_t Lanes = K.target().lanes(64);
-  auto counters = [=](LoopSizes &S) { return S.E.ceilDiv(S.value(All), 4); };
-  K.parallel([=](LoopSizes &S) { return S.E.ceilDiv(counters(S), Stretch); },
-             [=](LoopSizes &S) { return S.E.index(Stretch * 16); },
-             [=](LoopBlock &B, Value Block) {
-               Emitter &E = B.E;
-               Type I64 = E.B.getI64Type(), I32 = E.B.getI32Type();
-               auto word = [&](unsigned Input, int64_t I) -> Value {
-                 return LLVM::ZExtOp::create(E.B, I64, E.load(B.buffer(Input), E.index(I)));
+  Type U32 = K.element(0);
+  auto counters = [=](LoopBuilder &E) { return E.ceilDiv(E.value(All), 4); };
+  K.parallel([=](LoopBuilder &E) { return E.ceilDiv(counters(E), Stretch); },
+             [=](LoopBuilder &E) { return E.index(Stretch * 16); },
+             [=](LoopBlock &E, Value Block) {
+               auto &B = E.B;
+               Type I64 = B.getI64Type();
+               auto word = [&](BufferNumber Input, int64_t I) -> Value {
+                 return arith::ExtUIOp::create(B, I64, E.load(Input, E.index(I), {}, U32));
                };
-               auto wrap = [&](Value X) -> Value { return LLVM::AndOp::create(E.B, X, like(E, X, 0xffffffff)); };
-               auto high = [&](Value X) -> Value { return LLVM::LShrOp::create(E.B, X, like(E, X, 32)); };
-               auto either = [&](Value X, Value Y) -> Value { return LLVM::XOrOp::create(E.B, X, Y); };
+               auto wrap = [&](Value X) -> Value {
+                 return arith::AndIOp::create(B, X, E.number(X.getType(), 0xffffffff));
+               };
+               auto high = [&](Value X) -> Value { return arith::ShRUIOp::create(B, X, E.number(X.getType(), 32)); };
+               auto either = [&](Value X, Value Y) -> Value { return arith::XOrIOp::create(B, X, Y); };
                // Keys of the ten rounds.
-               cpu::Values Key0, Key1;
+               Values Key0, Key1;
                Value K0 = word(0, 0), K1 = word(0, 1);
                for (int Round = 0; Round < 10; ++Round) {
-                 Key0.push_back(E.splat(K0, Lanes));
-                 Key1.push_back(E.splat(K1, Lanes));
-                 K0 = wrap(LLVM::AddOp::create(E.B, K0, E.index(0x9E3779B9)));
-                 K1 = wrap(LLVM::AddOp::create(E.B, K1, E.index(0xBB67AE85)));
+                 Key0.push_back(K0);
+                 Key1.push_back(K1);
+                 K0 = wrap(arith::AddIOp::create(B, K0, E.index(0x9E3779B9)));
+                 K1 = wrap(arith::AddIOp::create(B, K1, E.index(0xBB67AE85)));
                }
-               Value Low = LLVM::OrOp::create(E.B, word(1, 0), LLVM::ShlOp::create(E.B, word(1, 1), E.index(32)));
-               Value C2 = E.splat(word(1, 2), Lanes), C3 = E.splat(word(1, 3), Lanes);
-               Buffer Rest = B.scratch(I32);
+               Value Low = arith::OrIOp::create(B, word(1, 0), arith::ShLIOp::create(B, word(1, 1), E.index(32)));
+               Value C2 = word(1, 2), C3 = word(1, 3);
 
-               Value First = E.mul(Block, Stretch), Last = E.min(E.add(First, Stretch), counters(B)),
-                     Size = B.value(All);
-               E.loop(First, Last, Lanes, [&](Value At) {
-                 Value Counter = LLVM::AddOp::create(E.B, B.Lanes.iota(At, E.index(1), Lanes), E.splat(Low, Lanes));
-                 Value C[4] = {wrap(Counter), high(Counter), C2, C3};
+               Value First = E.mul(Block, Stretch), Size = E.value(All);
+               Value Count = E.min(E.sub(counters(E), First), E.index(Stretch));
+               E.run(Count, 64, LoopBlock::Tail::overrun, [&](Value I, const Lanes &L) {
+                 Value At = E.add(First, I);
+                 Value Counter = arith::AddIOp::create(B, E.counted(At, L), E.splat(Low, L));
+                 Value C[4] = {wrap(Counter), high(Counter), E.splat(C2, L), E.splat(C3, L)};
                  for (int Round = 0; Round < 10; ++Round) {
-                   Value P0 = LLVM::MulOp::create(E.B, C[0], like(E, C[0], 0xD2511F53));
-                   Value P1 = LLVM::MulOp::create(E.B, C[2], like(E, C[2], 0xCD9E8D57));
-                   Value Next[4] = {either(either(high(P1), C[1]), Key0[Round]), wrap(P1),
-                                    either(either(high(P0), C[3]), Key1[Round]), wrap(P0)};
+                   Value P0 = arith::MulIOp::create(B, C[0], E.number(C[0].getType(), 0xD2511F53));
+                   Value P1 = arith::MulIOp::create(B, C[2], E.number(C[2].getType(), 0xCD9E8D57));
+                   Value Next[4] = {either(either(high(P1), C[1]), E.splat(Key0[Round], L)), wrap(P1),
+                                    either(either(high(P0), C[3]), E.splat(Key1[Round], L)), wrap(P0)};
                    std::copy(std::begin(Next), std::end(Next), std::begin(C));
                  }
-                 // Words 0 and 1 of a counter side by side, then 2 and 3; pairs of counters interleaved.
-                 auto pair = [&](Value X, Value Y) -> Value {
-                   return LLVM::OrOp::create(E.B, X, LLVM::ShlOp::create(E.B, Y, like(E, Y, 32)));
-                 };
-                 Value Even = pair(C[0], C[1]), Odd = pair(C[2], C[3]);
-                 SmallVector<int32_t> Order;
-                 for (int64_t I = 0; I < Lanes; ++I)
-                   Order.append({static_cast<int32_t>(I), static_cast<int32_t>(I + Lanes)});
-                 Value Words = LLVM::ShuffleVectorOp::create(E.B, Even, Odd, Order);
-                 Words = LLVM::BitcastOp::create(E.B, E.vectorType(I32, 4 * Lanes), Words);
-                 Value To = E.mul(At, 4), End = E.add(To, 4 * Lanes);
-                 E.when(
-                     E.less(Size, End),
-                     [&] {
-                       E.storeVector(Words, Rest, E.index(0));
-                       B.copy(B.buffer(2), To, Rest, E.index(0), E.sub(Size, To));
-                     },
-                     [&] { E.storeVector(Words, B.buffer(2), To); });
+                 E.storeWords(2, E.mul(At, 4), C, Size, L);
                });
-             },
-             [=](LoopSizes &S) { return S.E.index(Lanes * 16); });
+             });
 }
 
 } // namespace burin::codegen

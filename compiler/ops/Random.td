@@ -21,6 +21,9 @@ def Burin_RandomBitsOp : Burin_Op<"random_bits"> {
   let shapeRule = "shape_rules::random_bits";
   let reference = "kernel: reference::random_bits";
   let lowering = "loops";
+  let registers = "no";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "none: its result is bits";
   let batching = "custom";
   let effects = "none";

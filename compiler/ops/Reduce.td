@@ -14,6 +14,9 @@ class Burin_Reduce<string mnemonic> : Burin_Op<mnemonic> {
                       C<"repeated-axis", "no axis is given twice">];
   let shapeRule = "shape_rules::reduce";
   let lowering = "linalg";
+  let registers = "yes";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "custom";
   let batching = "custom";
   let effects = "none";
@@ -52,6 +55,9 @@ def Burin_ArgminOp : Burin_Op<"argmin"> {
   let shapeRule = "shape_rules::argmin";
   let reference = "kernel: reference::argmin";
   let lowering = "linalg";
+  let registers = "no";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "none: its result is a position";
   let batching = "custom";
   let effects = "none";
@@ -72,6 +78,9 @@ def Burin_CumsumOp : Burin_Op<"cumsum"> {
   let shapeRule = "shape_rules::cumsum";
   let reference = "kernel: reference::cumsum";
   let lowering = "loops";
+  let registers = "no";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "linear";
   let batching = "custom";
   let effects = "none";

@@ -11,6 +11,9 @@ class Burin_ShapeOp<string mnemonic> : Burin_Op<mnemonic> {
   let precision = "follow";
   let fusion = "shape";
   let lowering = "linalg";
+  let registers = "yes";
+  let cheap = "no";
+  let inplace = "none";
   let derivative = "linear";
   let dtypes = "any";
 }
@@ -25,6 +28,7 @@ def Burin_BroadcastToOp : Burin_ShapeOp<"broadcast_to"> {
                       C<"negative-size", "no size is negative">];
   let shapeRule = "shape_rules::broadcast_to";
   let reference = "kernel: reference::broadcast_to";
+  let cheap = "yes";
 }
 
 def Burin_ReshapeOp : Burin_ShapeOp<"reshape"> {
@@ -38,6 +42,7 @@ def Burin_ReshapeOp : Burin_ShapeOp<"reshape"> {
                       C<"negative-size", "no other size is negative">];
   let shapeRule = "shape_rules::reshape";
   let reference = "kernel: reference::reshape";
+  let cheap = "yes";
   let lowering = "host";  // the same memory under another shape
 }
 
@@ -66,6 +71,7 @@ def Burin_ConcatenateOp : Burin_ShapeOp<"concatenate"> {
                       C<"shape-mismatch", "all sizes but those along the axis are the same">];
   let shapeRule = "shape_rules::concatenate";
   let reference = "kernel: reference::concatenate";
+  let registers = "no";
   let lowering = "linalg";
   let fusion = "barrier";
   let defaults = "axis = 0";
@@ -102,6 +108,7 @@ def Burin_PadOp : Burin_ShapeOp<"pad"> {
                       C<"negative-size", "no entry is negative">];
   let shapeRule = "shape_rules::pad";
   let reference = "kernel: reference::pad";
+  let registers = "no";
   let lowering = "linalg";
   let fusion = "barrier";
   let defaults = "interior = {}";

@@ -7,9 +7,16 @@
 
 #include <burin/dtype.h>
 
+#include "llvm/MC/MCSubtargetInfo.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/Triple.h"
+#include "llvm/TargetParser/X86TargetParser.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/MLIRContext.h"
+
+#include <set>
 
 using namespace burin;
 using namespace burin::codegen::cpu;
@@ -51,6 +58,36 @@ void emitIncrement(Fixture& F) {
 }
 
 }  // namespace
+
+TEST_CASE("LLVM is given the features that an image names, and no others") {
+  llvm::InitializeNativeTarget();
+  llvm::SmallVector<llvm::StringRef> Cpus;
+  llvm::X86::fillValidCPUArchList(Cpus, /*Only64Bit=*/true);
+  std::set<std::string> Known, Baseline{"cmov", "cx8", "fxsr", "mmx", "sse", "sse2", "x87"};
+  for (llvm::StringRef Cpu : Cpus) {
+    llvm::SmallVector<llvm::StringRef> Features;
+    llvm::X86::getFeaturesForCPU(Cpu, Features);
+    for (llvm::StringRef F : Features) Known.insert(F.str());
+  }
+  std::vector<std::string> Names{"host"};
+  for (llvm::StringRef Cpu : Cpus) Names.push_back(Cpu.str());
+  int Seen = 0;
+  for (const std::string& Name : Names) {
+    auto T = resolveTarget(Name);
+    REQUIRE(T);
+    std::string Why;
+    llvm::Triple Triple(T->Triple);
+    std::unique_ptr<llvm::MCSubtargetInfo> Info(
+        llvm::TargetRegistry::lookupTarget(Triple, Why)->createMCSubtargetInfo(Triple, T->Cpu, T->Features));
+    for (const std::string& F : Known) {
+      INFO(Name << ": " << F);
+      bool Named = std::find(T->Required.begin(), T->Required.end(), F) != T->Required.end();
+      if (!Baseline.count(F)) CHECK(Info->checkFeatures("+" + F) == Named);
+      Seen += Named;
+    }
+  }
+  CHECK(Seen > 100);
+}
 
 TEST_CASE("targets are known by level and by CPU name") {
   auto Baseline = resolveTarget("x86-64"), V3 = resolveTarget("x86-64-v3"), V4 = resolveTarget("x86-64-v4");

@@ -197,9 +197,9 @@ TEST_CASE("Only operands read at the result's own index may be overwritten") {
     Context.loadDialect<mlir::linalg::LinalgDialect, mlir::tensor::TensorDialect>();
     Context.allowUnregisteredDialects();
     auto Module = mlir::parseSourceString<mlir::ModuleOp>(Text, &Context);
-    auto Found = burin::codegen::cpu::inPlacePairs(*Module->getOps<mlir::func::FuncOp>().begin());
+    auto Kernel = burin::codegen::planKernel(*Module->getOps<mlir::func::FuncOp>().begin());
     std::vector<std::pair<unsigned, unsigned>> V;
-    if (mlir::succeeded(Found)) V.assign(Found->begin(), Found->end());
+    if (mlir::succeeded(Kernel)) V.assign(Kernel->InPlace.begin(), Kernel->InPlace.end());
     return V;
   };
   using Pairs = std::vector<std::pair<unsigned, unsigned>>;

@@ -1,5 +1,4 @@
 // Every op with code of its own against the referee: kernels of one op, over dtypes and odd shapes, on each target.
-#include "compiler/codegen/cpu/EmitKernels.h"
 #include "compiler/ir/Types.h"
 #include "tests/support/catch.h"
 #include "tests/support/elements.h"
@@ -97,7 +96,7 @@ std::string check(OpKind kind, std::vector<HostTensor> operands, const Attribute
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   context.loadDialect<ir::BurinDialect>();
   codegen::cpu::loadCodegenDialects(context);
-  codegen::cpu::loadKernelDialects(context);
+  codegen::loadPlanDialects(context);
   std::string messages;
   context.getDiagEngine().registerHandler([&](mlir::Diagnostic& d) {
     messages += d.str() + "\n";
@@ -130,7 +129,7 @@ std::string check(OpKind kind, std::vector<HostTensor> operands, const Attribute
   if (failed(mlir::verify(*module))) return "verify: " + messages;
 
   auto cpu = codegen::cpu::resolveTarget(target);
-  if (failed(codegen::cpu::emitKernels(*module, *cpu))) return "emit: " + messages;
+  if (failed(test::emitKernels(*module, *codegen::cpu::makeBackend(*cpu)))) return "emit: " + messages;
   if (failed(mlir::verify(*module))) return "verify after: " + messages;
   std::string why;
   auto compiled = test::CompiledKernels::compile(*module, *cpu, &why);

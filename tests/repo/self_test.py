@@ -24,6 +24,13 @@ class Checks(unittest.TestCase):
     def test_passes_do_not_see_code_generation(self):
         self.assertEqual(self.found(check.includes("passes/Prune.cpp", '#include "compiler/codegen/cpu/Emitter.h"\n')), 1)
 
+    def test_nothing_above_a_target_names_it(self):
+        named = '#include "compiler/codegen/cpu/Emitter.h"\n'
+        for path in ("compiler/driver/Compile.cpp", "compiler/codegen/plan/a.cpp", "compiler/codegen/loops/a.cpp",
+                     "compiler/codegen/null/a.cpp", "compiler/ops/Index.cpp", "compiler/codegen/host/HostInterpreter.cpp"):
+            self.assertEqual(self.found(check.includes(path, named)), 1, path)
+        self.assertEqual(self.found(check.includes("compiler/driver/Compile.cpp", '#include "compiler/codegen/Target.h"\n')), 0)
+
     def test_exceptions_outside_the_frontend_are_found(self):
         self.assertEqual(self.found(check.exceptions("compiler/graph/a.cpp", "void f() { throw 1; }\n")), 1)
         self.assertEqual(self.found(check.exceptions("compiler/graph/a.cpp", "// we never throw\nauto s = \"try {\";\n")), 0)

@@ -1,7 +1,6 @@
 // For tests of the linalg emitter: a kernel function written as MLIR text, compiled for a target and called on vectors.
 #pragma once
-#include "compiler/codegen/cpu/LinalgEmitter.h"
-#include "compiler/codegen/cpu/Target.h"
+#include "compiler/codegen/cpu/Backend.h"
 #include "tests/support/compiled_kernels.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -14,6 +13,18 @@
 #include "mlir/Parser/Parser.h"
 
 namespace burin::test {
+
+/// Makes code of every kernel function of the module, as the driver does.
+inline mlir::LogicalResult emitKernels(mlir::ModuleOp Module, const codegen::Target& Target) {
+  auto Code = Target.begin(Module);
+  for (auto Function : llvm::make_early_inc_range(Module.getOps<mlir::func::FuncOp>())) {
+    auto Kernel = codegen::planKernel(Function);
+    if (mlir::failed(Kernel)) return mlir::failure();
+    Target.schedule(*Kernel);
+    if (mlir::failed(Code->emitKernel(*Kernel))) return mlir::failure();
+  }
+  return mlir::success();
+}
 
 /// A kernel from text. `Text` holds functions with burin.kernel's conventions (LinalgEmitter.h).
 class LinalgKernels {
@@ -29,8 +40,7 @@ class LinalgKernels {
     auto Module = mlir::parseSourceString<mlir::ModuleOp>(Text, &Context);
     if (!Module) return;
     auto Target = codegen::cpu::resolveTarget(TargetName);
-    for (auto Kernel : llvm::make_early_inc_range(Module->getOps<mlir::func::FuncOp>()))
-      if (mlir::failed(codegen::cpu::emitLinalgKernel(Kernel, *Target))) return;
+    if (mlir::failed(emitKernels(*Module, *codegen::cpu::makeBackend(*Target)))) return;
     if (mlir::failed(mlir::verify(*Module))) return;
     std::string Why;
     Compiled = CompiledKernels::compile(*Module, *Target, &Why);

@@ -37,6 +37,7 @@ private:
   void readConstraints();
   void readReference();
   void readLowering();
+  void readStructure();
   void readDerivative();
   void readEffects();
   void readDefaults();
@@ -275,6 +276,18 @@ void Reader::readLowering() {
   if (DtypeSet gap = needed - covered; !gap.empty()) error("field 'lowering' says nothing about " + to_string(gap));
 }
 
+/// What an elementwise op needs not say.
+void Reader::readStructure() {
+  if (op.elementwise()) return;
+  op.registers = oneOf("registers", {"yes", "no"}) == "yes";
+  op.cheap = oneOf("cheap", {"yes", "no"}) == "yes";
+  std::string inplace = required("inplace");
+  if (inplace.empty() || inplace == "none") return;
+  auto operand = find_if(op.operands, [&](const Variable &v) { return v.name == inplace; });
+  if (operand == op.operands.end()) return error("field 'inplace' is '" + inplace + "', which is no operand");
+  op.inplace = static_cast<int>(operand - op.operands.begin());
+}
+
 void Reader::readDerivative() {
   std::string text = required("derivative");
   if (text.empty()) return;
@@ -353,6 +366,7 @@ std::optional<OpDef> Reader::read() {
   readConstraints();
   readReference();
   readLowering();
+  readStructure();
   readDerivative();
   readEffects();
   readDefaults();

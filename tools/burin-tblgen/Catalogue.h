@@ -73,6 +73,8 @@ struct OpDef {
   bool referenceIsKernel = false; ///< `reference` names a function
   bool regionOp = false;          ///< shape rule and reference are `regions`
   Lowering lowering;
+  bool registers = true, cheap = false;
+  int inplace = -1; ///< the operand's number
   Derivative derivative;
   std::vector<std::string> effects;
   bool hidden = false;
@@ -96,6 +98,9 @@ void emitOpTables(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitReferenceKernels(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitScalarBodies(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitLoopLowerings(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitLinalgLowerings(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitRegisterLowerings(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitOpFacts(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitOpsHeader(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitOpsSource(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitRules(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);

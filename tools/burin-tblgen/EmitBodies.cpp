@@ -65,6 +65,20 @@ void emitScalarBodies(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << "};\n";
 }
 
+void emitLinalgLowerings(ArrayRef<OpDef> ops, raw_ostream &os) {
+  os << banner("ops whose lowering is `linalg` and not generated, each a function `lower_<mnemonic>`");
+  for (const OpDef &op : ops)
+    if (op.lowering.kind == "linalg" && !op.lowering.scalar)
+      os << "BURIN_LINALG_LOWERING(" << op.enumerator << ", lower_" << op.mnemonic << ")\n";
+}
+
+void emitRegisterLowerings(ArrayRef<OpDef> ops, raw_ostream &os) {
+  os << banner("ops that kernels in registers hold and that are not elementwise, each a function `write_<mnemonic>`");
+  for (const OpDef &op : ops)
+    if (op.registers && !op.elementwise())
+      os << "BURIN_REGISTER_LOWERING(" << op.enumerator << ", write_" << op.mnemonic << ")\n";
+}
+
 void emitLoopLowerings(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << banner("ops whose lowering is `loops`, each a function `lower_<mnemonic>`");
   for (const OpDef &op : ops)

@@ -119,6 +119,13 @@ void emitOpTables(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << "\nstatic constexpr OpInfo op_table[] = {\n" << join(rows, "") << "};\n";
 }
 
+void emitOpFacts(ArrayRef<OpDef> ops, raw_ostream &os) {
+  os << banner("fields of the catalogue that few ask for: (kind, registers, cheap, inplace), for an X macro");
+  for (const OpDef &op : ops)
+    os << "BURIN_OP_FACTS(" << op.enumerator << ", " << (op.registers ? "true" : "false") << ", "
+       << (op.cheap ? "true" : "false") << ", " << op.inplace << ")\n";
+}
+
 void emitReferenceKernels(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << banner("the referee's elementwise kernels, from the `reference` expressions")
      << "// Included once, by elementwise.cpp, within namespace burin::elementwise_kernels. An operand is a double, a\n"

@@ -3,7 +3,6 @@
 #include "compiler/codegen/cpu/CheckKernels.h"
 
 #include "compiler/codegen/cpu/KernelAbi.h"
-#include "compiler/ir/CheckMode.h"
 
 #include <burin/dtype.h>
 #include <burin/rt/rt.h>
@@ -77,26 +76,14 @@ void emitDivision(ModuleOp Module, const std::string &Name, Dtype D, unsigned Ra
   L.finish();
 }
 
-int64_t number(func::FuncOp Kernel, StringRef Attribute) {
-  return Kernel->getAttrOfType<IntegerAttr>(Attribute).getInt();
-}
-
 } // namespace
 
-bool isCheckKernel(func::FuncOp Kernel) { return Kernel->hasAttr(ir::checkAttrName); }
-
-LogicalResult emitCheckKernel(func::FuncOp Kernel, const CpuTarget &Target) {
-  auto Module = Kernel->getParentOfType<ModuleOp>();
-  std::string Name = Kernel.getName().str();
-  auto Kind = static_cast<ir::CheckKind>(number(Kernel, ir::checkAttrName));
-  auto D = static_cast<Dtype>(number(Kernel, ir::checkDtypeAttrName));
-  auto Rank = static_cast<unsigned>(number(Kernel, ir::checkRankAttrName));
-  Kernel.erase(); // the launch function takes the name
-  if (Kind == ir::CheckKind::nan)
-    emitNan(Module, Name, D, Target);
+void emitCheckKernel(const Kernel &K, const CheckPlan &Plan, const CpuTarget &Target) {
+  auto Module = K.Function->getParentOfType<ModuleOp>();
+  if (Plan.Kind == ir::CheckKind::nan)
+    emitNan(Module, K.Name, Plan.Element, Target);
   else
-    emitDivision(Module, Name, D, Rank, Target);
-  return success();
+    emitDivision(Module, K.Name, Plan.Element, Plan.Rank, Target);
 }
 
 } // namespace burin::codegen::cpu

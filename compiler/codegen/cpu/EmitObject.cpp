@@ -16,7 +16,6 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Object/ELFObjectFile.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/Transforms/Scalar/EarlyCSE.h"
@@ -54,10 +53,30 @@ void storeSingleLanes(llvm::Module &M) {
     }
 }
 
+/// Leaves out loop strength reduction, and what only prepares for it. Emitted loops carry their pointers already; it would
+/// take a third of code generation to find that out. LLVM's own switch is one for the whole process, which others use too.
+class Filter final : public llvm::legacy::PassManagerBase {
+public:
+  explicit Filter(llvm::legacy::PassManager &Into) : Into(Into) {}
+  void add(llvm::Pass *P) override {
+    llvm::StringRef Name = P->getPassName();
+    if (Name == "Loop Strength Reduction" || Name == "Canonicalize Freeze Instructions in Loops") {
+      Dropped.emplace_back(P);
+      return;
+    }
+    Into.add(P);
+  }
+  std::size_t numDropped() const { return Dropped.size(); }
+
+private:
+  llvm::legacy::PassManager &Into;
+  std::vector<std::unique_ptr<llvm::Pass>> Dropped; // not at once: who adds a pass may look at it afterwards
+};
+
 /// One target machine with its passes, used by one thread at a time.
 class Generator {
 public:
-  static Result<std::unique_ptr<Generator>> create(const CpuTarget &Target, EmitOptions::Code Shape) {
+  static Result<std::unique_ptr<Generator>> create(const CpuTarget &Target) {
     std::string Message;
     llvm::Triple Triple(Target.Triple);
     const llvm::Target *Backend = llvm::TargetRegistry::lookupTarget(Triple, Message);
@@ -67,38 +86,25 @@ public:
     G->Machine.reset(Backend->createTargetMachine(Triple, Target.Cpu, Target.Features, Options, llvm::Reloc::PIC_,
                                                   llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
     if (!G->Machine) return internalError("codegen: no target machine for " + Target.Cpu);
-    // Emitted loops carry their pointers already; strength reduction would take a third of code generation to find that
-    // out. It can be left out in no other way than by LLVM's option, which is read while the passes are being set up.
-    static std::mutex Building;
-    std::lock_guard Lock(Building);
-    auto *NoStrengthReduction = static_cast<llvm::cl::opt<bool> *>(llvm::cl::getRegisteredOptions()["disable-lsr"]);
-    bool Before = NoStrengthReduction->getValue();
-    NoStrengthReduction->setValue(Before || Shape == EmitOptions::Code::vector);
-    bool Failed = G->Machine->addPassesToEmitFile(G->Passes, G->Stream, nullptr, llvm::CodeGenFileType::ObjectFile);
-    NoStrengthReduction->setValue(Before);
-    if (Failed) return internalError("codegen: the target cannot write object files");
+    if (G->Machine->addPassesToEmitFile(G->Filtered, G->Stream, nullptr, llvm::CodeGenFileType::ObjectFile))
+      return internalError("codegen: the target cannot write object files");
+    if (G->Filtered.numDropped() != 2) return internalError("codegen: LLVM names loop strength reduction otherwise");
     return G;
   }
 
   llvm::TargetMachine &machine() { return *Machine; }
 
-  void optimise(llvm::Module &M, EmitOptions::Code Shape) {
+  void optimise(llvm::Module &M) {
     llvm::LoopAnalysisManager Loops;
     llvm::FunctionAnalysisManager Functions;
     llvm::CGSCCAnalysisManager Components;
     llvm::ModuleAnalysisManager Modules;
-    llvm::PipelineTuningOptions Tuning;
-    Tuning.SLPVectorization = false; // straight-line code has its vectors already
-    llvm::PassBuilder Builder(Machine.get(), Tuning);
+    llvm::PassBuilder Builder(Machine.get());
     Builder.registerModuleAnalyses(Modules);
     Builder.registerCGSCCAnalyses(Components);
     Builder.registerFunctionAnalyses(Functions);
     Builder.registerLoopAnalyses(Loops);
     Builder.crossRegisterProxies(Loops, Functions, Components, Modules);
-    if (Shape == EmitOptions::Code::scalar) {
-      Builder.buildPerModuleDefaultPipeline(llvm::OptimizationLevel::O2).run(M, Modules);
-      return;
-    }
     // Shared address arithmetic is what code generation pays for; more passes gave no faster kernels.
     llvm::EarlyCSEPass Pass;
     for (llvm::Function &F : M)
@@ -112,35 +118,36 @@ public:
   }
 
 private:
-  Generator() : Stream(Bytes) {}
+  Generator() : Stream(Bytes), Filtered(Passes) {}
   std::unique_ptr<llvm::TargetMachine> Machine;
   llvm::SmallVector<char, 0> Bytes;
   llvm::raw_svector_ostream Stream;
   llvm::legacy::PassManager Passes;
+  Filter Filtered;
 };
 
-/// The process's idle generators, by target and kind of code.
+/// The process's idle generators, by target.
 class GeneratorPool {
 public:
   GeneratorPool() {
     llvm::InitializeNativeTarget();
     llvm::InitializeNativeTargetAsmPrinter();
   }
-  Result<std::unique_ptr<Generator>> lease(const CpuTarget &Target, EmitOptions::Code Shape) {
+  Result<std::unique_ptr<Generator>> lease(const CpuTarget &Target) {
     {
       std::lock_guard Lock(Mutex);
-      auto &Free = Idle[{Target.Cpu + ";" + Target.Features, Shape}];
+      auto &Free = Idle[Target.key()];
       if (!Free.empty()) {
         auto G = std::move(Free.back());
         Free.pop_back();
         return G;
       }
     }
-    return Generator::create(Target, Shape);
+    return Generator::create(Target);
   }
-  void giveBack(const CpuTarget &Target, EmitOptions::Code Shape, std::unique_ptr<Generator> G) {
+  void giveBack(const CpuTarget &Target, std::unique_ptr<Generator> G) {
     std::lock_guard Lock(Mutex);
-    Idle[{Target.Cpu + ";" + Target.Features, Shape}].push_back(std::move(G));
+    Idle[Target.key()].push_back(std::move(G));
   }
   static GeneratorPool &instance() {
     static GeneratorPool *Pool = new GeneratorPool; // outlives every static that might still compile at exit
@@ -149,7 +156,7 @@ public:
 
 private:
   std::mutex Mutex;
-  std::map<std::pair<std::string, EmitOptions::Code>, std::vector<std::unique_ptr<Generator>>> Idle;
+  std::map<std::string, std::vector<std::unique_ptr<Generator>>> Idle;
 };
 
 /// Objects are mapped by a loader that resolves these and nothing else.
@@ -178,12 +185,12 @@ Result<void> checkSymbols(const std::vector<std::uint8_t> &Object, const std::ve
 
 } // namespace
 
-Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTarget &Target, const EmitOptions &Options,
-                                             EmitTimes *Times) {
+Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTarget &Target,
+                                             const std::vector<std::string> &Externals, EmitTimes *Times) {
   EmitTimes Unused;
   EmitTimes &T = Times ? *Times : Unused;
   Stopwatch Watch;
-  auto Leased = GeneratorPool::instance().lease(Target, Options.Shape);
+  auto Leased = GeneratorPool::instance().lease(Target);
   if (!Leased) return Leased.error();
   Generator &G = **Leased;
 
@@ -197,14 +204,14 @@ Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTar
   M->setPICLevel(llvm::PICLevel::SmallPIC);
   T.Translate += Watch.lap();
 
-  G.optimise(*M, Options.Shape);
+  G.optimise(*M);
   storeSingleLanes(*M);
   T.Optimise += Watch.lap();
   std::vector<std::uint8_t> Object = G.generate(*M);
   T.Codegen += Watch.lap();
-  GeneratorPool::instance().giveBack(Target, Options.Shape, std::move(*Leased));
+  GeneratorPool::instance().giveBack(Target, std::move(*Leased));
 
-  if (auto Checked = checkSymbols(Object, Options.Externals); !Checked) return Checked.error();
+  if (auto Checked = checkSymbols(Object, Externals); !Checked) return Checked.error();
   T.Check += Watch.lap();
   return Object;
 }

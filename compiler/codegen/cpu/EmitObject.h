@@ -11,21 +11,15 @@
 
 namespace burin::codegen::cpu {
 
-struct EmitOptions {
-  /// `vector`: code already has its final shape (the Emitter's); only redundancy is removed. `scalar`: loops over
-  /// scalars that LLVM is to vectorise (the full optimiser: several times the compile time).
-  enum class Code { vector, scalar } Shape = Code::vector;
-  /// Symbols that the object may leave to its linker; none for images.
-  std::vector<std::string> Externals = {};
-};
-
 /// What a call spent, for figures and the inspector; milliseconds.
 struct EmitTimes {
   double Translate = 0, Optimise = 0, Codegen = 0, Check = 0;
 };
 
 /// `Module` holds the LLVM dialect only (lowerToLlvm). An InternalError if it does not translate or needs a symbol.
+/// `Externals`: symbols that the object may leave to its linker; none for images.
 Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTarget &Target,
-                                             const EmitOptions &Options = {}, EmitTimes *Times = nullptr);
+                                             const std::vector<std::string> &Externals = {},
+                                             EmitTimes *Times = nullptr);
 
 } // namespace burin::codegen::cpu

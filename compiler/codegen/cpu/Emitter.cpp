@@ -1,6 +1,7 @@
 // The Emitter's vocabulary in terms of the LLVM dialect and scf.
 #include "compiler/codegen/cpu/Emitter.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 namespace burin::codegen::cpu {
@@ -13,6 +14,8 @@ Value Emitter::index(int64_t V) { return LLVM::ConstantOp::create(B, B.getI64Typ
 
 std::optional<int64_t> Emitter::constantOf(Value V) {
   if (auto C = V.getDefiningOp<LLVM::ConstantOp>())
+    if (auto A = dyn_cast<IntegerAttr>(C.getValue())) return A.getInt();
+  if (auto C = V.getDefiningOp<arith::ConstantOp>()) // loops are written in arith
     if (auto A = dyn_cast<IntegerAttr>(C.getValue())) return A.getInt();
   return std::nullopt;
 }

@@ -71,6 +71,7 @@ Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfi
   P.LhsTransposed = Config.LhsTransposed;
   P.RhsTransposed = Config.RhsTransposed;
   P.NumSizes = Config.NumSizes;
+  P.Order = Config.Order;
   P.Epilogue = Config.Epilogue.Apply ? &Config.Epilogue : nullptr;
   auto MK = Lhs.take_back(2), KN = Rhs.take_back(2);
   P.M = MK[P.LhsTransposed ? 1 : 0];

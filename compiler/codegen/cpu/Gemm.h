@@ -42,6 +42,8 @@ struct MatmulConfig {
   bool LhsTransposed = false; ///< absorbed by the kernel: no copy is made outside
   bool RhsTransposed = false;
   unsigned NumSizes = 0; ///< size operands of the launch function
+  /// Which entry of the launch function's table each buffer is, if not its own number.
+  llvm::SmallVector<unsigned> Order;
   MatmulEpilogue Epilogue;
   // Batch dims broadcast from the right as usual: a missing or static-1 dim of one operand repeats it.
 };

@@ -40,7 +40,8 @@ void emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulProblem &P, c
                       llvm::function_ref<BlockCount(LaunchBuilder &, ArrayRef<Value> Sizes)> Count) {
   std::string BlockName = (Name + ".p0").str();
   {
-    KernelBuilder Kernel(Module, BlockName, P.bufferTypes(Module.getContext()), P.NumSizes, Target);
+    KernelBuilder Kernel(Module, BlockName, P.bufferTypes(Module.getContext()), P.NumSizes, Target, std::nullopt,
+                         P.Order);
     Block(Kernel);
     Kernel.finish();
   }

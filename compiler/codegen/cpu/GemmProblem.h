@@ -14,6 +14,7 @@ struct MatmulProblem {
   Extents Batch;
   llvm::SmallVector<bool> LhsMoves, RhsMoves;
   unsigned NumSizes = 0;
+  llvm::SmallVector<unsigned> Order; ///< MatmulConfig's
   const MatmulEpilogue *Epilogue = nullptr;
 
   Type computeType(mlir::MLIRContext *C) const; ///< of the accumulator

@@ -124,11 +124,14 @@ static Value entry(Emitter &E, Value Table, Type T, unsigned I) {
 }
 
 KernelBuilder::KernelBuilder(ModuleOp Module, StringRef Name, ArrayRef<Type> Elements, unsigned NumSizes,
-                             const CpuTarget &Target, std::optional<Location> Loc)
+                             const CpuTarget &Target, std::optional<Location> Loc, ArrayRef<unsigned> Order)
     : E(emitterIn(Module, Target, Loc)) {
   Type Pointer = LLVM::LLVMPointerType::get(Module.getContext()), I64 = E.B.getI64Type();
   Func = openFunction(E, Name, {Pointer, Pointer, I64, I64, Pointer});
-  for (Type Element : Elements) Buffers.emplace_back(Value(), Element);
+  for (auto [I, Element] : llvm::enumerate(Elements)) {
+    Buffers.emplace_back(Value(), Element);
+    Entries.push_back(Order.empty() ? static_cast<unsigned>(I) : Order[I]);
+  }
   for (unsigned I = 0; I < NumSizes; ++I) Sizes.push_back(entry(E, Func.getArgument(1), I64, I));
   Begin = Func.getArgument(2);
   End = Func.getArgument(3);
@@ -140,7 +143,7 @@ const Buffer &KernelBuilder::buffer(unsigned I) {
     OpBuilder::InsertionGuard Guard(E.B);
     E.B.setInsertionPointToStart(&Func.getBody().front());
     Value Table = Func.getArgument(0);
-    Buffers[I].Base = entry(E, Table, Table.getType(), I);
+    Buffers[I].Base = entry(E, Table, Table.getType(), Entries[I]);
   }
   return Buffers[I];
 }

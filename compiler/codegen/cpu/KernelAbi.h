@@ -32,9 +32,11 @@ class KernelBuilder {
 public:
   Emitter E;
 
-  /// `Elements`: for each buffer (inputs, then destinations) the element type in memory; `NumSizes`: size operands.
+  /// `Elements`: for each buffer (inputs, then destinations) the element type in memory; `NumSizes`: size operands;
+  /// `Order`: which entry of the kernel's table each buffer is, if not its own number.
   KernelBuilder(mlir::ModuleOp Module, llvm::StringRef Name, llvm::ArrayRef<Type> Elements, unsigned NumSizes,
-                const CpuTarget &Target, std::optional<mlir::Location> Loc = std::nullopt);
+                const CpuTarget &Target, std::optional<mlir::Location> Loc = std::nullopt,
+                llvm::ArrayRef<unsigned> Order = {});
 
   /// Loaded from the table where the function starts, if it is used at all: a kernel of many parts has many buffers.
   const Buffer &buffer(unsigned I);
@@ -51,6 +53,7 @@ public:
 private:
   mlir::LLVM::LLVMFuncOp Func;
   llvm::SmallVector<Buffer> Buffers;
+  llvm::SmallVector<unsigned> Entries; ///< of the kernel's table, by buffer
   Values Sizes;
   Value Begin, End, Ctx;
 };

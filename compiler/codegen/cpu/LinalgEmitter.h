@@ -1,12 +1,11 @@
-// The linalg emitter: a kernel function on tensors (linalg.generic, fill, tensor.empty) in, vector loops
-// over flat memory out. Reads indexing maps and bodies; runs no tiling, vectorising or bufferising pass.
+// The linalg emitter: the plan of a kernel function on tensors (linalg.generic, fill, tensor.empty) in, vector loops
+// over flat memory out. Runs no tiling, vectorising or bufferising pass.
 // Must not depend on the burin dialect, passes or the runtime's C++ side.
 #pragma once
-#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "compiler/codegen/cpu/Target.h"
+#include "compiler/codegen/plan/Kernel.h"
 
 namespace burin::codegen::cpu {
-
-struct CpuTarget;
 
 // ---- What host programs may rely on ---------------------------------------------------------------------------------
 // A kernel named NAME becomes one launch function, whatever happens inside (one parallel loop, a two-stage reduction,
@@ -20,7 +19,7 @@ struct CpuTarget;
 // private to the object. So a host program needs no block counts and no scratch results for reductions.
 // How a reduction is split into partial results depends on the sizes only, never on the number of threads.
 //
-// A result may share memory with an input only where inPlacePairs() says so: every access to that input is at the
+// A result may share memory with an input only where Kernel::InPlace says so: every access to that input is at the
 // result's own index, before it is written.
 //
 // ---- What a kernel function may contain -----------------------------------------------------------------------------
@@ -34,10 +33,7 @@ struct CpuTarget;
 //   all results of the kernel agree on which dims are kept. A reduction may not feed a reduction over its kept dims.
 // Anything else is refused with a diagnostic at the op.
 
-/// Replaces the kernel function by block functions and the launch function, in the same module.
-mlir::LogicalResult emitLinalgKernel(mlir::func::FuncOp Kernel, const CpuTarget &Target);
-
-/// (input, result) pairs of a kernel function that may share memory.
-mlir::FailureOr<llvm::SmallVector<std::pair<unsigned, unsigned>>> inPlacePairs(mlir::func::FuncOp Kernel);
+/// Adds block functions and the launch function to the kernel's module.
+void emitNests(const Kernel &K, const KernelPlan &Plan, const CpuTarget &Target);
 
 } // namespace burin::codegen::cpu

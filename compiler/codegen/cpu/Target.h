@@ -30,7 +30,7 @@ struct CpuTarget {
   std::int64_t L3Bytes = 4 << 20;   ///< share of one core
 
   int lanes(int ElementBits) const { return VectorBits / ElementBits; }
-  /// Everything that makes code for this target differ from code for another; part of every cache key.
+  /// Everything that makes code for this target differ from code for another.
   std::string key() const;
 };
 

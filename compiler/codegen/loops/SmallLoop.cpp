@@ -2,8 +2,6 @@
 // element; ops that move elements move names.
 #include "compiler/codegen/loops/SmallLoop.h"
 
-#include "compiler/codegen/cpu/KernelAbi.h"
-#include "compiler/codegen/cpu/LinalgEmitterLanes.h"
 #include "compiler/codegen/plan/LowerToLinalg.h"
 #include "compiler/ir/KernelAttributes.h"
 #include "compiler/ir/Loops.h"
@@ -12,16 +10,11 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 
-#include <burin/rt/rt.h>
-
 #include <memory>
 
 namespace burin::codegen {
 using namespace mlir;
 using namespace burin::ir;
-using cpu::Emitter;
-using cpu::LaneEmitter;
-using cpu::Values;
 
 namespace {
 
@@ -31,7 +24,7 @@ using Indices = SmallVector<int64_t, 16>;
 Dtype dtypeOf(Value V) { return *toDtype(cast<RankedTensorType>(V.getType()).getElementType()); }
 Sizes sizesOf(Value V) { return Sizes(cast<RankedTensorType>(V.getType()).getShape()); }
 int64_t elementsOf(Value V) { return cast<RankedTensorType>(V.getType()).getNumElements(); }
-Type registerType(Value V) { return LaneEmitter::registerType(elementType(V.getContext(), dtypeOf(V))); }
+Type scalarType(Value V) { return elementType(V.getContext(), dtypeOf(V)); }
 
 Sizes stridesOf(ArrayRef<int64_t> Shape) {
   Sizes Strides(Shape.size(), 1);
@@ -59,6 +52,14 @@ Indices broadcast(ArrayRef<int64_t> From, ArrayRef<int64_t> To) {
   return walk(To, Strides);
 }
 
+/// A number in the type in which it is held.
+Value constant(LoopBlock &E, TypedAttr Scalar) {
+  Type T = Scalar.getType(), Held = E.held(T);
+  if (auto F = dyn_cast<FloatAttr>(Scalar); F && Held != T) Scalar = E.B.getFloatAttr(Held, F.getValueAsDouble());
+  if (auto I = dyn_cast<IntegerAttr>(Scalar); I && Held != T) Scalar = E.B.getIntegerAttr(Held, I.getInt());
+  return arith::ConstantOp::create(E.B, Scalar);
+}
+
 /// An elementwise op on scalars, outside of any function, to be repeated.
 class Element {
 public:
@@ -70,17 +71,17 @@ public:
   }
   explicit operator bool() const { return static_cast<bool>(Result); }
 
-  Value repeat(LaneEmitter &Lanes, ArrayRef<Value> Operands) {
+  Value repeat(LoopBlock &E, ArrayRef<Value> Operands) {
     llvm::DenseMap<Value, Value> Made;
     for (auto [Argument, Operand] : llvm::zip(Body.getArguments(), Operands)) Made[Argument] = Operand;
     for (Operation &Op : Body) {
       if (auto Constant = dyn_cast<arith::ConstantOp>(Op)) {
-        Made[Op.getResult(0)] = Lanes.constant(Constant.getValue(), 1);
+        Made[Op.getResult(0)] = constant(E, Constant.getValue());
         continue;
       }
       Values Inputs;
       for (Value V : Op.getOperands()) Inputs.push_back(Made.lookup(V));
-      Value First = Lanes.compute(&Op, Inputs, 1);
+      Value First = E.repeat(&Op, Inputs);
       Made[Op.getResult(0)] = First;
       for (unsigned I = 1; I < Op.getNumResults(); ++I) Made[Op.getResult(I)] = First.getDefiningOp()->getResult(I);
     }
@@ -94,7 +95,7 @@ private:
 
 class LoopWriter {
 public:
-  LoopWriter(func::FuncOp Kernel, cpu::KernelBuilder &K) : Kernel(Kernel), K(K), E(K.E), Lanes(E) {}
+  LoopWriter(func::FuncOp Kernel, LoopBlock &E) : Kernel(Kernel), E(E) {}
 
   LogicalResult run() {
     SmallVector<BlockArgument> Inputs;
@@ -103,23 +104,19 @@ public:
     for (auto [I, Input] : llvm::enumerate(Inputs)) {
       Values &Loaded = Known[Input];
       for (int64_t At = 0; At < elementsOf(Input); ++At)
-        Loaded.push_back(Lanes.load(scalarType(Input), K.buffer(static_cast<unsigned>(I)), E.index(At), {}, 1, {}));
+        Loaded.push_back(E.load(static_cast<unsigned>(I), E.index(At), {}, scalarType(Input)));
     }
     // What an earlier fault left may never end a loop.
-    Unharmed = negated(cpu::rt::faulted(E, K.ctx()));
+    Unharmed = E.negated(E.faulted());
     Block &Body = Kernel.getBody().front();
     if (failed(write(Body))) return failure();
     for (auto [I, Result] : llvm::enumerate(Body.getTerminator()->getOperands()))
       for (auto [At, V] : llvm::enumerate(Known.lookup(Result)))
-        Lanes.store(scalarType(Result), V, K.buffer(static_cast<unsigned>(Inputs.size() + I)),
-                    E.index(static_cast<int64_t>(At)), {}, {});
+        E.store(static_cast<unsigned>(Inputs.size() + I), E.index(static_cast<int64_t>(At)), V, {}, scalarType(Result));
     return success();
   }
 
 private:
-  static Type scalarType(Value V) { return elementType(V.getContext(), dtypeOf(V)); }
-  Value negated(Value I1) { return LLVM::XOrOp::create(E.B, I1, E.constant(E.B.getI1Type(), 1)); }
-
   LogicalResult write(Block &Ops) {
     for (Operation &Op : Ops.without_terminator()) {
       E.B.setLoc(Op.getLoc());
@@ -129,63 +126,66 @@ private:
   }
 
   LogicalResult write(Operation *Op) {
-    OpKind Kind = catalogueInfo(Op)->kind;
-    if (Kind == OpKind::while_) return writeWhile(Op);
-    if (Kind == OpKind::if_) return writeIf(Op);
-    Value Result = Op->getResult(0);
-    Sizes To = sizesOf(Result);
-    switch (Kind) {
-    case OpKind::constant: {
-      Type Scalar = scalarType(Result);
-      auto Elements = cast<DenseElementsAttr>(Op->getAttr("value"));
-      if (Elements.getElementType() != Scalar) Elements = Elements.bitcast(Scalar);
-      Values &Made = Known[Result];
-      for (mlir::Attribute A : Elements.getValues<mlir::Attribute>())
-        Made.push_back(Lanes.constant(cast<TypedAttr>(A), 1));
-      return success();
-    }
-    case OpKind::iota: {
-      auto Axis = static_cast<size_t>(Op->getAttrOfType<IntegerAttr>("axis").getInt());
-      Sizes Steps(To.size(), 0);
-      Steps[Axis] = 1;
-      Type I64 = E.B.getI64Type();
-      Element Cast(
-          Op, [&](OpBuilder &B, Location L, ValueRange V) { return emitCast(B, L, V[0], Dtype::i64, dtypeOf(Result)); },
-          I64);
-      Values Made;
-      for (int64_t I : walk(To, Steps)) Made.push_back(Cast.repeat(Lanes, E.index(I)));
-      Known[Result] = Made;
-      return success();
-    }
-    case OpKind::reshape:
-      Known[Result] = Values(Known.lookup(Op->getOperand(0)));
-      return success();
-    case OpKind::broadcast_to:
-      return move(Op, broadcast(sizesOf(Op->getOperand(0)), To));
-    case OpKind::transpose: {
-      Sizes Have = stridesOf(sizesOf(Op->getOperand(0))), Strides;
-      for (int64_t P : Op->getAttrOfType<DenseI64ArrayAttr>("permutation").asArrayRef())
-        Strides.push_back(Have[static_cast<size_t>(P)]);
-      return move(Op, walk(To, Strides));
-    }
-    case OpKind::slice: {
-      auto Starts = cast<DimsAttr>(Op->getAttr("starts"));
-      ArrayRef<int64_t> Steps = Op->getAttrOfType<DenseI64ArrayAttr>("strides").asArrayRef();
-      Sizes Have = stridesOf(sizesOf(Op->getOperand(0))), Strides;
-      int64_t Offset = 0;
-      for (unsigned I = 0; I < Starts.size(); ++I) {
-        Offset += Starts.dim(I).value() * Have[I];
-        Strides.push_back(Have[I] * (Steps.empty() ? 1 : Steps[I]));
-      }
-      return move(Op, walk(To, Strides, Offset));
-    }
-    case OpKind::reduce_sum:
-    case OpKind::reduce_max:
-      return reduce(Op, Kind == OpKind::reduce_sum);
+    switch (catalogueInfo(Op)->kind) {
+#define BURIN_REGISTER_LOWERING(kind, function)                                                                        \
+  case OpKind::kind:                                                                                                   \
+    return function(Op);
+#include "compiler/codegen/RegisterLowerings.inc" // generated
+#undef BURIN_REGISTER_LOWERING
     default:
       return elementwise(Op);
     }
   }
+
+  LogicalResult write_constant(Operation *Op) {
+    Value Result = Op->getResult(0);
+    Type Scalar = scalarType(Result);
+    auto Elements = cast<DenseElementsAttr>(Op->getAttr("value"));
+    if (Elements.getElementType() != Scalar) Elements = Elements.bitcast(Scalar);
+    Values &Made = Known[Result];
+    for (mlir::Attribute A : Elements.getValues<mlir::Attribute>()) Made.push_back(constant(E, cast<TypedAttr>(A)));
+    return success();
+  }
+  LogicalResult write_iota(Operation *Op) {
+    Value Result = Op->getResult(0);
+    Sizes To = sizesOf(Result), Steps(To.size(), 0);
+    Steps[static_cast<size_t>(Op->getAttrOfType<IntegerAttr>("axis").getInt())] = 1;
+    Type I64 = E.B.getI64Type();
+    Element Cast(
+        Op, [&](OpBuilder &B, Location L, ValueRange V) { return emitCast(B, L, V[0], Dtype::i64, dtypeOf(Result)); },
+        I64);
+    Values Made;
+    for (int64_t I : walk(To, Steps)) Made.push_back(Cast.repeat(E, E.index(I)));
+    Known[Result] = Made;
+    return success();
+  }
+  LogicalResult write_cast(Operation *Op) { return elementwise(Op); }
+  LogicalResult write_reshape(Operation *Op) {
+    Known[Op->getResult(0)] = Values(Known.lookup(Op->getOperand(0)));
+    return success();
+  }
+  LogicalResult write_broadcast_to(Operation *Op) {
+    return move(Op, broadcast(sizesOf(Op->getOperand(0)), sizesOf(Op->getResult(0))));
+  }
+  LogicalResult write_transpose(Operation *Op) {
+    Sizes Have = stridesOf(sizesOf(Op->getOperand(0))), Strides;
+    for (int64_t P : Op->getAttrOfType<DenseI64ArrayAttr>("permutation").asArrayRef())
+      Strides.push_back(Have[static_cast<size_t>(P)]);
+    return move(Op, walk(sizesOf(Op->getResult(0)), Strides));
+  }
+  LogicalResult write_slice(Operation *Op) {
+    auto Starts = cast<DimsAttr>(Op->getAttr("starts"));
+    ArrayRef<int64_t> Steps = Op->getAttrOfType<DenseI64ArrayAttr>("strides").asArrayRef();
+    Sizes Have = stridesOf(sizesOf(Op->getOperand(0))), Strides;
+    int64_t Offset = 0;
+    for (unsigned I = 0; I < Starts.size(); ++I) {
+      Offset += Starts.dim(I).value() * Have[I];
+      Strides.push_back(Have[I] * (Steps.empty() ? 1 : Steps[I]));
+    }
+    return move(Op, walk(sizesOf(Op->getResult(0)), Strides, Offset));
+  }
+  LogicalResult write_reduce_sum(Operation *Op) { return reduce(Op, true); }
+  LogicalResult write_reduce_max(Operation *Op) { return reduce(Op, false); }
 
   LogicalResult move(Operation *Op, ArrayRef<int64_t> Sources) {
     Values From(Known.lookup(Op->getOperand(0))), Made;
@@ -209,7 +209,7 @@ private:
       Values Operands;
       for (auto [V, Sources] : llvm::zip(Op->getOperands(), At))
         Operands.push_back(Known.find(V)->second[static_cast<size_t>(Sources[I])]);
-      Made.push_back(One.repeat(Lanes, Operands));
+      Made.push_back(One.repeat(E, Operands));
     }
     Known[Op->getResult(0)] = Made;
     return success();
@@ -228,20 +228,26 @@ private:
       Strides[I] = Stride;
       Stride *= From[I];
     }
-    Type Scalar = elementType(Op->getContext(), In);
+    Type Scalar = elementType(Op->getContext(), In), Given = elementType(Op->getContext(), D);
     ScalarEmitter Emit = scalarEmitter(Sum ? OpKind::add : OpKind::max);
     Element Combine(Op, [&](OpBuilder &B, Location L, ValueRange V) { return Emit(ScalarContext{B, L, In}, V); },
                     {Scalar, Scalar});
     if (!Combine) return Op->emitError("has no lowering for this dtype");
     Values Elements(Known.lookup(X)), Made(static_cast<size_t>(elementsOf(Op->getResult(0))));
     if (Sum && !Axes.empty())
-      for (Value &V : Made) V = E.zero(LaneEmitter::registerType(Scalar)); // so that -0 adds up to 0
+      for (Value &V : Made) V = E.number(E.held(Scalar), 0); // so that -0 adds up to 0
+    if (In != D && !Axes.empty()) {
+      Element Widen(Op, [&](OpBuilder &B, Location L, ValueRange V) { return emitCast(B, L, V[0], D, In); }, Given);
+      for (Value &V : Elements) V = Widen.repeat(E, V);
+    }
     for (auto [V, At] : llvm::zip(Elements, walk(From, Strides))) {
       Value &Total = Made[static_cast<size_t>(At)];
-      Total = Total ? Combine.repeat(Lanes, {Total, V}) : V;
+      Total = Total ? Combine.repeat(E, {Total, V}) : V;
     }
-    if (In != D && !Axes.empty())
-      for (Value &V : Made) V = Lanes.round(V, elementType(Op->getContext(), D));
+    if (In != D && !Axes.empty()) {
+      Element Round(Op, [&](OpBuilder &B, Location L, ValueRange V) { return emitCast(B, L, V[0], In, D); }, Scalar);
+      for (Value &V : Made) V = Round.repeat(E, V);
+    }
     Known[Op->getResult(0)] = Made;
     return success();
   }
@@ -250,7 +256,7 @@ private:
 
   SmallVector<Type> types(ValueRange Tensors) {
     SmallVector<Type> Types;
-    for (Value V : Tensors) Types.append(static_cast<size_t>(elementsOf(V)), registerType(V));
+    for (Value V : Tensors) Types.append(static_cast<size_t>(elementsOf(V)), E.held(scalarType(V)));
     return Types;
   }
   Values flat(ValueRange Tensors) {
@@ -267,7 +273,7 @@ private:
     }
   }
 
-  LogicalResult writeIf(Operation *Op) {
+  LogicalResult write_if(Operation *Op) {
     bool Bad = false;
     auto branch = [&](unsigned I) {
       Block &Ops = Op->getRegion(I).front();
@@ -281,7 +287,7 @@ private:
   }
 
   /// A loop ends with the trip that faulted, and does not start after a fault: both are as in the host program.
-  LogicalResult writeWhile(Operation *Op) {
+  LogicalResult write_while(Operation *Op) {
     Block &Test = Op->getRegion(0).front(), &Body = Op->getRegion(1).front();
     bool Counted = mayExceedBound(Op), Bad = false;
     bool MayFaultInside = false;
@@ -303,7 +309,7 @@ private:
           Bad |= failed(write(Test));
           if (Bad) return {Unharmed};
           ValueRange Yields = Test.getTerminator()->getOperands();
-          Value Unfaulted = MayFaultInside ? negated(cpu::rt::faulted(E, K.ctx())) : Unharmed;
+          Value Unfaulted = MayFaultInside ? E.negated(E.faulted()) : Unharmed;
           Value Again = E.both(Known.lookup(Yields[0])[0], Unfaulted);
           Values Next{Again};
           Next.append(flat(Yields.drop_front()));
@@ -325,8 +331,7 @@ private:
     bind(Op->getResults(), ValueRange(Results).take_front(NumHanded));
     if (!Counted) return success();
     auto Number = static_cast<int32_t>(Op->getAttrOfType<IntegerAttr>(opAttrName).getInt());
-    E.when(Results[NumHanded],
-           [&] { K.faultAt(static_cast<int32_t>(BURIN_RT_FAULT_TRIP_COUNT), Number, E.index(0), Most); });
+    E.when(Results[NumHanded], [&] { E.faultAt(BURIN_RT_FAULT_TRIP_COUNT, Number, E.index(0), Most); });
     return success();
   }
 
@@ -336,57 +341,29 @@ private:
     auto Names = Kernel->getAttrOfType<DimsAttr>(ir::kernelSizesAttrName);
     unsigned I = 0;
     while (Names.dim(I) != D) ++I;
-    return K.size(I);
+    return E.size(I);
   }
 
   func::FuncOp Kernel;
-  cpu::KernelBuilder &K;
-  Emitter &E;
-  LaneEmitter Lanes;
+  LoopBlock &E;
   Value Unharmed; ///< i1: no fault was recorded before the kernel
   llvm::DenseMap<Value, Values> Known;
 };
 
 } // namespace
 
-bool isSmallLoop(func::FuncOp Kernel) {
-  return llvm::any_of(Kernel.getBody().front(), [](Operation &Op) { return isa<WhileOp>(Op); });
-}
-
-SmallVector<std::pair<unsigned, unsigned>> smallLoopInPlacePairs(func::FuncOp Kernel) {
-  SmallVector<std::pair<unsigned, unsigned>> Pairs;
-  auto bytes = [](Type T) { return byteCount(*toTensorType(T)); };
-  for (auto [I, Input] : llvm::enumerate(Kernel.getArgumentTypes()))
-    for (auto [R, Result] : llvm::enumerate(Kernel.getResultTypes()))
-      if (!Input.isIndex() && bytes(Input) == bytes(Result))
-        Pairs.push_back({static_cast<unsigned>(I), static_cast<unsigned>(R)});
-  return Pairs;
-}
-
-LogicalResult emitSmallLoop(func::FuncOp Kernel, const cpu::CpuTarget &Target) {
-  auto Module = Kernel->getParentOfType<ModuleOp>();
-  std::string Name = Kernel.getName().str(), Block = Name + ".p0";
-  Location Loc = Kernel.getLoc();
-  Kernel.setName(Name + ".burin"); // the launch function takes the name
+SmallVector<Type> smallLoopElements(const Kernel &Of) {
+  func::FuncOp Function = Of.Function;
   SmallVector<Type> Elements;
-  unsigned NumSizes = 0;
   auto add = [&](Type T) {
-    if (T.isIndex())
-      ++NumSizes;
-    else
-      Elements.push_back(LaneEmitter::memoryType(
-          elementType(Kernel.getContext(), *toDtype(cast<RankedTensorType>(T).getElementType()))));
+    if (!T.isIndex())
+      Elements.push_back(elementType(Function.getContext(), *toDtype(cast<RankedTensorType>(T).getElementType())));
   };
-  for (Type T : Kernel.getArgumentTypes()) add(T);
-  for (Type T : Kernel.getResultTypes()) add(T);
-  cpu::KernelBuilder K(Module, Block, Elements, NumSizes, Target, Loc);
-  LogicalResult Done = LoopWriter(Kernel, K).run();
-  K.finish();
-  cpu::LaunchBuilder L(Module, Name, NumSizes, Target, Loc);
-  L.run(Block, L.E.index(1), L.E.index(1));
-  L.finish();
-  Kernel.erase();
-  return Done;
+  for (Type T : Function.getArgumentTypes()) add(T);
+  for (Type T : Function.getResultTypes()) add(T);
+  return Elements;
 }
+
+LogicalResult writeSmallLoop(const Kernel &Of, LoopBlock &Into) { return LoopWriter(Of.Function, Into).run(); }
 
 } // namespace burin::codegen

@@ -667,7 +667,7 @@ void findInPlace(KernelPlan &Plan) {
 
 } // namespace
 
-FailureOr<KernelPlan> planKernel(func::FuncOp Kernel) {
+FailureOr<KernelPlan> planNests(func::FuncOp Kernel) {
   KernelPlan Plan;
   Shapes Shape(Kernel);
   for (BlockArgument Arg : Kernel.getArguments()) {

@@ -29,10 +29,11 @@ struct Linear {
 };
 using Linears = llvm::SmallVector<Linear, 4>;
 
-/// A dense row-major tensor in memory: an argument or result of the kernel, a small constant or a partial result.
+/// A dense row-major tensor in memory: an argument or result of the kernel, a small constant or workspace.
 struct MemoryDesc {
-  mlir::Type Element; ///< as the tensor says it: i1 for bool, bf16, f16
-  mlir::Value Tensor; ///< null for results and partial results
+  mlir::Type Element;    ///< as the tensor says it: i1 for bool, bf16, f16
+  mlir::Value Tensor;    ///< null for results and workspace
+  int64_t Workspace = 0; ///< elements of partial results, in memory that only the kernel knows
   /// Elements of a small constant; it is no buffer of the kernel.
   mlir::DenseElementsAttr constant() const;
 };
@@ -78,7 +79,8 @@ struct Nest {
   llvm::SmallVector<unsigned> Kept; ///< outermost first
   llvm::SmallVector<Node, 0> Nodes; ///< operands come first
   llvm::SmallVector<Output, 2> Outputs;
-  /// Set where a long reduction is split: `SplitDim` is cut in chunks, which dim `ChunkDim` numbers.
+  /// Set where a long reduction is split (SplitReductions.h): the first nest cuts `SplitDim` in chunks, which dim `ChunkDim`
+  /// numbers; the second combines what those gave.
   std::optional<unsigned> SplitDim, ChunkDim;
   std::optional<unsigned> ChunkLength; ///< a size operand
 
@@ -86,16 +88,30 @@ struct Nest {
   bool hasReductions() const;
 };
 
+/// How a dim is cut: into at most MaxChunks chunks of one length, which is at least MinChunk, a multiple of Alignment.
+struct Chunking {
+  Extent Length;
+  int64_t MaxChunks = 1, MinChunk = 1, Alignment = 1;
+};
+
 struct KernelPlan {
-  llvm::SmallVector<MemoryDesc> Memory; ///< inputs, results, then small constants
+  llvm::SmallVector<MemoryDesc> Memory; ///< inputs, results, then small constants and workspace
   unsigned NumInputs = 0, NumResults = 0, NumSizes = 0;
   llvm::SmallVector<Nest, 1> Nests;
   /// (input, result) pairs that may share memory.
   llvm::SmallVector<std::pair<unsigned, unsigned>> InPlace;
+  /// Each gives the nests two more size operands, behind the kernel's own: the number of chunks and their length.
+  llvm::SmallVector<Chunking, 0> Chunkings;
+  /// The number of its first size operand.
+  unsigned addChunking(const Chunking &C) {
+    Chunkings.push_back(C);
+    return numSizes() - 2;
+  }
+  unsigned numSizes() const { return NumSizes + 2 * static_cast<unsigned>(Chunkings.size()); }
 };
 
-/// Reads a kernel function. Failure has been reported at the op that cannot be said.
-mlir::FailureOr<KernelPlan> planKernel(mlir::func::FuncOp Kernel);
+/// Reads a kernel function on linalg. Failure has been reported at the op that cannot be said.
+mlir::FailureOr<KernelPlan> planNests(mlir::func::FuncOp Kernel);
 
 /// Drops dims of size 1 and merges neighbouring dims wherever every access walks them as one.
 void collapseDims(Nest &N);

@@ -28,29 +28,15 @@ public:
   static Lower find(Operation *Op) {
     const OpInfo *Info = catalogueInfo(Op);
     if (!Info) return nullptr;
-    if (scalarEmitter(Info->kind) || Info->kind == OpKind::cast) return &Lowering::elementwise;
+    if (scalarEmitter(Info->kind)) return &Lowering::elementwise;
     switch (Info->kind) {
-    case OpKind::constant:
-      return isa<DenseElementsAttr>(Op->getAttr("value")) ? &Lowering::constant : nullptr;
-    case OpKind::iota:
-      return &Lowering::iota;
-    case OpKind::broadcast_to:
-      return &Lowering::elementwise;
-    case OpKind::reshape:
-      return &Lowering::reshape;
-    case OpKind::transpose:
-      return &Lowering::transpose;
-    case OpKind::slice:
-      return &Lowering::slice;
-    case OpKind::reduce_sum:
-    case OpKind::reduce_max:
-      return &Lowering::reduce;
-    case OpKind::argmin:
-      return &Lowering::argmin;
-    case OpKind::concatenate:
-      return &Lowering::concatenate;
-    case OpKind::pad:
-      return &Lowering::pad;
+#define BURIN_LINALG_LOWERING(kind, function)                                                                          \
+  case OpKind::kind:                                                                                                   \
+    return &Lowering::function;
+#include "compiler/codegen/LinalgLowerings.inc" // generated
+#undef BURIN_LINALG_LOWERING
+    case OpKind::reshape: // the host program's; within a kernel it reads what is in memory under another shape
+      return &Lowering::lower_reshape;
     default:
       return nullptr;
     }
@@ -170,7 +156,11 @@ private:
     return Bad ? Op->emitError("has no lowering for this dtype") : LogicalResult(success());
   }
 
-  LogicalResult constant(Operation *Op) {
+  LogicalResult lower_cast(Operation *Op) { return elementwise(Op); }
+  LogicalResult lower_broadcast_to(Operation *Op) { return elementwise(Op); }
+
+  LogicalResult lower_constant(Operation *Op) {
+    if (!isa<DenseElementsAttr>(Op->getAttr("value"))) return Op->emitError("has no form in linalg");
     auto Elements = cast<DenseElementsAttr>(Op->getAttr("value"));
     auto Type = cast<RankedTensorType>(lowered(Op->getResult(0).getType()));
     if (Elements.getElementType() != Type.getElementType()) Elements = Elements.bitcast(Type.getElementType());
@@ -178,7 +168,7 @@ private:
     return success();
   }
 
-  LogicalResult iota(Operation *Op) {
+  LogicalResult lower_iota(Operation *Op) {
     auto Axis = static_cast<uint64_t>(Op->getAttrOfType<IntegerAttr>("axis").getInt());
     Value Result = Op->getResult(0);
     Values[Result] =
@@ -192,7 +182,7 @@ private:
 
   // -- views ---------------------------------------------------------------------------------------------------------
 
-  LogicalResult transpose(Operation *Op) {
+  LogicalResult lower_transpose(Operation *Op) {
     ArrayRef<int64_t> Permutation = Op->getAttrOfType<DenseI64ArrayAttr>("permutation").asArrayRef();
     // result dim i is operand dim Permutation[i]
     SmallVector<AffineExpr> Exprs(Permutation.size());
@@ -206,7 +196,7 @@ private:
     return pointwise(Loc, Out, {In}, {Map}, [](OpBuilder &, Location, ValueRange Args) { return Args[0]; });
   }
 
-  LogicalResult slice(Operation *Op) {
+  LogicalResult lower_slice(Operation *Op) {
     auto Starts = cast<DimsAttr>(Op->getAttr("starts")), Sizes = cast<DimsAttr>(Op->getAttr("sizes"));
     ArrayRef<int64_t> Steps = Op->getAttrOfType<DenseI64ArrayAttr>("strides").asArrayRef();
     SmallVector<OpFoldResult> Offset, Size, Stride;
@@ -228,7 +218,7 @@ private:
     return success();
   }
 
-  LogicalResult reshape(Operation *Op) {
+  LogicalResult lower_reshape(Operation *Op) {
     Value X = Op->getOperand(0), Result = Op->getResult(0);
     Location Loc = Op->getLoc();
     TensorType From = *toTensorType(X.getType()), To = *toTensorType(Result.getType());
@@ -325,7 +315,9 @@ private:
         .getResult(0);
   }
 
-  LogicalResult reduce(Operation *Op) {
+  LogicalResult lower_reduce_sum(Operation *Op) { return reduce(Op, true); }
+  LogicalResult lower_reduce_max(Operation *Op) { return reduce(Op, false); }
+  LogicalResult reduce(Operation *Op, bool Sum) {
     Value X = Op->getOperand(0), Result = Op->getResult(0);
     Location Loc = Op->getLoc();
     SmallVector<int64_t> Axes(Op->getAttrOfType<DenseI64ArrayAttr>("axes").asArrayRef());
@@ -337,7 +329,6 @@ private:
       return success();
     }
     Dtype D = dtypeOf(X);
-    bool Sum = catalogueInfo(Op)->kind == OpKind::reduce_sum;
     // Sums of narrow floats are accumulated in f32 and rounded once.
     Dtype In = Sum ? compute_dtype(D) : D;
     TensorType To = *toTensorType(Result.getType());
@@ -352,7 +343,7 @@ private:
   }
 
   /// The least element first (NaN if there is one), then the least position of an element that is it.
-  LogicalResult argmin(Operation *Op) {
+  LogicalResult lower_argmin(Operation *Op) {
     Value X = Op->getOperand(0), Result = Op->getResult(0);
     Location Loc = Op->getLoc();
     auto Axis = Op->getAttrOfType<IntegerAttr>("axis").getInt();
@@ -389,7 +380,7 @@ private:
 
   // -- placing blocks ------------------------------------------------------------------------------------------------
 
-  LogicalResult concatenate(Operation *Op) {
+  LogicalResult lower_concatenate(Operation *Op) {
     auto Axis = static_cast<unsigned>(Op->getAttrOfType<IntegerAttr>("axis").getInt());
     Location Loc = Op->getLoc();
     Value Into = empty(Loc, Op->getResult(0));
@@ -416,7 +407,7 @@ private:
     return success();
   }
 
-  LogicalResult pad(Operation *Op) {
+  LogicalResult lower_pad(Operation *Op) {
     Value X = Op->getOperand(0), Result = Op->getResult(0);
     Location Loc = Op->getLoc();
     auto Low = cast<DimsAttr>(Op->getAttr("low"));
@@ -449,11 +440,6 @@ private:
 };
 
 } // namespace
-
-bool isLinalgKernel(func::FuncOp Kernel) {
-  return llvm::all_of(Kernel.getBody().front().without_terminator(),
-                      [](Operation &Op) { return Lowering::find(&Op) != nullptr; });
-}
 
 LogicalResult lowerToLinalg(func::FuncOp Kernel) { return Lowering(Kernel).run(); }
 

@@ -6,9 +6,6 @@
 
 namespace burin::codegen {
 
-/// Whether every op of the kernel has a form in linalg (others implement LoopLowering or are matmuls).
-bool isLinalgKernel(mlir::func::FuncOp Kernel);
-
 /// Rewrites the function in place; it keeps its name, and `burin.shape` on arguments and results. Failure has been
 /// reported at the op.
 mlir::LogicalResult lowerToLinalg(mlir::func::FuncOp Kernel);

@@ -14,7 +14,8 @@
 namespace burin::codegen::cpu {
 namespace {
 
-/// The features that instruction selection acts on without being asked: what an image has to demand of a machine.
+/// The features that code may use; an image names those that it does use. LLVM is given no others: a CPU that LLVM knows
+/// better than this list would else get instructions that nobody asks the machine for.
 constexpr const char *GatedFeatures[] = {"sse3",         "ssse3",          "sse4.1",      "sse4.2",       "sse4a",
                                          "popcnt",       "lzcnt",          "movbe",       "bmi",          "bmi2",
                                          "tbm",          "sahf",           "cx16",        "avx",          "f16c",
@@ -23,6 +24,22 @@ constexpr const char *GatedFeatures[] = {"sse3",         "ssse3",          "sse4
                                          "avx512bw",     "avx512cd",       "avx512dq",    "avx512vl",     "avx512ifma",
                                          "avx512vbmi",   "avx512vbmi2",    "avx512vnni",  "avx512bf16",   "avx512fp16",
                                          "avx512bitalg", "avx512vpopcntdq"};
+
+/// What every x86-64 processor has.
+constexpr const char *Baseline[] = {"64bit", "cmov", "cx8", "fxsr", "mmx", "nopl", "sse", "sse2", "x87"};
+
+/// What a CPU of that name has; the table lists only what no other feature implies.
+void addFeatures(llvm::StringRef Cpu, llvm::StringSet<> &Has) {
+  llvm::SmallVector<llvm::StringRef, 64> Features;
+  if (llvm::X86::parseArchX86(Cpu, /*Only64Bit=*/true) == llvm::X86::CK_None) return;
+  llvm::X86::getFeaturesForCPU(Cpu, Features);
+  llvm::StringMap<bool> Implied;
+  for (llvm::StringRef F : Features) {
+    Has.insert(F);
+    llvm::X86::updateImpliedFeatures(F, /*Enabled=*/true, Implied);
+  }
+  for (const auto &F : Implied) Has.insert(F.first());
+}
 
 Error unknownTarget(std::string_view Name) {
   Error E;
@@ -55,13 +72,8 @@ Result<CpuTarget> resolveTarget(std::string_view Name) {
 #if defined(__x86_64__)
     T.Cpu = llvm::sys::getHostCPUName().str();
     // The features too: a hypervisor may hide some of what the CPU name implies.
-    std::vector<std::string> Signed;
-    for (const auto &F : llvm::sys::getHostCPUFeatures()) {
-      Signed.push_back((F.second ? "+" : "-") + F.first().str());
+    for (const auto &F : llvm::sys::getHostCPUFeatures())
       if (F.second) Has.insert(F.first());
-    }
-    std::sort(Signed.begin(), Signed.end());
-    for (const std::string &F : Signed) T.Features += (T.Features.empty() ? "" : ",") + F;
     T.L1Bytes = cacheSize(_SC_LEVEL1_DCACHE_SIZE, T.L1Bytes);
     T.L2Bytes = cacheSize(_SC_LEVEL2_CACHE_SIZE, T.L2Bytes);
     T.L3Bytes = std::min<std::int64_t>(cacheSize(_SC_LEVEL3_CACHE_SIZE, T.L3Bytes), 4 << 20);
@@ -75,16 +87,21 @@ Result<CpuTarget> resolveTarget(std::string_view Name) {
     llvm::StringRef Cpu(Name.data(), Name.size());
     if (llvm::X86::parseArchX86(Cpu, /*Only64Bit=*/true) == llvm::X86::CK_None) return unknownTarget(Name);
     T.Cpu = Name;
-    llvm::SmallVector<llvm::StringRef, 64> Features;
-    llvm::X86::getFeaturesForCPU(Cpu, Features);
-    llvm::StringMap<bool> Implied; // the table lists only what no other feature implies
-    for (llvm::StringRef F : Features) {
-      Has.insert(F);
-      llvm::X86::updateImpliedFeatures(F, /*Enabled=*/true, Implied);
-    }
-    for (const auto &F : Implied) Has.insert(F.first());
+    addFeatures(Cpu, Has);
   }
 
+  llvm::StringSet<> Off; // what LLVM would use of this CPU by itself
+  addFeatures(T.Cpu, Off);
+  for (const auto &F : Has) Off.insert(F.first());
+  for (const char *F : Baseline) Off.erase(F);
+  std::vector<std::string> Signed;
+  for (const char *F : GatedFeatures) {
+    Off.erase(F);
+    Signed.push_back((Has.contains(F) ? "+" : "-") + std::string(F));
+  }
+  for (const auto &F : Off) Signed.push_back("-" + F.first().str());
+  std::sort(Signed.begin(), Signed.end()); // what is off comes last, and so takes what it implies with it
+  for (const std::string &F : Signed) T.Features += (T.Features.empty() ? "" : ",") + F;
   for (const char *F : GatedFeatures)
     if (Has.contains(F)) T.Required.emplace_back(F);
 

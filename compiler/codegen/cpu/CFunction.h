@@ -1,0 +1,12 @@
+// Writes a C function (codegen/CFunction.h) into the module of a host program, before it is lowered to LLVM.
+#pragma once
+#include "compiler/codegen/CFunction.h"
+#include "compiler/codegen/cpu/Target.h"
+
+#include "mlir/IR/BuiltinOps.h"
+
+namespace burin::codegen::cpu {
+
+void writeCFunction(mlir::ModuleOp Module, const CFunction &F, const CpuTarget &Target);
+
+} // namespace burin::codegen::cpu
