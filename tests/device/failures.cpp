@@ -38,6 +38,22 @@ TEST_CASE("a fault is told by the first read of what it left without a value, wi
   CHECK(f(x, indices({1}).to(null.device)).item<float>() == 4);
 }
 
+TEST_CASE("each read, and each call that is given it, tells what the first told: the words of the CPU") {
+  NullDeviceFixture null;
+  auto f = function(pick);
+  auto told_on = [&](Device d) {
+    return message_of([&] { f(values({1, 2}).to(d), indices({5}).to(d)).to_vector<float>(); });
+  };
+  CHECK(told_on(null.device) == told_on(Device::cpu()));
+  Tensor x = values({1, 2}).to(null.device);
+  Tensor bad = f(x, indices({6}).to(null.device));
+  const std::string told = message_of([&] { bad.to_vector<float>(); });
+  CHECK(mentions(told, "index 6 is out of range"));
+  CHECK(message_of([&] { bad.to_vector<float>(); }) == told);
+  CHECK(message_of([&] { f(bad, indices({0}).to(null.device)); }) == told);
+  CHECK(f(x, indices({0}).to(null.device)).item<float>() == 2);
+}
+
 TEST_CASE("synchronize tells it too") {
   NullDeviceFixture null;
   Tensor x = values({1, 2}).to(null.device);
@@ -252,6 +268,24 @@ TEST_CASE("memory that states had is let go of, call after call") {
   CHECK(null.machine.statistics().live_bytes == live);
   CHECK(a.item<float>() == 66);
   CHECK(b.item<float>() == 12);
+}
+
+TEST_CASE("a copy that fails poisons the stream: later calls change no state until somebody is told") {
+  NullDeviceFixture null;
+  auto step = function([](Tensor& p) { p = p + 1; });
+  Tensor p = values({1}).to(null.device);
+  step(p);
+  null.device.synchronize();
+  null.machine.fail_copy(1);
+  Tensor lost = values({9}).to(null.device);
+  step(p);
+  Tensor later = p * 2;
+  CHECK(p.item<float>() == 2);
+  CHECK(mentions(message_of([&] { later.item<float>(); }), "a copy to null:0 failed"));
+  CHECK(p.item<float>() == 2);
+  step(p);
+  CHECK(p.item<float>() == 3);
+  CHECK_THROWS_AS(lost.item<float>(), DeviceError);
 }
 
 TEST_CASE("a copy that fails is told, and the next works") {
