@@ -6,6 +6,7 @@
 #include "runtime/core/fork.h"
 #include "runtime/core/immortal.h"
 
+#include <array>
 #include <map>
 #include <tuple>
 
@@ -17,15 +18,14 @@ namespace {
 struct Programs {
   static constexpr std::size_t most = 4096;
   rt::Turn mutex;
-  std::map<std::tuple<std::uint64_t, std::uint64_t, std::uint8_t, bool>, std::shared_ptr<const Program>> made;
+  std::map<std::tuple<std::array<std::uint8_t, 32>, std::uint8_t, bool>, std::shared_ptr<const Program>> made;
 };
 
 std::shared_ptr<const Program> program_of(std::uint8_t device, std::shared_ptr<const Graph> g,
                                           const std::source_location& where) {
   static rt::Immortal<Programs> programs;
   Programs& p = *programs;
-  const auto h = hash(*g);
-  const auto key = std::make_tuple(h[0], h[1], device, checking());
+  const auto key = std::make_tuple(secure_hash(*g), device, checking());
   std::lock_guard lock(p.mutex);
   if (auto it = p.made.find(key); it != p.made.end()) return it->second;
   auto made = program_for(device, std::move(g), false, checking());
