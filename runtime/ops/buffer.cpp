@@ -96,11 +96,10 @@ Buffer Buffer::adopt(const void* data, std::int64_t bytes, std::function<void()>
   return Buffer(block);
 }
 
-Buffer Buffer::of(DeviceBuffer b) {
-  if (!b || b.device()) return {};
-  Buffer view;
-  std::swap(static_cast<DeviceBuffer&>(view), b);
-  return view;
+Buffer Buffer::of(const DeviceBuffer& b) {
+  if (!b.block_ || b.block_->device) return {};
+  b.retain();
+  return Buffer(b.block_);
 }
 
 void* DeviceBuffer::address() const { return block_->data; }
@@ -113,7 +112,7 @@ bool DeviceBuffer::unique() const { return block_->references.load(std::memory_o
 std::uint64_t DeviceBuffer::version() const { return block_->version.load(std::memory_order_relaxed); }
 void DeviceBuffer::bump_version() { block_->version.fetch_add(1, std::memory_order_relaxed); }
 
-void DeviceBuffer::retain() noexcept {
+void DeviceBuffer::retain() const noexcept {
   if (block_) block_->references.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -52,7 +52,8 @@ class DeviceBuffer {
   Block* block_ = nullptr;
 
  private:
-  void retain() noexcept;
+  friend class Buffer;
+  void retain() const noexcept;
   void release() noexcept;
 };
 
@@ -65,7 +66,7 @@ class Buffer : public DeviceBuffer {
   /// Takes foreign memory without copying; read-only, element alignment only, never donated.
   static Buffer adopt(const void* data, std::int64_t bytes, std::function<void()> release);
   /// The bytes, where they are in host memory; null where they are not.
-  static Buffer of(DeviceBuffer b);
+  static Buffer of(const DeviceBuffer&);
 
   const void* data() const { return address(); }
   void* mutable_data() { return address(); }  ///< precondition: not foreign
