@@ -159,8 +159,9 @@ void Branches::finish(const Leaves& results) {
     for (auto& slot : s.frames[0].slots) {
       Content now = HandleAccess::raw(*slot.handle);
       if (!slot.written || !now.defined()) continue;
-      HandleAccess::set_raw(*slot.handle,
-                            slot.entry.defined() ? strong(adapt(now, type_of(slot.entry.node).dtype)) : strong(now));
+      HandleAccess::set_raw(*slot.handle, slot.entry.defined()
+                                              ? strong(adapt(now, type_of(slot.entry.node).dtype, "cond"))
+                                              : strong(now));
     }
     for (std::size_t i = 0; i < results.tensors.size(); ++i)
       HandleAccess::set_raw(*results.tensors[i], strong(s.yields[0][i]));
@@ -220,7 +221,7 @@ void Branches::finish(const Leaves& results) {
       Dtype target = m.sides[0].weak && m.sides[1].weak ? promote(d0, d1).value_or(d0) : m.sides[0].weak ? d1 : d0;
       for (int i = 0; i < 2; ++i) {
         InBlock in(t, s.frames[i].block);
-        m.sides[i] = adapt(m.sides[i], target);
+        m.sides[i] = adapt(m.sides[i], target, "cond");
       }
       type = type_of(m.sides[0].node);
       if (type != type_of(m.sides[1].node)) {

@@ -80,7 +80,7 @@ void Loop::end_trip() {
     Content now = HandleAccess::raw(*slot.handle);
     if (!slot.written || !now.defined()) continue;
     if (!slot.entry.defined()) slot.entry = strong(now);
-    Content next = strong(adapt(now, type_of(slot.entry.node).dtype));
+    Content next = strong(adapt(now, type_of(slot.entry.node).dtype, s.bound.who));
     if (type_of(next.node) != type_of(slot.entry.node))
       changes.emplace_back(s.r.describe(slot.handle, slot.entry), slot.entry, next);
     HandleAccess::set_raw(*slot.handle, next);
@@ -127,7 +127,7 @@ void Loop::finish() {
       type = type_of(slot.entry.node);
       if (!no_result) {
         InBlock in(t, f.block);
-        slot.result = adapt(slot.result, type.dtype);
+        slot.result = adapt(slot.result, type.dtype, s.bound.who);
         if (type_of(slot.result.node) != type) {
           changes.emplace_back(s.r.describe(slot.handle, slot.entry), slot.entry, slot.result);
           continue;

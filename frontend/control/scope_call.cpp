@@ -99,7 +99,7 @@ void ScopeCall::yield_backward(const Leaves& cotangents) {
     Content c = HandleAccess::read(*cotangents.tensors[i]);
     const DeviceOf device(std::span(&s.values[i], 1));
     if (!c.defined()) c = HandleAccess::raw(zeros(wanted.shape, wanted.dtype, s.where));
-    c = strong(adapt(c, wanted.dtype));
+    c = strong(adapt(c, wanted.dtype, "custom_gradient"));
     if (type_of(c.node) != wanted)
       fail({ErrorCode::invalid_argument,
             "custom_gradient: backward gives '" + cotangents.paths[i] + "' as " + to_string(type_of(c.node)) +

@@ -94,7 +94,7 @@ void run_inlined(const FunctionState& f, const Entry& e, std::span<Leaf> given, 
     if (!given[i].tensor) continue;
     Content c = HandleAccess::raw(*given[i].tensor);
     const KeyField& k = e.key.fields[i];
-    if (type_of(c.node).dtype != k.tensor.dtype) c = adapt(c, k.tensor.dtype);
+    if (type_of(c.node).dtype != k.tensor.dtype) c = adapt(c, k.tensor.dtype, f.name);
     inputs.push_back(strong(std::move(c)));
   }
   for (auto& h : e.hidden)
@@ -126,7 +126,7 @@ void run_now(FunctionState& f, const Entry& e, std::span<Leaf> given, std::span<
     if (node.get()->traced()) foreign_value(*node.get(), f.where);
     if (type_of(node).dtype != k.tensor.dtype) {  // a weak number under an input signature
       if (converted.empty()) converted.reserve(given.size());
-      converted.push_back(adapt(HandleAccess::raw(*given[i].tensor), k.tensor.dtype).node);
+      converted.push_back(adapt(HandleAccess::raw(*given[i].tensor), k.tensor.dtype, f.name).node);
       inputs.push_back({&converted.back(), false});
     } else {
       inputs.push_back({&node, given[i].aliased});

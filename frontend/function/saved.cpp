@@ -239,7 +239,8 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
         continue;
       }
       detail::Content& c = arguments[next];  // a number takes the dtype that the trace has there
-      if (wanted[next].shape.empty()) c = detail::adapt(c, wanted[next].dtype);
+      if (wanted[next].shape.empty() && detail::keeps_value(c, wanted[next].dtype))
+        c = detail::adapt(c, wanted[next].dtype, state_->name);
       types.push_back(detail::type_of(c.node));
       ++next;
     }

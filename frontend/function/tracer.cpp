@@ -76,7 +76,7 @@ void Tracer::state(const Leaves& l) {
            s.function.where);
     check_usable(c, t, s.function.where);
     TensorType was = s.trace.type(s.inputs[input]);
-    c = adapt(c, was.dtype);
+    c = adapt(c, was.dtype, s.function.name);
     ValueId v = lower(c, s.trace);
     s.entry->state_outputs.push_back(s.trace.graph.outputs().size());
     bool same = type_of(c.node) == was;

@@ -78,8 +78,16 @@ bool fits(const Shape& a, const Shape& b) {
 Tensor full(const Shape& shape, const Arg& value) { return full(shape, value, value.dtype()); }
 Tensor full(const Shape& shape, const Arg& value, Dtype dtype) {
   return composite("full", value, [&] {
-    Tensor v = detail::HandleAccess::make(value.tensor() ? detail::HandleAccess::read(*value.tensor())
-                                                         : detail::Content{detail::number_node(value, dtype), false});
+    constexpr std::string_view whose = "the dtype asked for";
+    detail::Content c;
+    if (value.tensor()) {
+      c = detail::HandleAccess::read(*value.tensor());
+      detail::check_usable(c, value.tensor(), value.where());
+      detail::check_fits("full", c, dtype, value.where(), whose);
+    } else {
+      c.node = detail::number_node("full", value, dtype, whose);
+    }
+    Tensor v = detail::HandleAccess::make(c);
     if (v.dtype() != dtype) v = cast(v, dtype);
     return shape.empty() && v.shape().empty() ? detail::placed(v) : broadcast_to(v, shape);
   });

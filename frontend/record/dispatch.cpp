@@ -10,6 +10,9 @@
 #include <burin/promotion.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
 
 namespace burin::detail {
 
@@ -106,7 +109,66 @@ ValueId literal_constant(Trace& t, const Literal& n, Dtype d, std::uint32_t line
   return t.graph.result(t.graph.op(op));
 }
 
-NodeRef cast_node(const Content& c, Dtype to, const std::source_location& where) {
+// The number that a value of no axes is.
+std::optional<Literal> number_in(const HostTensor& t) {
+  if (!t.type.shape.empty()) return std::nullopt;
+  return visit(t.type.dtype, [&]<class T>(std::type_identity<T>) -> Literal {
+    const auto x = scalar::load<T>(*static_cast<const scalar::Stored<T>*>(t.buffer.data()));
+    if constexpr (is_floating(dtype_of<T>)) return {dtype_of<T>, x, 0};
+    else if constexpr (std::is_same_v<T, bool>) return Literal::of(x);
+    else return Literal::of(x.value);
+  });
+}
+
+// As `cast` converts: one rounding, saturating.
+template <class T> scalar::Stored<T> converted(const Literal& n) {
+  const bool real = is_floating(n.dtype), beyond = n.dtype == u64;
+  const auto bits = static_cast<std::uint64_t>(n.integer);
+  if constexpr (std::is_same_v<T, bool>) return real ? n.real != 0 : n.integer != 0;
+  else if constexpr (is_narrow_float(dtype_of<T>))
+    return real     ? scalar::to_narrow<T>(n.real)
+           : beyond ? scalar::to_narrow_exactly<T>(bits)
+                    : scalar::to_narrow_exactly<T>(n.integer);
+  else if constexpr (is_floating(dtype_of<T>))
+    return real ? static_cast<T>(n.real) : beyond ? static_cast<T>(bits) : static_cast<T>(n.integer);
+  else return real ? scalar::saturate<T>(n.real) : static_cast<T>(n.integer);
+}
+
+// Whether the number keeps its value in that dtype, but for one rounding of a floating one, and stays finite.
+bool holds(Dtype d, const Literal& n) {
+  const bool real = is_floating(n.dtype);
+  if (d == boolean || d == n.dtype || (real && is_floating(d) && !std::isfinite(n.real))) return true;
+  if (is_floating(d))
+    return visit(d, [&]<class T>(std::type_identity<T>) {
+      if constexpr (is_floating(dtype_of<T>)) return std::isfinite(scalar::load<T>(converted<T>(n)));
+      else return false;
+    });
+  const int digits = dtype_info(d).digits;
+  if (real) {
+    const double top = std::ldexp(1.0, digits);
+    return n.real == std::trunc(n.real) && n.real < top && n.real >= (is_signed(d) ? -top : 0);
+  }
+  if (n.dtype == u64) return false;  // beyond the greatest i64
+  const std::int64_t high = digits < 63 ? (std::int64_t{1} << digits) - 1 : INT64_MAX;
+  return n.integer <= high && n.integer >= (is_signed(d) ? -high - 1 : 0);
+}
+
+std::string number_text(const Literal& n) {
+  if (n.dtype == u64) return std::to_string(static_cast<std::uint64_t>(n.integer));
+  if (!is_floating(n.dtype)) return std::to_string(n.integer);
+  std::array<char, 32> text;
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), n.real).ptr};
+}
+
+// The number that the content is by itself: what takes the dtype of what it meets, where its value is known.
+std::optional<Literal> known_number(const Content& c) {
+  const Node& n = *c.node.get();
+  if (!c.weak || n.traced() || n.stands_in || n.device != 0) return std::nullopt;  // a device is not waited for
+  return number_in(host_view(n.value));
+}
+
+NodeRef cast_node(std::string_view who, const Content& c, Dtype to, const std::source_location& where) {
+  check_fits(who, c, to, where);
   Tensor from = HandleAccess::make(c.node), result;
   if (!c.node.get()->traced() && c.node.get()->literal && c.weak) {  // a constant of the right dtype, no op
     const TensorType& type = type_of(c.node);
@@ -124,38 +186,36 @@ NodeRef cast_node(const Content& c, Dtype to, const std::source_location& where)
 
 }  // namespace
 
-// A number takes the tensor's dtype, which must hold it: wrapping here would be a wrong result that nobody asked for.
-void check_fits(std::string_view who, const Literal& n, Dtype d, const std::source_location& where) {
-  if (is_floating(d) || is_floating(n.dtype) || d == boolean) return;
-  const bool beyond = n.dtype == u64;  // the greatest i64
-  const int digits = dtype_info(d).digits;
-  const std::int64_t high = digits < 63 ? (std::int64_t{1} << digits) - 1 : INT64_MAX,
-                     low = is_signed(d) ? -high - 1 : 0;
-  if (beyond ? d == u64 : n.integer >= low && n.integer <= high) return;
-  const std::string text = beyond ? std::to_string(static_cast<std::uint64_t>(n.integer)) : std::to_string(n.integer);
+// Wrapping, or an infinity, would be a wrong result that nobody asked for.
+void check_fits(std::string_view who, const Literal& n, Dtype d, const std::source_location& where,
+                std::string_view whose) {
+  if (holds(d, n)) return;
+  const bool fraction = is_floating(n.dtype) && !is_floating(d) && n.real != std::trunc(n.real);
   fail({ErrorCode::invalid_argument,
-        std::string(who) + ": the number " + text + " does not fit " + std::string(name(d)) +
-            ", the dtype of the tensor beside it",
-        "number-range", "", "cast the tensor to a wider dtype first"},
+        std::string(who) + ": the number " + number_text(n) + " does not fit " + std::string(name(d)) + ", " +
+            std::string(whose),
+        "number-range", "",
+        fraction                 ? "round it first"
+        : whose == beside_number ? "cast the tensor to a wider dtype first"
+                                 : "take a wider dtype"},
        where);
 }
 
-// As `cast` converts: one rounding, saturating.
+void check_fits(std::string_view who, const Content& c, Dtype d, const std::source_location& where,
+                std::string_view whose) {
+  if (auto number = known_number(c)) check_fits(who, *number, d, where, whose);
+}
+
+bool keeps_value(const Content& c, Dtype d) {
+  auto number = known_number(c);
+  return !number || holds(d, *number);
+}
+
 HostTensor literal_value(const Literal& n, Dtype d) {
   HostTensor t{{d, {}}, Buffer::allocate(bytes(d, 1))};
   if (!t.buffer) raise({ErrorCode::device, "out of memory", "out-of-memory", "", ""});
-  const bool real = is_floating(n.dtype), beyond = n.dtype == u64;
-  const auto unsigned_integer = static_cast<std::uint64_t>(n.integer);
   visit(d, [&]<class T>(std::type_identity<T>) {
-    auto& to = *static_cast<scalar::Stored<T>*>(t.buffer.mutable_data());
-    if constexpr (std::is_same_v<T, bool>) to = real ? n.real != 0 : n.integer != 0;
-    else if constexpr (is_narrow_float(dtype_of<T>))
-      to = real     ? scalar::to_narrow<T>(n.real)
-           : beyond ? scalar::to_narrow_exactly<T>(unsigned_integer)
-                    : scalar::to_narrow_exactly<T>(n.integer);
-    else if constexpr (is_floating(dtype_of<T>))
-      to = real ? static_cast<T>(n.real) : beyond ? static_cast<T>(unsigned_integer) : static_cast<T>(n.integer);
-    else to = real ? scalar::saturate<T>(n.real) : static_cast<T>(n.integer);
+    *static_cast<scalar::Stored<T>*>(t.buffer.mutable_data()) = converted<T>(n);
   });
   return t;
 }
@@ -166,11 +226,12 @@ NodeRef number_value(const Literal& n, Dtype d, const std::source_location& wher
   return node;
 }
 
-NodeRef number_node(const Arg& number, Dtype d) {
+NodeRef number_node(std::string_view who, const Arg& number, Dtype d, std::string_view whose) {
   if (number.size() != Dim()) {
     const Tensor n = size_of(number.size(), number.where());
-    return d == i64 ? HandleAccess::read(n).node : cast_node(HandleAccess::read(n), d, number.where());
+    return d == i64 ? HandleAccess::read(n).node : cast_node(who, HandleAccess::read(n), d, number.where());
   }
+  check_fits(who, number.number(), d, number.where(), whose);
   NodeRef n = number_value(number.number(), d, number.where());
   n.get()->literal = context().trace != nullptr;
   return n;
@@ -215,7 +276,7 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attri
     if (operands[i].tensor()) {
       read(values[i], *operands[i].tensor(), where);
     } else if (operands[i].size() != Dim()) {
-      values[i].set(number_node(operands[i], i64));
+      values[i].set(number_node(op_info(kind).mnemonic, operands[i], i64));
       values[i].weak = true;
     }
   }
@@ -233,7 +294,7 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attri
                               {*d, {}}, where));
           if (r.trace) o.get().literal = !o.get().traced();
         } else if (type_of(*o.node).dtype != *d) {
-          o.set(cast_node({*o.node, o.weak}, *d, where));
+          o.set(cast_node(op_info(kind).mnemonic, {*o.node, o.weak}, *d, where));
         }
       }
   }

@@ -185,8 +185,9 @@ ValueId lower(const NodeRef&, Trace&);
 inline ValueId lower(const Content& c, Trace& t) { return lower(c.node, t); }
 /// The strong type of what a handle holds.
 Content strong(Content c);
-/// A weakly typed value in the dtype of what it is merged with, where its category allows; else as it is.
-Content adapt(const Content& c, Dtype target);
+/// A weakly typed value in the dtype of what it is merged with, where its category allows; else as it is. Throws as
+/// `check_fits`, in the name of `who`.
+Content adapt(const Content& c, Dtype target, std::string_view who);
 NodeRef make_traced(Trace&, ValueId, const TensorType&, const std::source_location&);
 /// A NumPy-free spelling of where an error happened: `while tracing "f" at file:line`, or `at file:line`.
 std::string where_text(const std::source_location&);
@@ -199,10 +200,18 @@ void check_usable(const Content&, const Tensor* handle, const std::source_locati
 HostTensor literal_value(const Literal&, Dtype);
 /// The same as an eager value, which is on no device.
 NodeRef number_value(const Literal&, Dtype, const std::source_location&);
-/// Throws InvalidArgument where an integer would not keep its value in that dtype. `who` is the op.
-void check_fits(std::string_view who, const Literal&, Dtype, const std::source_location&);
-/// A C++ number as a 0-d value of that dtype: a constant of the trace that is open, if there is one.
-NodeRef number_node(const Arg& number, Dtype);
+/// The one rule for a number that meets a dtype: it keeps its value but for one rounding of a floating dtype, and stays finite.
+/// Else InvalidArgument [number-range]; `who` is the op, `whose` says what has that dtype.
+inline constexpr std::string_view beside_number = "the dtype of the tensor beside it";
+void check_fits(std::string_view who, const Literal&, Dtype, const std::source_location&,
+                std::string_view whose = beside_number);
+/// The same for a weakly typed value, where it is known.
+void check_fits(std::string_view who, const Content& number, Dtype, const std::source_location&,
+                std::string_view whose = beside_number);
+/// Whether `check_fits` accepts it.
+bool keeps_value(const Content&, Dtype);
+/// A C++ number as a 0-d value of that dtype, which must hold it: a constant of the trace that is open, if there is one.
+NodeRef number_node(std::string_view who, const Arg& number, Dtype, std::string_view whose = beside_number);
 /// Tells the tapes above the innermost trace or region.
 void tell_tapes(const NotedOp&);
 /// The innermost of these tapes that wants the op with regions in a form of its own, or null.

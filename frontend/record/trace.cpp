@@ -89,11 +89,12 @@ Content strong(Content c) {
   return c;
 }
 
-Content adapt(const Content& c, Dtype target) {
+Content adapt(const Content& c, Dtype target, std::string_view who) {
   if (!c.weak || !c.defined()) return c;
   Dtype own = type_of(c.node).dtype;
   if (own == target || promote_weak(target, own) != target) return strong(c);
   const Node& n = *c.node.get();
+  check_fits(who, c, target, n.where, "the dtype of what it takes the place of");
   Tensor t = HandleAccess::make(c.node);
   return strong(HandleAccess::raw(dispatch(OpKind::cast, {Arg(t, n.where)}, Attributes{target}, promote_none)));
 }

@@ -29,13 +29,12 @@ NodeRef stored(const VariableCell& cell, const Arg& value) {
   if (value.tensor()) {
     c = HandleAccess::read(*value.tensor());
     check_usable(c, value.tensor(), value.where());
-    c = adapt(c, cell.type.dtype);
+    c = adapt(c, cell.type.dtype, describe(cell));
     if (c.node.get()->traced() && !context().trace) foreign_value(*c.node.get(), value.where());
   } else {
     const Dtype own = value.number().dtype, d = cell.type.dtype;
     const bool fits = promote_weak(d, own) == d;
-    if (fits) check_fits(describe(cell), value.number(), d, value.where());
-    c.node = number_node(value, fits ? d : own);
+    c.node = number_node(describe(cell), value, fits ? d : own);
   }
   if (const Node& n = *c.node.get(); !n.traced() && n.number && !context().trace) {
     c.node = make_on(cell.device, read_value(n), value.where());

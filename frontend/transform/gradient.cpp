@@ -267,7 +267,7 @@ void Pullback::pull(const Leaves& cotangents, const Leaves& into, const std::sou
     Tensor w = *cotangents.tensors[i];
     if (!w.defined()) continue;
     const TensorType& wanted = type_of(s.results[i].node);
-    w = HandleAccess::make(strong(adapt(HandleAccess::raw(w), wanted.dtype)));
+    w = HandleAccess::make(strong(adapt(HandleAccess::raw(w), wanted.dtype, "vjp")));
     if (w.type() != wanted)
       fail({ErrorCode::invalid_argument,
             "vjp: '" + cotangents.paths[i] + "' is " + to_string(w.type()) + "; expected " + to_string(wanted),

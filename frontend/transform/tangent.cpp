@@ -219,7 +219,7 @@ Pushforward::Pushforward(const Leaves& x, const Leaves& v, const std::source_loc
       fail({ErrorCode::invalid_argument, std::string(who) + ": the tangent of '" + x.paths[i] + "' holds nothing",
             "undefined", "", "give zeros for no direction"},
            where);
-    tangent = HandleAccess::make(strong(adapt(HandleAccess::raw(tangent), x.tensors[i]->dtype())));
+    tangent = HandleAccess::make(strong(adapt(HandleAccess::raw(tangent), x.tensors[i]->dtype(), who)));
     if (tangent.type() != x.tensors[i]->type())
       fail({ErrorCode::invalid_argument,
             std::string(who) + ": the tangent of '" + x.paths[i] + "' is " + to_string(tangent.type()) + "; expected " +

@@ -2,6 +2,9 @@
 #include "tests/errors/messages.h"
 #include "tests/support/catch.h"
 
+#include <cmath>
+#include <limits>
+
 using namespace burin;
 
 namespace {
@@ -55,6 +58,66 @@ TEST_CASE("a number that its tensor's dtype cannot hold is an error, not another
   CHECK(error_in_both([](const Tensor& t) { return t * 5000000000; }, words).find("5000000000 does not fit i32") !=
         std::string::npos);
   CHECK((bytes + 253).to_vector<std::uint8_t>() == std::vector<std::uint8_t>{254, 255});
+}
+
+TEST_CASE("what does not fit is refused wherever a number meets a dtype") {
+  const Tensor bytes = cast(Tensor({1, 2}), u8), words = Tensor({1, 2}), reals = {1.0f, 2.0f};
+  const std::string beside = ", the dtype of the tensor beside it [number-range]",
+                    place = ", the dtype of what it takes the place of [number-range]";
+  CHECK(error_in_both([](const Tensor& t) { return t + Tensor(300); }, bytes) ==
+        "add: the number 300 does not fit u8" + beside);
+  CHECK(error_in_both([](const Tensor& t) { return t + Scalar<long>(1L << 40); }, words) ==
+        "add: the number 1099511627776 does not fit i32" + beside);
+  CHECK(error_in_both([](const Tensor& t) { return where(t < 1, t, 256); }, bytes) ==
+        "where: the number 256 does not fit u8" + beside);
+  CHECK(error_in_both([](const Tensor& t) { return max(t, -1); }, bytes) ==
+        "max: the number -1 does not fit u8" + beside);
+  CHECK(error_in_both([](const Tensor& t) { return t * 1e39; }, reals) ==
+        "mul: the number 1e+39 does not fit f32" + beside);
+  CHECK(error_in_both([](const Tensor& t) { return t * 1e39; }, cast(reals, bf16)) ==
+        "mul: the number 1e+39 does not fit bf16" + beside);
+  CHECK(error_in_both([](const Tensor& t) { return t + 65520; }, cast(reals, f16)) ==
+        "add: the number 65520 does not fit f16" + beside);
+  CHECK(error_in_both([](const Tensor& t) { return t + Tensor(18446744073709551615ull); }, cast(words, i64)) ==
+        "add: the number 18446744073709551615 does not fit i64" + beside);
+  CHECK(error_in_both([](const Tensor&) { return full({1}, 300, u8); }, words) ==
+        "full: the number 300 does not fit u8, the dtype asked for [number-range]");
+  CHECK(error_in_both([](const Tensor&) { return full({1}, Tensor(-1), u32); }, words) ==
+        "full: the number -1 does not fit u32, the dtype asked for [number-range]");
+  CHECK(error_in_both([](const Tensor&) { return full({1}, 2.5, i32); }, words) ==
+        "full: the number 2.5 does not fit i32, the dtype asked for [number-range]");
+  CHECK(error_in_both(
+            [](const Tensor& t) {
+              Tensor y = t;
+              for_loop(1, [&](const Tensor&) { y = 300; });
+              return y;
+            },
+            cast(Tensor(1) + 0, u8)) == "for_loop: the number 300 does not fit u8" + place);
+  CHECK(error_in_both([](const Tensor& t) { return cond(t < 5, [&] { return t; }, [] { return Tensor(300); }); },
+                      cast(Tensor(7) + 0, u8))
+            .find("the number 300 does not fit u8") != std::string::npos);
+  Variable v(bytes, "v");
+  CHECK(error_of([&] { v += 300; }) == "add: the number 300 does not fit u8" + beside);
+  Variable one(cast(Tensor(1) + 0, u8), "one");
+  CHECK(error_of([&] { one = 300; }) == "variable 'one': the number 300 does not fit u8" + beside);
+  CHECK(error_of([&] { one = Tensor(300); }) == "variable 'one': the number 300 does not fit u8" + place);
+}
+
+TEST_CASE("a number is rounded once, and unsigned ones keep their value") {
+  auto both = [](auto f, const Tensor& x) {
+    const auto eager = cast(f(x), f64).template to_vector<double>();
+    auto compiled = function([&](const Tensor& t) { return Tensor(f(t)); }, {.level = Level::graph});
+    CHECK(cast(compiled(x), f64).template to_vector<double>() == eager);
+    return eager[0];
+  };
+  CHECK(both([](const Tensor& t) { return t + 1.003906251; }, zeros({1}, bf16)) == 1.0078125);
+  CHECK(both([](const Tensor& t) { return t + 18446744073709551615ull; }, zeros({1}, f64)) == 18446744073709551616.0);
+  CHECK(both([](const Tensor& t) { return t * (1ull << 63); }, ones({1})) == 9223372036854775808.0);
+  CHECK(both([](const Tensor& t) { return t + ((1ull << 63) + (1ull << 55) + 1); }, zeros({1}, bf16)) ==
+        std::ldexp(1.0 + 1.0 / 128, 63));
+  CHECK(both([](const Tensor& t) { return t + 16777217L; }, zeros({1})) == 16777216.0);
+  CHECK(both([](const Tensor& t) { return t + std::numeric_limits<double>::infinity(); }, zeros({1}, bf16)) ==
+        std::numeric_limits<double>::infinity());
 }
 
 TEST_CASE("a gradient by something without tensors is an error") {
