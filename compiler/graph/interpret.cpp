@@ -1,8 +1,10 @@
 // The referee as a handler of evaluate().
 #include "compiler/graph/interpret.h"
 
+#include "compiler/graph/composite.h"
 #include "compiler/graph/evaluate.h"
 #include "compiler/graph/print.h"
+#include "runtime/ops/fault.h"
 
 namespace burin {
 namespace {
@@ -71,6 +73,11 @@ std::string place_of(const Graph& graph, OpId id) {
   return op.line == 0 ? "in \"" + graph.name + "\"" : "in \"" + graph.name + "\" at " + to_string(graph.line(op.line));
 }
 
+static void tell_place(Error& e, const Graph& graph, OpId id) {
+  e.where = place_of(graph, id);
+  if (const std::uint32_t line = graph.op(id).line) tell_as(e, composite_of(graph.line(line)));
+}
+
 Result<std::vector<HostTensor>> interpret(const Graph& graph, std::span<const HostTensor> inputs,
                                           const KernelSink& sink, std::optional<OpId>* faulted) {
   std::vector<TensorType> types;
@@ -81,7 +88,7 @@ Result<std::vector<HostTensor>> interpret(const Graph& graph, std::span<const Ho
   Referee referee{sink};
   auto results = evaluate<HostTensor>(graph, inputs, referee, *bindings);
   if (faulted) *faulted = referee.faulted ? referee.failed : std::nullopt;
-  if (!results && referee.failed) results.error().where = place_of(graph, *referee.failed);
+  if (!results && referee.failed) tell_place(results.error(), graph, *referee.failed);
   return results;
 }
 
@@ -93,7 +100,10 @@ Error fault_error(const Graph& graph, const burin_rt_fault& fault) {
   const OpId id{static_cast<std::uint32_t>(fault.op)};
   Error e =
       fault_error(op_info(graph.op(id).kind), static_cast<burin_rt_fault_kind>(fault.kind), fault.index, fault.value);
-  e.where = place_of(graph, id);
+  tell_place(e, graph, id);
+  std::vector<TensorType> operands;
+  for (ValueId v : graph.operands(graph.op(id))) operands.push_back(graph.type(v));
+  tell_positions(e, operands, graph.op(id).attributes);
   return e;
 }
 

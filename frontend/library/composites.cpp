@@ -13,23 +13,34 @@ namespace burin {
 
 namespace {
 
-// Runs a composite: its ops get the caller's line, and what they refuse is said in the composite's name, since the caller
-// wrote no `reduce_max`. The words behind the name are the op's own: composites name their operands as their ops do. What
-// fails when it runs (memory, faults) keeps the op's name, which is all that a compiled function knows.
-template <class F> Tensor composite(std::string_view name, const std::source_location& where, F&& body) {
+// Runs a composite: its ops get the caller's line, and what they refuse, or find out of range, is said in the composite's
+// name, since the caller wrote no `reduce_max`. The words behind the name are the op's own: composites name their operands as
+// their ops do. Other faults keep the op's name.
+template <class F> Tensor composite(const char* name, const std::source_location& where, F&& body) {
   SourceScope scope(where);
+  detail::Recorder& r = detail::context();
+  const bool outermost = !r.composite;
+  if (outermost) r.composite = name;
+  struct Leave {
+    detail::Recorder& r;
+    bool outermost;
+    ~Leave() {
+      if (outermost) r.composite = nullptr;
+    }
+  } leave{r, outermost};
   try {
     return body();
   } catch (const BurinError& e) {
     Error renamed = e.error;
     const std::size_t end = renamed.message.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_");
-    if (renamed.code != ErrorCode::invalid_argument || end == 0 || end == std::string::npos ||
-        renamed.message[end] != ':')
+    if ((renamed.code != ErrorCode::invalid_argument && renamed.tag != "index-out-of-range") || end == 0 ||
+        end == std::string::npos || renamed.message[end] != ':')
       throw;
     const std::string inner = renamed.message.substr(0, end);
     if (inner == name) throw;
     renamed.message.replace(0, end, name);
-    for (std::size_t at = 0; (at = renamed.hint.find(inner + "(", at)) != std::string::npos; at += name.size())
+    const std::size_t length = std::string_view(name).size();
+    for (std::size_t at = 0; (at = renamed.hint.find(inner + "(", at)) != std::string::npos; at += length)
       renamed.hint.replace(at, inner.size(), name);
     raise(std::move(renamed));
   }

@@ -7,10 +7,11 @@
 #include "runtime/core/immortal.h"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <exception>
 #include <mutex>
-#include <unordered_set>
+#include <unordered_map>
 
 namespace burin::detail {
 
@@ -29,7 +30,8 @@ std::uint64_t next_stamps() {
 // Traces being recorded on any thread; consulted only to word an error.
 struct LiveTraces {
   rt::Mutex mutex;
-  std::unordered_set<std::uint64_t> numbers;
+  std::unordered_map<std::uint64_t, std::string> names;         // by number
+  std::array<std::pair<std::uint64_t, std::string>, 64> ended;  // the last ones, by number
 };
 LiveTraces& live_traces() {
   static rt::Immortal<LiveTraces> l;
@@ -213,7 +215,7 @@ void Recorder::push_trace(Trace& t) {
   {
     auto& live = live_traces();
     std::lock_guard lock(live.mutex);
-    live.numbers.insert(t.number);
+    live.names.emplace(t.number, t.name);
   }
   if (trace && t.device == any_device) t.device = trace->device;
   trace = &t;
@@ -224,7 +226,8 @@ void Recorder::pop_trace(Trace& t) noexcept {
   {
     auto& live = live_traces();
     std::lock_guard lock(live.mutex);
-    live.numbers.erase(t.number);
+    if (auto of = live.names.extract(t.number))
+      live.ended[t.number % live.ended.size()] = {t.number, std::move(of.mapped())};
   }
   layers.pop_back();
   trace = nullptr;
@@ -408,17 +411,21 @@ Identity identity(const Content& c) {
 // Where a value of a trace that is not on this thread's stack may have come from.
 void foreign_value(const Node& n, const std::source_location& where) {
   bool alive;
+  std::string of = "its trace";
   {
     auto& live = live_traces();
     std::lock_guard lock(live.mutex);
-    alive = live.numbers.contains(n.trace);
+    alive = live.names.contains(n.trace);
+    if (const auto& [number, name] = live.ended[n.trace % live.ended.size()]; number == n.trace && !name.empty())
+      of = "the trace of \"" + name + "\"";
   }
   std::string type = n.untyped ? "" : " " + to_string(n.value.type);
+  if (n.where.line()) type += ", made at " + place(n.where) + ",";
   if (alive)
     fail({ErrorCode::trace, "a traced tensor" + type + " is used in another thread than the one that traces it",
           "other-thread", "", "pass values between threads, not tensors of a trace"},
          where);
-  fail({ErrorCode::trace, "a traced tensor" + type + " is used after its trace ended", "after-trace", "",
+  fail({ErrorCode::trace, "a traced tensor" + type + " is used after " + of + " ended", "after-trace", "",
         "return it from the function instead of storing it outside"},
        where);
 }

@@ -62,7 +62,8 @@ struct Trace {
   std::uint64_t last_line = 0;                                        ///< the one asked for last, hashed
   std::uint32_t last_line_number = 0;
 
-  std::uint32_t line(const std::source_location&);
+  /// The number of a line; `composite` names the library's function that the op is part of.
+  std::uint32_t line(const std::source_location&, const char* composite = nullptr);
   BlockId add_block(BlockId parent);
   TensorType type(ValueId v) const;
   /// The graph as the compiler may see it. Call once, when recording has ended.
@@ -127,6 +128,7 @@ struct Recorder {
   std::uint64_t clock = 0, clock_end = 0;
   std::optional<Error> poison;  ///< found in a destructor; thrown when the region closes
   const std::source_location* scope = nullptr;
+  const char* composite = nullptr;  ///< the outermost that runs: faults of its ops are told in its name
   std::source_location scope_storage{};
   std::unordered_map<const VariableCell*, std::unique_ptr<Shadow>> shadows;  ///< while a trace is open
   const SourceLine* replay_line = nullptr;               ///< of a finished graph's op that is evaluated now
@@ -170,7 +172,7 @@ struct Recorder {
 
   std::string describe(const Tensor* h, const Content& c) const;
   std::uint32_t line_in(Trace& t, const std::source_location& w) const {
-    return replay_line ? t.graph.intern_line_copy(*replay_line) : t.line(user_line(w));
+    return replay_line ? t.graph.intern_line_copy(*replay_line) : t.line(user_line(w), composite);
   }
   std::source_location user_line(const std::source_location& w) const { return scope ? *scope : w; }
 };

@@ -1,19 +1,25 @@
 // From handles to values of a graph: captures, constants, region checks; and the graph's last form once recording ends.
 #include "frontend/record/recorder.h"
 
+#include "compiler/graph/composite.h"
+
 #include <burin/promotion.h>
 
 #include <cstring>
 
 namespace burin::detail {
 
-std::uint32_t Trace::line(const std::source_location& w) {
+std::uint32_t Trace::line(const std::source_location& w, const char* composite) {
   if (!w.line()) return 0;
   std::uint64_t key = reinterpret_cast<std::uintptr_t>(w.file_name()) * 0x9e3779b97f4a7c15u ^
-                      (std::uint64_t{w.line()} << 20 | w.column());
+                      (std::uint64_t{w.line()} << 20 | w.column()) ^
+                      reinterpret_cast<std::uintptr_t>(composite) * 0xc2b2ae3d27d4eb4fu;
   if (key == last_line) return last_line_number;  // a host loop, or a composite of many ops
   auto [it, fresh] = lines.try_emplace(key, 0);
-  if (fresh) it->second = graph.intern_line({w.file_name(), w.function_name(), w.line(), w.column()});
+  if (fresh && composite)
+    it->second =
+        graph.intern_line_copy({w.file_name(), in_composite(w.function_name(), composite), w.line(), w.column()});
+  else if (fresh) it->second = graph.intern_line({w.file_name(), w.function_name(), w.line(), w.column()});
   last_line = key;
   return last_line_number = it->second;
 }

@@ -5,6 +5,7 @@
 #include "runtime/core/float_mode.h"
 #include "runtime/ops/bytes.h"
 #include "runtime/ops/check_mode.h"
+#include "runtime/ops/fault.h"
 #include "runtime/ops/few.h"
 #include "runtime/ops/scalar.h"
 
@@ -236,6 +237,15 @@ Error fault_error(const OpInfo& info, burin_rt_fault_kind kind, std::int64_t ind
   return {ErrorCode::internal, op + ": unknown fault", "fault", "", ""};
 }
 
+void tell_positions(Error& e, std::span<const TensorType> operands, const Attributes& attributes) {
+  if (e.tag != "index-out-of-range") return;  // of gather and the scatters: their one attribute is the axis
+  const Shape& x = operands[0].shape;
+  const Dim size = x[static_cast<std::size_t>(std::get<std::int64_t>(attributes[0]))];
+  if (!size.is_known()) return;
+  e.hint =
+      size.value() > 0 ? "positions along that axis are 0 to " + to_string(size - 1) : "that axis has no positions";
+}
+
 // ---- run_reference -----------------------------------------------------------------------------------------------
 
 namespace {
@@ -283,7 +293,9 @@ Result<std::vector<HostTensor>> run_reference(OpKind kind, std::span<const HostT
     for (const HostTensor& result : results) scalar::report_nan(result, {&note, &FaultNote::note});
   if (note.kind != BURIN_RT_FAULT_NONE) {
     if (sink.fault) sink.fault(sink.self, note.kind, note.index, note.value);
-    return fault_error(info, note.kind, note.index, note.value);
+    Error e = fault_error(info, note.kind, note.index, note.value);
+    tell_positions(e, operand_types, attributes);
+    return e;
   }
   return results;
 }

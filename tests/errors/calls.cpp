@@ -138,12 +138,18 @@ TEST_CASE("a branch or loop that does not fit says so in every mode, and the nex
 TEST_CASE("an index out of range is a fault in every mode, and the next good call works") {
   auto rows = [](const Tensors& t) { return gather(t[0], t[1]) * 2; };
   CHECK(refused(rows, {vec3, Tensor({0, 3})}, {vec3, Tensor({0, 2})}, When::running) ==
-        "gather: index 3 is out of range, at element 1 of the indices [index-out-of-range]");
+        "gather: index 3 is out of range, at element 1 of the indices [index-out-of-range] hint: positions along that "
+        "axis "
+        "are 0 to 2");
   CHECK(refused(rows, {mat, Tensor({-1})}, {mat, Tensor({1})}, When::running) ==
-        "gather: index -1 is out of range, at element 0 of the indices [index-out-of-range]");
+        "gather: index -1 is out of range, at element 0 of the indices [index-out-of-range] hint: positions along that "
+        "axis "
+        "are 0 to 1");
   auto adds = [](const Tensors& t) { return scatter_add(t[0], t[1], t[2]); };
   CHECK(refused(adds, {vec3, Tensor({1, 7}), vec}, {vec3, Tensor({1, 1}), vec}, When::running) ==
-        "scatter_add: index 7 is out of range, at element 1 of the indices [index-out-of-range]");
+        "scatter_add: index 7 is out of range, at element 1 of the indices [index-out-of-range] hint: positions along "
+        "that "
+        "axis are 0 to 2");
 }
 
 TEST_CASE("an index out of range inside a loop or a branch is a fault where it runs, and none where it does not") {
@@ -158,12 +164,17 @@ TEST_CASE("an index out of range inside a loop or a branch is a fault where it r
   };
   const Tensor four = {1.0f, 2.0f, 3.0f, 4.0f};
   CHECK(refused(looped, {four, Tensor(std::vector<int>{1}, {})}, {four, Tensor(std::vector<int>{0}, {})},
-                When::running) == "gather: index 4 is out of range, at element 0 of the indices [index-out-of-range]");
+                When::running) ==
+        "gather: index 4 is out of range, at element 0 of the indices [index-out-of-range] hint: positions along that "
+        "axis "
+        "are 0 to 3");
   auto chosen = [](const Tensors& t) {
     return cond(sum(t[0]) > 0, [&] { return gather(t[0], t[1]); }, [&] { return t[0]; });
   };
   CHECK(refused(chosen, {vec, Tensor({0, 2})}, {-vec, Tensor({0, 2})}, When::running) ==
-        "gather: index 2 is out of range, at element 1 of the indices [index-out-of-range]");
+        "gather: index 2 is out of range, at element 1 of the indices [index-out-of-range] hint: positions along that "
+        "axis "
+        "are 0 to 1");
 }
 
 TEST_CASE("an allocation too large is an error in every mode, and the next good call works") {
@@ -232,15 +243,17 @@ TEST_CASE("what a lambda does wrong inside a region while traced is an error, an
         "data: the f32[2] tensor has no value yet, it is being traced [value-while-tracing]");
   CHECK(trace_refused([](const Tensor&) { throw std::runtime_error("mine"); }) == "its own: mine");
   CHECK(trace_refused([](const Tensor&) { throw 42; }) == "its own: 42");
-  CHECK(trace_refused([](const Tensor& t) {
-          std::exception_ptr caught;
-          std::thread([&] {
-            try {
-              (void)(t + 1);
-            } catch (...) { caught = std::current_exception(); }
-          }).join();
-          if (caught) std::rethrow_exception(caught);
-        }) == "a traced tensor f32[2] is used in another thread than the one that traces it [other-thread]");
+  const std::string elsewhere = trace_refused([](const Tensor& t) {
+    std::exception_ptr caught;
+    std::thread([&] {
+      try {
+        (void)(t + 1);
+      } catch (...) { caught = std::current_exception(); }
+    }).join();
+    if (caught) std::rethrow_exception(caught);
+  });
+  CHECK(elsewhere.find("a traced tensor f32[2], made at tests/errors/calls.cpp:") == 0);
+  CHECK(elsewhere.find(", is used in another thread than the one that traces it [other-thread]") != std::string::npos);
   static std::list<Tensor> kept;
   CHECK(trace_refused([](const Tensor& t) { kept.push_back(t * 2); }) ==
         "then branch: 1 tensor made inside outlives it (stored in a container?) [outlives-region]");

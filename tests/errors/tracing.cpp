@@ -37,19 +37,20 @@ TEST_CASE("printing a traced tensor gives its type") {
   CHECK(text == "<traced f32[2]>");
 }
 
-TEST_CASE("a tensor of a trace is no use after it") {
+TEST_CASE("a tensor of a trace is no use after it, which names the function and the line") {
   std::optional<Tensor> kept;
+  const std::string kept_from =
+      "a traced tensor f32[2], made at tests/errors/tracing.cpp:" + std::to_string(__LINE__ + 4) +
+      ", is used after the trace of \"keeps\" ended [after-trace]";
   auto f = function(
       [&](const Tensor& t) {
         kept = t * 2;
         return t;
       },
-      graph_level);
+      {.name = "keeps", .level = Level::graph});
   f(x);
-  CHECK(error_of<TraceError>([&] { (void)(*kept + 1); }) ==
-        "a traced tensor f32[2] is used after its trace ended [after-trace]");
-  CHECK(error_of<TraceError>([&] { (void)kept->to_vector<float>(); }) ==
-        "a traced tensor f32[2] is used after its trace ended [after-trace]");
+  CHECK(error_of<TraceError>([&] { (void)(*kept + 1); }) == kept_from);
+  CHECK(error_of<TraceError>([&] { (void)kept->to_vector<float>(); }) == kept_from);
 }
 
 TEST_CASE("assigning an outer tensor while tracing is an error and leaves it as it was") {

@@ -57,8 +57,22 @@ TEST_CASE("a label that is no class is a fault, eagerly and compiled, and a step
     step(w, Tensor({0, 2}));
     const std::vector<float> before = w.to_vector<float>();
     for (const Tensor& labels : {Tensor({0, 3}), Tensor({-1, 0})}) {
-      CHECK(error_of<DeviceError>([&] { step(w, labels); }).find("gather: index") == 0);
+      CHECK(error_of<DeviceError>([&] { step(w, labels); }).find("softmax_cross_entropy: index") == 0);
       CHECK(w.to_vector<float>() == before);
+    }
+  }
+}
+
+TEST_CASE("a label out of range is told with the loss, the label and the classes, at each level") {
+  for (Level level : {Level::eager, Level::graph, Level::full}) {
+    auto f = function([](const Tensor& x, const Tensor& labels) { return softmax_cross_entropy(x, labels); },
+                      {.level = level});
+    try {
+      f(logits, Tensor({1, 3}));
+      FAIL("no error");
+    } catch (const DeviceError& e) {
+      CHECK(e.error.message == "softmax_cross_entropy: index 3 is out of range, at element 1 of the indices");
+      CHECK(e.error.hint == "positions along that axis are 0 to 2");
     }
   }
 }

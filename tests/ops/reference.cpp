@@ -62,7 +62,10 @@ TEST_CASE("an index out of range is a fault that names the first one") {
   auto y = run_reference(OpKind::gather, operands, {std::int64_t{0}}, fault.sink());
   REQUIRE_FALSE(y);
   CHECK(y.error().code == ErrorCode::device);
-  CHECK(y.error().text() == "gather: index 3 is out of range, at element 1 of the indices [index-out-of-range]");
+  CHECK(
+      y.error().text() ==
+      "gather: index 3 is out of range, at element 1 of the indices [index-out-of-range]\n  hint: positions along that "
+      "axis are 0 to 2");
   CHECK(fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE);
   CHECK(fault.index == 1);
   CHECK(fault.value == 3);
@@ -70,7 +73,10 @@ TEST_CASE("an index out of range is a fault that names the first one") {
   HostTensor scatter[] = {tensor<float>({1, 2, 3}, {3}), tensor<std::int64_t>({-1}, {1}), tensor<float>({5}, {1})};
   auto z = run_reference(OpKind::scatter_add, scatter, {std::int64_t{0}});
   REQUIRE_FALSE(z);
-  CHECK(z.error().text() == "scatter_add: index -1 is out of range, at element 0 of the indices [index-out-of-range]");
+  CHECK(z.error().text() ==
+        "scatter_add: index -1 is out of range, at element 0 of the indices [index-out-of-range]\n  hint: positions "
+        "along "
+        "that axis are 0 to 2");
 }
 
 TEST_CASE("integers are total: they wrap, and division by zero gives 0") {
