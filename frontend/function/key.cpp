@@ -291,9 +291,14 @@ static std::string spec_text(const std::string& path, const TensorType& was, con
 std::string explain_trace(FunctionState& f, const Entry& made, std::span<const std::shared_ptr<const Entry>> before) {
   if (before.empty()) return "trace of \"" + f.name + "\": the first one";
   // Fields are compared by path: a container that grew moves those behind it.
-  auto find = [](const Entry& e, const std::string& path) {
-    auto it = std::find(e.paths.begin(), e.paths.end(), path);
-    return it == e.paths.end() ? nullptr : &e.key.fields[static_cast<std::size_t>(it - e.paths.begin())];
+  auto find = [](const Entry& e, const std::string& path, Leaf::Kind kind) {  // an optional's two share a path
+    const KeyField* found = nullptr;
+    for (std::size_t i = 0; i < e.paths.size(); ++i)
+      if (e.paths[i] == path && (!found || e.key.fields[i].kind == kind)) found = &e.key.fields[i];
+    return found;
+  };
+  auto known = [](const Entry& e, const std::string& path) {
+    return std::find(e.paths.begin(), e.paths.end(), path) != e.paths.end();
   };
   auto same = [](const KeyField& p, const KeyField& q) { return p.same_kind(q) && to_string(p) == to_string(q); };
   const Entry* nearest = nullptr;
@@ -301,10 +306,10 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
   for (auto& e : before) {
     std::size_t differ = (e->key.level != made.key.level) + (e->key.device != made.key.device);
     for (std::size_t i = 0; i < made.paths.size(); ++i) {
-      const KeyField* was = find(*e, made.paths[i]);
+      const KeyField* was = find(*e, made.paths[i], made.key.fields[i].kind);
       differ += !was || !same(*was, made.key.fields[i]);
     }
-    for (auto& path : e->paths) differ += !find(made, path);
+    for (auto& path : e->paths) differ += !known(made, path);
     if (differ <= fewest) {  // the latest of equals
       fewest = differ;
       nearest = e.get();
@@ -321,7 +326,7 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
   for (std::size_t i = 0; i < made.paths.size(); ++i) {
     const std::string& path = made.paths[i];
     const KeyField& is = made.key.fields[i];
-    const KeyField* old = find(*nearest, path);
+    const KeyField* old = find(*nearest, path, is.kind);
     if (!old) {
       text += " " + path + ": new, " + to_string(is) + ";";
       continue;
@@ -361,7 +366,7 @@ std::string explain_trace(FunctionState& f, const Entry& made, std::span<const s
     hint = f.options.signature.empty() ? "name the size in an input signature: .signature = {" + specs + "}"
                                        : "add to the input signature: " + specs;
   for (auto& path : nearest->paths)
-    if (!find(made, path)) text += " " + path + ": gone;";
+    if (!known(made, path)) text += " " + path + ": gone;";
   if (!text.empty() && text.back() == ';') text.pop_back();
   return hint.empty() ? text : text + "\n  hint: " + hint;
 }

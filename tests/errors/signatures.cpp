@@ -61,6 +61,19 @@ TEST_CASE("errors of constructors and of load name the user's line") {
   CHECK(whole_text([] { load("/nowhere/f.burin"); }).find(line) != std::string::npos);
 }
 
+TEST_CASE("an optional that did not change is not named where a retrace is explained") {
+  struct P {
+    std::optional<Tensor> o;
+    Tensor w;
+  };
+  auto f = function([](const P& p) { return p.w + *p.o; }, {.name = "f", .level = Level::graph});
+  f({ones({1}), ones({2})});
+  f({ones({1}), ones({3})});
+  const std::string story = f.explain();
+  CHECK(story.find("arg0.w: f32[2] -> f32[3]") != std::string::npos);
+  CHECK(story.find("arg0.o") == std::string::npos);
+}
+
 TEST_CASE("a size read as a number while tracing names the trace") {
   auto f = function([](const Tensor& t) { return t * static_cast<float>(static_cast<std::int64_t>(t.shape(0))); },
                     {.name = "f", .level = Level::graph, .signature = {spec<f32>({"n"})}});
