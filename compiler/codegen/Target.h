@@ -43,6 +43,8 @@ class Target {
 public:
   virtual ~Target() = default;
   virtual std::string name() const = 0; ///< as asked for: `host`, `x86-64-v3`
+  /// What runs the code, as an image says it: `x86-64`, `aarch64`.
+  virtual std::string architecture() const = 0;
   /// Everything that makes code for this target differ from code for another.
   virtual std::string key() const = 0;
   virtual bool supports(Dtype D) const = 0;

@@ -1,5 +1,6 @@
 // The façade that libburin_compiler.so exports: images for the caches and ahead-of-time objects.
 #include "compiler/driver/Compile.h"
+#include "runtime/core/cpu_features.h"
 #include "runtime/core/image.h"
 
 #include <cfenv>
@@ -24,17 +25,25 @@ private:
 
 Result<Image> compile(const Request &request) {
   StandardFloats mode;
+  auto target = codegen::resolveTarget(request.options.target);
+  if (!target) return target.error();
+  if (const std::string machine = (*target)->architecture(); machine != rt::architecture())
+    return Error{ErrorCode::unsupported,
+                 "target: code for \"" + (*target)->name() + "\" (" + machine +
+                     ") does not run on this machine, which is " + std::string(rt::architecture()),
+                 "foreign-target", "", "burinc compiles a saved function for other machines"};
   auto compiled = compileGraph(request);
   if (!compiled) return compiled.error();
-  auto object = compiled->section("elf");
-  if (!object) return object.error();
   rt::ImageInfo info;
+  info.architecture = compiled->target->architecture();
   for (const std::string &feature : compiled->target->required())
     info.cpu_features += (info.cpu_features.empty() ? "" : ",") + feature;
   info.entry = "burin_entry";
   info.arena_bytes = compiled->arenaBytes;
   Image image;
-  image.bytes = rt::write_image(info, **object);
+  std::vector<rt::NamedSection> sections;
+  for (const codegen::Section &section : compiled->sections) sections.push_back({section.Name, section.Bytes});
+  image.bytes = rt::write_image(info, sections);
   image.blobs = std::move(compiled->blobs);
   image.report = std::move(compiled->report);
   return image;

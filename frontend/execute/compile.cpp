@@ -223,12 +223,12 @@ class Compiled final : public Executable {
     for (auto* t : outputs) buffers.push_back(t->buffer.address());
     Context ctx;
     if (!ctx.get()) return Error{ErrorCode::device, "out of memory", "out-of-memory", "", ""};
-    if (ctx.get()->profile_begin) ctx.get()->profile_begin(ctx.get(), graph_->name.c_str());
+    ctx.get()->functions->profile_begin(ctx.get(), graph_->name.c_str());
     int status = [&] {
       rt::FloatMode mode;
       return code_->entry(buffers.data(), sizes.data(), ctx.get());
     }();
-    if (ctx.get()->profile_end) ctx.get()->profile_end(ctx.get());
+    ctx.get()->functions->profile_end(ctx.get());
     if (status == BURIN_RT_OUT_OF_MEMORY) return refused(*ctx.get());
     if (ctx.get()->fault.kind != BURIN_RT_FAULT_NONE) return fault_error(*graph_, ctx.get()->fault);
     if (status == BURIN_RT_OK) return {};
@@ -240,14 +240,14 @@ class Compiled final : public Executable {
 
  private:
   static Error refused(const burin_rt_ctx& ctx) {
-    std::string what = ctx.user ? static_cast<const char*>(ctx.user) : "out of memory", where;
+    std::string what = ctx.refused ? ctx.refused : "out of memory", where;
     if (auto end = what.find('\n'); end != what.npos) {
       where = what.substr(end + 1);
       what.resize(end);
     }
     std::string bytes = byte_text(ctx.fault.value);
     if (ctx.fault.index > ctx.fault.value) bytes += ", " + std::to_string(ctx.fault.index) + " with all temporaries";
-    return {ErrorCode::device, what + (ctx.user ? " (" + bytes + ")" : ""), "out-of-memory", where,
+    return {ErrorCode::device, what + (ctx.refused ? " (" + bytes + ")" : ""), "out-of-memory", where,
             "use smaller shapes"};
   }
 

@@ -212,7 +212,8 @@ const std::string& toolchain_text() {
          elf.texts(DT_NEEDED))  // burin's own change with the compiler, the system's do not matter
       if (needed.starts_with("libLLVM") || needed.starts_with("libMLIR"))
         s += needed + "=" + build_id_of(needed, folders) + "\n";
-    s += "abi=" + std::to_string(BURIN_RT_ABI_VERSION) + "\nimage=" + std::to_string(rt::image_version) + "\ncpu=";
+    s += "abi=" + std::to_string(BURIN_RT_ABI_VERSION) + "." + std::to_string(BURIN_RT_FUNCTIONS_VERSION) +
+         "\nimage=" + std::to_string(rt::image_version) + "\ncpu=" + std::string(rt::architecture()) + ":";
     for (auto f : rt::cpu_features()) s += std::string(f) + ",";
     return s + "\n";
   }();

@@ -265,14 +265,14 @@ struct Call {
     }
     burin_rt_ctx* ctx = burin_rt_ctx_acquire(0);
     if (!ctx) return fail(BURIN_RT_OUT_OF_MEMORY, "%s: no memory for a call [out-of-memory]", name);
-    if (ctx->profile_begin) ctx->profile_begin(ctx, name);
+    ctx->functions->profile_begin(ctx, name);
     int32_t status = [&] {
       burin::rt::FloatMode mode;
       return f.entry(buffers.begin(), sizes.begin(), ctx);
     }();
-    if (ctx->profile_end) ctx->profile_end(ctx);
+    ctx->functions->profile_end(ctx);
     burin_rt_fault fault = ctx->fault;
-    const char* refused = static_cast<const char*>(ctx->user);
+    const char* refused = ctx->refused;
     burin_rt_ctx_release(ctx);
     if (status == BURIN_RT_OUT_OF_MEMORY && refused) return refuse(refused, fault.value, fault.index);
     if (fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY || status == BURIN_RT_OUT_OF_MEMORY)
@@ -292,10 +292,18 @@ extern "C" const char* burin_rt_last_error(void) { return last_error.text ? last
 extern "C" int32_t burin_rt_aot_call(const burin_rt_aot_function* f, const burin_rt_tensor* arguments,
                                      const burin_rt_tensor* results) {
   if (last_error.text) last_error.text[0] = 0;
+  if (f->abi_version != BURIN_RT_ABI_VERSION)  // of another one, nothing else is known
+    return fail(
+        BURIN_RT_UNSUPPORTED,
+        "the function was compiled for version %lld of burin_rt's ABI, this is %d: compile it again with burinc "
+        "[abi-version]",
+        static_cast<long long>(f->abi_version), BURIN_RT_ABI_VERSION);
   const char* name = f->strings;
-  if (f->abi_version != BURIN_RT_ABI_VERSION)
-    return fail(BURIN_RT_UNSUPPORTED, "%s: was compiled for version %lld of burin_rt, this is %d [abi-version]", name,
-                static_cast<long long>(f->abi_version), BURIN_RT_ABI_VERSION);
+  if (f->functions_version < 1 || f->functions_version > BURIN_RT_FUNCTIONS_VERSION)
+    return fail(BURIN_RT_UNSUPPORTED,
+                "%s: needs version %lld of burin_rt's functions, this has %d: link a later burin_rt "
+                "[abi-version]",
+                name, static_cast<long long>(f->functions_version), BURIN_RT_FUNCTIONS_VERSION);
   for (std::string_view features = name + std::strlen(name) + 1; !features.empty();) {
     std::string_view feature = features.substr(0, features.find(','));
     features.remove_prefix(std::min(feature.size() + 1, features.size()));

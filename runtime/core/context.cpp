@@ -1,5 +1,6 @@
 // burin_rt_ctx: what a call of compiled code reaches the outside through. Contexts wait in a list of the thread that
 // released them, each with the arena of its last call, so that a warm call allocates and shares nothing.
+#include "runtime/core/abi.h"
 #include "runtime/core/allocator.h"
 #include "runtime/core/print.h"
 #include "runtime/core/profile.h"
@@ -21,6 +22,7 @@ constexpr std::int64_t largest_kept_arena = std::int64_t{32} << 20;
 struct alignas(64) Context {
   burin_rt_ctx abi{};
   std::mutex fault_mutex;
+  bool profiling = false;  // decided once a call: begins and ends stay pairs
   struct Piece {
     Piece* next = nullptr;  // stands in the piece's first 64 bytes
     std::int64_t size = 0;
@@ -33,6 +35,21 @@ struct alignas(64) Context {
 };
 static_assert(offsetof(Context, abi) == 0);
 
+static_assert(sizeof(void*) == 8 && offsetof(burin_rt_ctx, abi_version) == 0 &&
+              offsetof(burin_rt_ctx, num_threads) == abi::num_threads &&
+              offsetof(burin_rt_ctx, fault.kind) == abi::fault_kind &&
+              offsetof(burin_rt_ctx, fault.op) == abi::fault_op &&
+              offsetof(burin_rt_ctx, fault.index) == abi::fault_index &&
+              offsetof(burin_rt_ctx, fault.value) == abi::fault_value &&
+              offsetof(burin_rt_ctx, refused) == abi::refused && offsetof(burin_rt_ctx, functions) == abi::functions);
+static_assert(offsetof(burin_rt_functions, parallel_for) == abi::parallel_for &&
+              offsetof(burin_rt_functions, arena) == abi::arena &&
+              offsetof(burin_rt_functions, fault_at) == abi::fault_at &&
+              offsetof(burin_rt_functions, print) == abi::print &&
+              offsetof(burin_rt_functions, profile_begin) == abi::profile_begin &&
+              offsetof(burin_rt_functions, profile_end) == abi::profile_end &&
+              offsetof(burin_rt_functions, scratch) == abi::scratch);
+
 Context& of(burin_rt_ctx* ctx) { return *reinterpret_cast<Context*>(ctx); }
 
 void parallel_for(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffers, const int64_t* sizes, int64_t blocks,
@@ -42,7 +59,7 @@ void parallel_for(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffer
 
 void* scratch_for(burin_rt_ctx* ctx, int64_t bytes) {
   void* p = scratch(bytes, kernel_depth());
-  if (!p) ctx->fault_at(ctx, BURIN_RT_FAULT_OUT_OF_MEMORY, -1, 0, bytes);
+  if (!p) ctx->functions->fault_at(ctx, BURIN_RT_FAULT_OUT_OF_MEMORY, -1, 0, bytes);
   return p;
 }
 
@@ -83,8 +100,16 @@ void print(burin_rt_ctx*, const char* label, int64_t label_size, int32_t dtype, 
   print_value(label, label_size, dtype, rank, shape, data);
 }
 
-void profile_begin(burin_rt_ctx*, const char* name) { profiler_begin(name); }
-void profile_end(burin_rt_ctx*) { profiler_end(); }
+void profile_begin(burin_rt_ctx* ctx, const char* name) {
+  if (of(ctx).profiling) profiler_begin(name);
+}
+void profile_end(burin_rt_ctx* ctx) {
+  if (of(ctx).profiling) profiler_end();
+}
+
+constexpr burin_rt_functions functions = {
+    BURIN_RT_FUNCTIONS_VERSION, parallel_for, arena, fault_at, print, profile_begin, profile_end, scratch_for,
+};
 
 void clear_arena(Context& c) {
   while (Context::Piece* p = c.pieces) {
@@ -111,11 +136,7 @@ Context* create() {
   if (!memory) return nullptr;
   auto* c = ::new (memory) Context;
   c->abi.abi_version = BURIN_RT_ABI_VERSION;
-  c->abi.parallel_for = parallel_for;
-  c->abi.scratch = scratch_for;
-  c->abi.arena = arena;
-  c->abi.fault_at = fault_at;
-  c->abi.print = print;
+  c->abi.functions = &functions;
   return c;
 }
 
@@ -148,12 +169,10 @@ extern "C" burin_rt_ctx* burin_rt_ctx_acquire(uint32_t num_threads) {
   Context* c = idle;
   if (c) idle = c->next;
   else if (!(c = create())) return nullptr;
-  bool profiling = profiler_active();
   c->abi.num_threads = num_threads ? num_threads : default_threads;
-  c->abi.profile_begin = profiling ? profile_begin : nullptr;
-  c->abi.profile_end = profiling ? profile_end : nullptr;
+  c->profiling = profiler_active();
   c->abi.fault = {};
-  c->abi.user = nullptr;
+  c->abi.refused = nullptr;
   return &c->abi;
 }
 

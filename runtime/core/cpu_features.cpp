@@ -145,6 +145,16 @@ const std::array<bool, count>& host() {
 
 }  // namespace
 
+std::string_view architecture() noexcept {
+#if defined(__x86_64__)
+  return "x86-64";
+#elif defined(__aarch64__)
+  return "aarch64";
+#else
+#error "burin_rt: name the architecture, as the target in compiler/codegen does"
+#endif
+}
+
 bool cpu_supports(std::string_view feature) noexcept {
   for (std::size_t i = 0; i < count; ++i)
     if (table[i].name == feature) return host()[i];

@@ -8,6 +8,9 @@
 
 namespace burin::rt {
 
+/// What burin_rt was built for: `x86-64`, `aarch64`; names as those of targets.
+BURIN_RT_API std::string_view architecture() noexcept;
+
 /// Whether code that uses `feature` (`avx512f`) runs here. A name that the table lacks is not supported. Any thread.
 BURIN_RT_API bool cpu_supports(std::string_view feature) noexcept;
 

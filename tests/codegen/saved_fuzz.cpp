@@ -174,15 +174,17 @@ std::string run(const Graph& graph, const compiler::Image& image, const std::vec
   std::vector<std::unique_ptr<Guarded>> temporaries;
   arenas = &temporaries;
   burin_rt_ctx* ctx = burin_rt_ctx_acquire(1 + random() % 2);
-  const auto arena = ctx->arena;
-  ctx->arena = [](burin_rt_ctx*, std::int64_t bytes) -> void* {
+  const burin_rt_functions* usual = ctx->functions;
+  burin_rt_functions functions = *usual;
+  functions.arena = [](burin_rt_ctx*, std::int64_t bytes) -> void* {
     if (bytes < 0 || bytes > 1 << 28) return nullptr;
     arenas->push_back(std::make_unique<Guarded>((bytes + 63) / 64 * 64, true, 64));
     return arenas->back()->data();
   };
+  ctx->functions = &functions;
   const int status = burin_rt_image_entry(code)(buffers.data(), sizes.data(), ctx);
   const burin_rt_fault fault = ctx->fault;
-  ctx->arena = arena;
+  ctx->functions = usual;
   burin_rt_ctx_release(ctx);
   burin_rt_image_unload(code);
 

@@ -19,7 +19,7 @@ static void doubled(void* const* buffers, const int64_t* sizes, int64_t begin, i
   float* y = buffers[1];
   for (int64_t i = begin; i < end; ++i) {
     y[i] = 2 * x[i];
-    if (x[i] == (float)sizes[0]) ctx->fault_at(ctx, BURIN_RT_FAULT_ASSERTION, 1, i, sizes[0]);
+    if (x[i] == (float)sizes[0]) ctx->functions->fault_at(ctx, BURIN_RT_FAULT_ASSERTION, 1, i, sizes[0]);
   }
 }
 
@@ -40,15 +40,15 @@ int main(void) {
   CHECK(ctx && ctx->abi_version == BURIN_RT_ABI_VERSION && ctx->num_threads == burin_rt_num_threads());
   void* buffers[] = {x, y};
   int64_t sizes[] = {77};
-  ctx->parallel_for(ctx, doubled, buffers, sizes, n, 10);
+  ctx->functions->parallel_for(ctx, doubled, buffers, sizes, n, 10);
   CHECK(y[0] == 0 && y[999] == 1998);
   CHECK(ctx->fault.kind == BURIN_RT_FAULT_ASSERTION && ctx->fault.index == 77);
-  CHECK(ctx->scratch(ctx, 100) && ctx->arena(ctx, 100));
+  CHECK(ctx->functions->scratch(ctx, 100) && ctx->functions->arena(ctx, 100));
 
   char printed[64] = "";
   burin_rt_set_print_sink(keep, printed);
   int64_t shape[] = {n};
-  ctx->print(ctx, "y", 1, BURIN_RT_F32, 1, shape, y);
+  ctx->functions->print(ctx, "y", 1, BURIN_RT_F32, 1, shape, y);
   burin_rt_set_print_sink(NULL, NULL);
   CHECK(strcmp(printed, "y 6 1 1000") == 0);
   burin_rt_ctx_release(ctx);
@@ -62,5 +62,16 @@ int main(void) {
                             &image, message, sizeof message) == BURIN_RT_CORRUPT);
   CHECK(image == NULL && strcmp(message, "image: not a burin image") == 0);
   burin_rt_image_unload(NULL);
+
+  burin_rt_aot_function old = {.abi_version = 1}; /* nothing else of it is looked at */
+  CHECK(burin_rt_aot_call(&old, NULL, NULL) == BURIN_RT_UNSUPPORTED);
+  CHECK(strcmp(burin_rt_last_error(),
+               "the function was compiled for version 1 of burin_rt's ABI, this is 2: compile it "
+               "again with burinc [abi-version]") == 0);
+  burin_rt_aot_function later = {.abi_version = BURIN_RT_ABI_VERSION, .functions_version = 9, .strings = "f\0"};
+  CHECK(burin_rt_aot_call(&later, NULL, NULL) == BURIN_RT_UNSUPPORTED);
+  CHECK(strcmp(burin_rt_last_error(),
+               "f: needs version 9 of burin_rt's functions, this has 1: link a later burin_rt "
+               "[abi-version]") == 0);
   return failures;
 }

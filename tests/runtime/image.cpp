@@ -71,7 +71,24 @@ std::string load_error(const Bytes& elf) {
   return e ? e.message : "";
 }
 
+/// An image for this machine of one object.
+Bytes image_of(ImageInfo info, const Bytes& elf) {
+  if (info.architecture.empty()) info.architecture = architecture();
+  const NamedSection section{"elf", elf};
+  return write_image(info, {&section, 1});
+}
+
 template <class T> void put(Bytes& b, std::size_t at, T value) { std::memcpy(b.data() + at, &value, sizeof value); }
+
+/// Gives a changed image the checksum that goes with it.
+void seal(Bytes& image) {
+  ImageHeader h;
+  std::memcpy(&h, image.data(), sizeof h);
+  h.checksum = {};
+  std::memcpy(image.data(), &h, sizeof h);
+  const Digest checksum = digest({std::as_bytes(std::span(&h, 1)), std::as_bytes(std::span(image).subspan(sizeof h))});
+  std::memcpy(image.data() + offsetof(ImageHeader, checksum), &checksum, sizeof checksum);
+}
 
 struct Image {
   burin_rt_image* image = nullptr;
@@ -125,7 +142,7 @@ TEST_CASE("two copies of one object have data of their own") {
 }
 
 TEST_CASE("an image's entry runs, with the memory functions resolved") {
-  Bytes bytes = write_image({.cpu_features = "sse2,+cx8", .entry = "entry", .arena_bytes = 640}, object(program));
+  Bytes bytes = image_of({.cpu_features = "sse2,+cx8", .entry = "entry", .arena_bytes = 640}, object(program));
   Image i(bytes);
   INFO(i.message);
   REQUIRE(i.status == BURIN_RT_OK);
@@ -150,23 +167,79 @@ TEST_CASE("an image for another machine, runtime or format is refused with its r
     CHECK(i.image == nullptr);
     return i.message;
   };
-  CHECK(refusal(write_image({.cpu_features = "sse2,warp9,amx-teleport", .entry = "entry"}, elf),
-                BURIN_RT_UNSUPPORTED) == "image: this CPU lacks warp9, amx-teleport");
-  CHECK(refusal(write_image({.entry = "entry", .abi_version = 99}, elf), BURIN_RT_UNSUPPORTED).find("runtime ABI 99") !=
+  CHECK(refusal(image_of({.cpu_features = "sse2,warp9,amx-teleport", .entry = "entry"}, elf), BURIN_RT_UNSUPPORTED) ==
+        "image: this CPU lacks warp9, amx-teleport");
+  CHECK(refusal(image_of({.entry = "entry", .abi_version = 99}, elf), BURIN_RT_UNSUPPORTED).find("runtime ABI 99") !=
         std::string::npos);
-  CHECK(refusal(write_image({.entry = "elsewhere"}, elf), BURIN_RT_CORRUPT).find("\"elsewhere\"") != std::string::npos);
-  CHECK(refusal(write_image({.entry = "entry", .arena_bytes = -2}, elf), BURIN_RT_CORRUPT).find("arena") !=
+  CHECK(refusal(image_of({.entry = "elsewhere"}, elf), BURIN_RT_CORRUPT).find("\"elsewhere\"") != std::string::npos);
+  CHECK(refusal(image_of({.entry = "entry", .arena_bytes = -2}, elf), BURIN_RT_CORRUPT).find("arena") !=
         std::string::npos);
   CHECK(refusal(elf, BURIN_RT_CORRUPT) == "image: not a burin image");
   CHECK(refusal({}, BURIN_RT_CORRUPT) == "image: shorter than its header");
-  Bytes newer = write_image({.entry = "entry"}, elf);
-  put<std::uint32_t>(newer, 8, 2);
-  CHECK(refusal(newer, BURIN_RT_UNSUPPORTED).find("container version 2") != std::string::npos);
+  CHECK(refusal(image_of({.entry = "entry", .functions_version = 9}, elf), BURIN_RT_UNSUPPORTED) ==
+        "image: its code calls version 9 of the runtime's functions, this has 1");
+  CHECK(refusal(image_of({.architecture = "riscv64", .entry = "entry"}, elf), BURIN_RT_UNSUPPORTED) ==
+        "image: its code is for riscv64, this machine is " + std::string(architecture()));
+  CHECK(refusal(image_of({.architecture = "a\nb", .entry = "entry"}, elf), BURIN_RT_UNSUPPORTED).find("a?b") !=
+        std::string::npos);
+  Bytes newer = image_of({.entry = "entry"}, elf);
+  put<std::uint32_t>(newer, 8, 3);
+  CHECK(refusal(newer, BURIN_RT_UNSUPPORTED) == "image: container version 3, this reads 2");
+  Bytes older = newer;  // the first container was that of ABI 1
+  put<std::uint32_t>(older, 8, 1);
+  put<std::uint32_t>(older, 12, 1);
+  CHECK(refusal(older, BURIN_RT_UNSUPPORTED) ==
+        "image: container version 1, this reads 2; made for runtime ABI 1, this is 2");
+  CHECK(refusal(image_of({.entry = "entry", .abi_version = 1}, elf), BURIN_RT_UNSUPPORTED) ==
+        "image: made for runtime ABI 1, this is 2");
   burin_rt_image* none = nullptr;
   CHECK(burin_rt_image_load(nullptr, 5, &none, nullptr, 0) == BURIN_RT_INVALID_ARGUMENT);
   char small[4];
   CHECK(burin_rt_image_load("x", 1, &none, small, sizeof small) == BURIN_RT_CORRUPT);
   CHECK(std::string(small) == "ima");
+}
+
+TEST_CASE("an image with a missing, doubled or displaced section is refused by its name") {
+  const Bytes elf = object("int entry(void) { return 0; }"), other(100, 7);
+  const ImageInfo info{.architecture = std::string(architecture()), .entry = "entry"};
+  auto refusal = [&](std::vector<NamedSection> sections, auto... change) {
+    Bytes bytes = write_image(info, sections);
+    (change(bytes), ...);
+    Image i(bytes);
+    CHECK(i.status == BURIN_RT_CORRUPT);
+    CHECK(i.image == nullptr);
+    return i.message;
+  };
+  CHECK(refusal({}) == "image: it has no section \"elf\"; there is none");
+  CHECK(refusal({{"ptx", other}, {"cubin", other}}) == "image: it has no section \"elf\"; there is: ptx, cubin");
+  CHECK(refusal({{"elf", elf}, {"elf", elf}}) == "image: two sections are named \"elf\"");
+  CHECK(refusal({{"elf", elf}, {"ptx", other}, {"ptx", other}}) == "image: two sections are named \"ptx\"");
+  CHECK(refusal({{"elf", {}}}) == "object: shorter than an ELF header");
+
+  const Bytes both = write_image(info, std::vector<NamedSection>{{"elf", elf}, {"ptx", other}});
+  CHECK(Image(both).status == BURIN_RT_OK);  // what a CPU does not know is another machine's
+  ImageView view;
+  REQUIRE_FALSE(read_image(both, view));
+  REQUIRE(view.sections.size() == 2);
+  std::span<const std::uint8_t> contents;
+  REQUIRE_FALSE(view.section("ptx", contents));
+  CHECK(Bytes(contents.begin(), contents.end()) == other);
+
+  // Places that lie, past the checksum.
+  const std::size_t table = (sizeof(ImageHeader) + info.architecture.size() + 5 + 7) / 8 * 8;
+  auto lie = [&](std::size_t at, std::uint64_t value) {
+    return refusal({{"elf", elf}, {"ptx", other}}, [&](Bytes& b) {
+      put(b, at, value);
+      seal(b);
+    });
+  };
+  const std::size_t first = table + offsetof(ImageSection, offset), second = first + sizeof(ImageSection);
+  for (std::uint64_t place : {std::uint64_t{0}, std::uint64_t{64}, both.size() + 64, ~std::uint64_t{63}})
+    CHECK(lie(first, place) == "image: its section \"elf\" does not lie within it");
+  CHECK(lie(second, 1) == "image: its section \"ptx\" does not lie within it");
+  CHECK(lie(second + 8, ~std::uint64_t{0}) == "image: its section \"ptx\" does not lie within it");
+  CHECK(lie(second + 8, 99) == "image: bytes that belong to no section");
+  CHECK(lie(offsetof(ImageHeader, num_sections), 0x7fffffff) == "image: its parts do not lie within it");
 }
 
 TEST_CASE("an object that needs what is not offered is refused by name") {
@@ -201,7 +274,7 @@ TEST_CASE("headers that lie are refused") {
 TEST_CASE("an image cut short at any byte is refused") {
   Bytes elf =
       object("int f(int x) { static const int t[] = {1, 2, 3}; return t[x]; } int entry(void) { return f(1); }");
-  Bytes image = write_image({.cpu_features = "sse2", .entry = "entry"}, elf);
+  Bytes image = image_of({.cpu_features = "sse2", .entry = "entry"}, elf);
   std::size_t accepted = 0;
   for (std::size_t n = 0; n < image.size(); ++n) {
     Bytes cut(image.begin(), image.begin() + static_cast<std::ptrdiff_t>(n));
@@ -215,7 +288,7 @@ TEST_CASE("an image cut short at any byte is refused") {
 }
 
 TEST_CASE("any flipped bit in an image is noticed") {
-  Bytes image = write_image({.cpu_features = "sse2", .entry = "entry"}, object("int entry(void) { return 0; }"));
+  Bytes image = image_of({.cpu_features = "sse2", .entry = "entry"}, object("int entry(void) { return 0; }"));
   std::size_t accepted = 0;
   for (std::size_t bit = 0; bit < image.size() * 8; bit += 3) {
     image[bit / 8] ^= static_cast<std::uint8_t>(1u << (bit % 8));

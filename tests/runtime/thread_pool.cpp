@@ -51,7 +51,7 @@ TEST_CASE("each block is computed exactly once, however many blocks and threads"
         std::vector<std::int32_t> counts(static_cast<std::size_t>(blocks));
         void* buffers[] = {counts.data()};
         Context ctx(threads);
-        ctx->parallel_for(ctx, count_blocks, buffers, nullptr, blocks, grain);
+        ctx->functions->parallel_for(ctx, count_blocks, buffers, nullptr, blocks, grain);
         CHECK(std::all_of(counts.begin(), counts.end(), [](int n) { return n == 1; }));
       }
 }
@@ -61,9 +61,9 @@ TEST_CASE("the range is cut the same way whatever the threads") {
     Cuts one, many;
     void* buffers[] = {&one};
     Context serial(1), parallel(4);
-    serial->parallel_for(serial, note_cut, buffers, nullptr, blocks, grain);
+    serial->functions->parallel_for(serial, note_cut, buffers, nullptr, blocks, grain);
     buffers[0] = &many;
-    parallel->parallel_for(parallel, note_cut, buffers, nullptr, blocks, grain);
+    parallel->functions->parallel_for(parallel, note_cut, buffers, nullptr, blocks, grain);
     CHECK(one.seen == many.seen);
     CHECK(one.seen.size() <= 256);
     for (auto [begin, end] : one.seen) CHECK((end - begin >= grain || end == blocks));
@@ -79,7 +79,7 @@ TEST_CASE("callers on several threads at once are all served") {
       void* buffers[] = {counts.data()};
       for (int round = 1; round <= 300; ++round) {
         Context ctx;
-        ctx->parallel_for(ctx, count_blocks, buffers, nullptr, 500, 1);
+        ctx->functions->parallel_for(ctx, count_blocks, buffers, nullptr, 500, 1);
         wrong += !std::all_of(counts.begin(), counts.end(), [&](int n) { return n == round; });
       }
     });
@@ -93,11 +93,11 @@ TEST_CASE("a parallel loop inside a kernel runs on that worker") {
   auto outer = [](void* const* b, const std::int64_t*, std::int64_t begin, std::int64_t end, burin_rt_ctx* ctx) {
     for (std::int64_t i = begin; i < end; ++i) {
       void* row[] = {static_cast<std::int32_t*>(b[0]) + i * 50};
-      ctx->parallel_for(ctx, count_blocks, row, nullptr, 50, 1);
+      ctx->functions->parallel_for(ctx, count_blocks, row, nullptr, 50, 1);
     }
   };
   Context ctx;
-  ctx->parallel_for(ctx, outer, buffers, nullptr, 64, 1);
+  ctx->functions->parallel_for(ctx, outer, buffers, nullptr, 64, 1);
   CHECK(std::all_of(counts.begin(), counts.end(), [](int n) { return n == 1; }));
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("a worker that has gone to sleep comes back") {
   void* buffers[] = {counts.data()};
   Context ctx;
   for (int i = 0; i < 20; ++i) {
-    ctx->parallel_for(ctx, count_blocks, buffers, nullptr, 256, 1);
+    ctx->functions->parallel_for(ctx, count_blocks, buffers, nullptr, 256, 1);
     ::usleep(i % 2 ? 3000 : 10);
   }
   CHECK(std::all_of(counts.begin(), counts.end(), [](int n) { return n == 20; }));
@@ -116,10 +116,10 @@ TEST_CASE("a forked child computes without workers") {
   Context ctx;
   std::vector<std::int32_t> counts(256);
   void* buffers[] = {counts.data()};
-  ctx->parallel_for(ctx, count_blocks, buffers, nullptr, 256, 1);
+  ctx->functions->parallel_for(ctx, count_blocks, buffers, nullptr, 256, 1);
   pid_t child = ::fork();
   if (child == 0) {
-    ctx->parallel_for(ctx, count_blocks, buffers, nullptr, 256, 1);
+    ctx->functions->parallel_for(ctx, count_blocks, buffers, nullptr, 256, 1);
     ::_exit(std::all_of(counts.begin(), counts.end(), [](int n) { return n == 2; }) ? 0 : 1);
   }
   int status = -1;
@@ -131,13 +131,13 @@ TEST_CASE("the fault kept is the first in program order, whichever thread finds 
   auto faulty = [](void* const*, const std::int64_t*, std::int64_t begin, std::int64_t end, burin_rt_ctx* ctx) {
     for (std::int64_t i = begin; i < end; ++i)
       if (i % 10 == 7) {
-        ctx->fault_at(ctx, BURIN_RT_FAULT_NAN, 5, i, 0);
-        ctx->fault_at(ctx, BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, 3, 1000 - i, -i);
+        ctx->functions->fault_at(ctx, BURIN_RT_FAULT_NAN, 5, i, 0);
+        ctx->functions->fault_at(ctx, BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, 3, 1000 - i, -i);
       }
   };
   Context ctx;
   CHECK(ctx->fault.kind == BURIN_RT_FAULT_NONE);
-  ctx->parallel_for(ctx, faulty, nullptr, nullptr, 1000, 1);
+  ctx->functions->parallel_for(ctx, faulty, nullptr, nullptr, 1000, 1);
   CHECK(ctx->fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE);
   CHECK(ctx->fault.op == 3);
   CHECK(ctx->fault.index == 3);
@@ -148,7 +148,7 @@ TEST_CASE("a context comes back clean and without an allocation") {
   burin_rt_ctx* first = burin_rt_ctx_acquire(3);
   CHECK(first->abi_version == BURIN_RT_ABI_VERSION);
   CHECK(first->num_threads == 3);
-  first->fault_at(first, BURIN_RT_FAULT_NAN, 0, 0, 0);
+  first->functions->fault_at(first, BURIN_RT_FAULT_NAN, 0, 0, 0);
   burin_rt_ctx* nested = burin_rt_ctx_acquire(0);
   CHECK(nested != first);
   CHECK(nested->num_threads == burin_rt_num_threads());
@@ -165,8 +165,8 @@ TEST_CASE("arena requests are separate, aligned, and the first block is kept for
   void* kept = nullptr;
   for (int call = 0; call < 3; ++call) {
     Context ctx;
-    auto* a = static_cast<char*>(ctx->arena(ctx, 1000));
-    auto* b = static_cast<char*>(ctx->arena(ctx, 70000));
+    auto* a = static_cast<char*>(ctx->functions->arena(ctx, 1000));
+    auto* b = static_cast<char*>(ctx->functions->arena(ctx, 70000));
     REQUIRE((a && b));
     CHECK(reinterpret_cast<std::uintptr_t>(a) % 64 == 0);
     CHECK(reinterpret_cast<std::uintptr_t>(b) % 64 == 0);
@@ -175,19 +175,19 @@ TEST_CASE("arena requests are separate, aligned, and the first block is kept for
     CHECK(a[999] == 1);
     if (call > 0) CHECK(a == kept);
     kept = a;
-    CHECK(ctx->arena(ctx, std::int64_t{1} << 55) == nullptr);
+    CHECK(ctx->functions->arena(ctx, std::int64_t{1} << 55) == nullptr);
   }
   Context ctx;
-  CHECK(ctx->arena(ctx, -1) == nullptr);
-  CHECK(ctx->arena(ctx, std::int64_t{1} << 55) == nullptr);
-  CHECK(ctx->arena(ctx, 0) != nullptr);
+  CHECK(ctx->functions->arena(ctx, -1) == nullptr);
+  CHECK(ctx->functions->arena(ctx, std::int64_t{1} << 55) == nullptr);
+  CHECK(ctx->functions->arena(ctx, 0) != nullptr);
 }
 
 TEST_CASE("each worker has scratch of its own, and exhaustion is a fault") {
   auto fill = [](void* const* buffers, const std::int64_t*, std::int64_t begin, std::int64_t end, burin_rt_ctx* ctx) {
     auto* sums = static_cast<std::int64_t*>(buffers[0]);
     for (std::int64_t i = begin; i < end; ++i) {
-      auto* s = static_cast<std::int64_t*>(ctx->scratch(ctx, 8000));
+      auto* s = static_cast<std::int64_t*>(ctx->functions->scratch(ctx, 8000));
       for (int k = 0; k < 1000; ++k) s[k] = i;
       sums[i] = 0;
       for (int k = 0; k < 1000; ++k) sums[i] += s[k];
@@ -196,11 +196,11 @@ TEST_CASE("each worker has scratch of its own, and exhaustion is a fault") {
   std::vector<std::int64_t> sums(300);
   void* buffers[] = {sums.data()};
   Context ctx;
-  ctx->parallel_for(ctx, fill, buffers, nullptr, 300, 1);
+  ctx->functions->parallel_for(ctx, fill, buffers, nullptr, 300, 1);
   for (std::size_t i = 0; i < sums.size(); ++i) CHECK(sums[i] == static_cast<std::int64_t>(i) * 1000);
   CHECK(ctx->fault.kind == BURIN_RT_FAULT_NONE);
-  CHECK(ctx->scratch(ctx, std::int64_t{1} << 55) == nullptr);
+  CHECK(ctx->functions->scratch(ctx, std::int64_t{1} << 55) == nullptr);
   CHECK(ctx->fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY);
   CHECK(ctx->fault.value == std::int64_t{1} << 55);
-  CHECK(ctx->scratch(ctx, 64) != nullptr);
+  CHECK(ctx->functions->scratch(ctx, 64) != nullptr);
 }

@@ -22,10 +22,22 @@ namespace burin::test {
 class KernelRuntime {
  public:
   explicit KernelRuntime(unsigned Threads) {
-    Ctx.abi_version = BURIN_RT_ABI_VERSION;
-    Ctx.num_threads = Threads;
-    Ctx.user = this;
-    Ctx.scratch = [](burin_rt_ctx*, int64_t Bytes) -> void* {
+    Call.Abi.abi_version = BURIN_RT_ABI_VERSION;
+    Call.Abi.num_threads = Threads;
+    static const burin_rt_functions Functions = functions();
+    Call.Abi.functions = &Functions;
+  }
+  burin_rt_ctx* ctx() { return &Call.Abi; }
+
+ private:
+  struct State {
+    burin_rt_ctx Abi{};  // first: functions get a pointer to it
+    std::mutex Mutex;
+  };
+  static burin_rt_functions functions() {
+    burin_rt_functions F{};
+    F.version = BURIN_RT_FUNCTIONS_VERSION;
+    F.scratch = [](burin_rt_ctx*, int64_t Bytes) -> void* {
       struct Memory {
         void* Data = nullptr;
         int64_t Size = 0;
@@ -40,8 +52,8 @@ class KernelRuntime {
       }
       return M.Data;
     };
-    Ctx.parallel_for = [](burin_rt_ctx* C, burin_rt_kernel Kernel, void* const* Buffers, const int64_t* Sizes,
-                          int64_t Blocks, int64_t Grain) {
+    F.parallel_for = [](burin_rt_ctx* C, burin_rt_kernel Kernel, void* const* Buffers, const int64_t* Sizes,
+                        int64_t Blocks, int64_t Grain) {
       std::atomic<int64_t> Next{0};
       auto work = [&] {
         for (int64_t B; (B = Next.fetch_add(Grain)) < Blocks;)
@@ -52,18 +64,14 @@ class KernelRuntime {
       work();
       for (std::thread& T : Others) T.join();
     };
-    Ctx.fault_at = [](burin_rt_ctx* C, int32_t Kind, int32_t Op, int64_t Index, int64_t Value) {
-      auto* Self = static_cast<KernelRuntime*>(C->user);
-      std::lock_guard Lock(Self->Mutex);
+    F.fault_at = [](burin_rt_ctx* C, int32_t Kind, int32_t Op, int64_t Index, int64_t Value) {
+      std::lock_guard Lock(reinterpret_cast<State*>(C)->Mutex);
       if (C->fault.kind == BURIN_RT_FAULT_NONE || std::pair(Op, Index) < std::pair(C->fault.op, C->fault.index))
         C->fault = {Kind, Op, Index, Value};
     };
+    return F;
   }
-  burin_rt_ctx* ctx() { return &Ctx; }
-
- private:
-  burin_rt_ctx Ctx{};
-  std::mutex Mutex;
+  State Call;
 };
 
 /// The functions of one object, in memory.

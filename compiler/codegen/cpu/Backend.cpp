@@ -92,6 +92,7 @@ class Backend final : public codegen::Target {
 public:
   explicit Backend(CpuTarget T) : T(std::move(T)) {}
   std::string name() const override { return T.Name; }
+  std::string architecture() const override { return T.Architecture; }
   std::string key() const override { return T.key(); }
   bool supports(Dtype) const override { return true; }
   std::vector<std::string> required() const override { return T.Required; }

@@ -49,6 +49,7 @@ public:
                    StringRef(constant->data<char>(), static_cast<std::size_t>(constant->num_bytes()))),
               cpu::Buffer(table, Pointer, 8), e.index(count(i)));
     Value words[] = {e.index(BURIN_RT_ABI_VERSION),
+                     e.index(BURIN_RT_FUNCTIONS_VERSION),
                      e.index(count(F.Records.size() / BURIN_RT_AOT_RECORD) - F.NumOutputs),
                      e.index(F.NumOutputs),
                      e.index(F.NumArguments),

@@ -1,36 +1,24 @@
-// burin_rt_ctx as seen from generated code: constant offsets, checked against the C header here.
+// burin_rt_ctx as seen from generated code: constant offsets, which burin_rt checks where it is built.
 #include "compiler/codegen/cpu/KernelAbi.h"
 #include "compiler/codegen/cpu/EntryAbi.h"
 
-#include <burin/rt/rt.h>
-
-#include <cstddef>
+#include "runtime/core/abi.h"
 
 namespace burin::codegen::cpu {
 using namespace mlir;
-
-// Generated code has these numbers in it. If one changes, BURIN_RT_ABI_VERSION has to change with it.
-static_assert(BURIN_RT_ABI_VERSION == 1);
-static_assert(sizeof(void *) == 8 && offsetof(burin_rt_ctx, num_threads) == 4 &&
-              offsetof(burin_rt_ctx, parallel_for) == 8 && offsetof(burin_rt_ctx, scratch) == 16 &&
-              offsetof(burin_rt_ctx, arena) == 24 && offsetof(burin_rt_ctx, fault_at) == 32 &&
-              offsetof(burin_rt_ctx, print) == 40 && offsetof(burin_rt_ctx, fault) == 64 &&
-              offsetof(burin_rt_fault, kind) == 0 && offsetof(burin_rt_fault, op) == 4 &&
-              offsetof(burin_rt_fault, index) == 8 && offsetof(burin_rt_fault, value) == 16 &&
-              offsetof(burin_rt_ctx, user) == 88);
+namespace abi = burin::rt::abi;
 
 namespace rt {
 namespace {
 
 Type pointer(Emitter &E) { return LLVM::LLVMPointerType::get(E.B.getContext()); }
 
-Value member(Emitter &E, Value Ctx, size_t Offset) {
-  return E.address(Buffer(Ctx, E.B.getI8Type()), E.index(static_cast<int64_t>(Offset)));
-}
+Value member(Emitter &E, Value Of, int64_t Offset) { return E.address(Buffer(Of, E.B.getI8Type()), E.index(Offset)); }
 
-/// Calls the function pointer at `Offset`, with Ctx as first argument.
-Value call(Emitter &E, Value Ctx, size_t Offset, Type Result, ArrayRef<Value> Arguments) {
-  Value Function = LLVM::LoadOp::create(E.B, pointer(E), member(E, Ctx, Offset), 8);
+/// Calls the function whose pointer stands at `Offset` of the context's table, with Ctx as first argument.
+Value call(Emitter &E, Value Ctx, int64_t Offset, Type Result, ArrayRef<Value> Arguments) {
+  Value Table = LLVM::LoadOp::create(E.B, pointer(E), member(E, Ctx, abi::functions), 8);
+  Value Function = LLVM::LoadOp::create(E.B, pointer(E), member(E, Table, Offset), 8);
   SmallVector<Value> Operands{Function, Ctx};
   Operands.append(Arguments.begin(), Arguments.end());
   SmallVector<Type> Types;
@@ -45,54 +33,46 @@ Value constant32(Emitter &E, int32_t V) { return LLVM::ConstantOp::create(E.B, E
 } // namespace
 
 Value numThreads(Emitter &E, Value Ctx) {
-  Value N = LLVM::LoadOp::create(E.B, E.B.getI32Type(), member(E, Ctx, offsetof(burin_rt_ctx, num_threads)), 4);
+  Value N = LLVM::LoadOp::create(E.B, E.B.getI32Type(), member(E, Ctx, abi::num_threads), 4);
   return LLVM::ZExtOp::create(E.B, E.B.getI64Type(), N);
 }
 
-Value scratch(Emitter &E, Value Ctx, Value Bytes) {
-  return call(E, Ctx, offsetof(burin_rt_ctx, scratch), pointer(E), {Bytes});
-}
+Value scratch(Emitter &E, Value Ctx, Value Bytes) { return call(E, Ctx, abi::scratch, pointer(E), {Bytes}); }
 
-Value arena(Emitter &E, Value Ctx, Value Bytes) {
-  return call(E, Ctx, offsetof(burin_rt_ctx, arena), pointer(E), {Bytes});
-}
+Value arena(Emitter &E, Value Ctx, Value Bytes) { return call(E, Ctx, abi::arena, pointer(E), {Bytes}); }
 
 void faultAt(Emitter &E, Value Ctx, int32_t Kind, int32_t Op, Value Index, Value Faulty) {
   faultAt(E, Ctx, Kind, constant32(E, Op), Index, Faulty);
 }
 
 void faultAt(Emitter &E, Value Ctx, int32_t Kind, Value Op, Value Index, Value Faulty) {
-  call(E, Ctx, offsetof(burin_rt_ctx, fault_at), LLVM::LLVMVoidType::get(E.B.getContext()),
-       {constant32(E, Kind), Op, Index, Faulty});
+  call(E, Ctx, abi::fault_at, LLVM::LLVMVoidType::get(E.B.getContext()), {constant32(E, Kind), Op, Index, Faulty});
 }
 
 void parallelFor(Emitter &E, Value Ctx, StringRef Kernel, Value Buffers, Value Sizes, Value Blocks, Value Grain) {
   Value Function = LLVM::AddressOfOp::create(E.B, pointer(E), Kernel);
-  call(E, Ctx, offsetof(burin_rt_ctx, parallel_for), LLVM::LLVMVoidType::get(E.B.getContext()),
-       {Function, Buffers, Sizes, Blocks, Grain});
+  call(E, Ctx, abi::parallel_for, LLVM::LLVMVoidType::get(E.B.getContext()), {Function, Buffers, Sizes, Blocks, Grain});
 }
 
 void print(Emitter &E, Value Ctx, Value Label, int64_t LabelSize, int32_t Dtype, int32_t Rank, Value Shape,
            Value Data) {
-  call(E, Ctx, offsetof(burin_rt_ctx, print), LLVM::LLVMVoidType::get(E.B.getContext()),
+  call(E, Ctx, abi::print, LLVM::LLVMVoidType::get(E.B.getContext()),
        {Label, E.index(LabelSize), constant32(E, Dtype), constant32(E, Rank), Shape, Data});
 }
 
 void refuse(Emitter &E, Value Ctx, Value What, Value Bytes, Value Total) {
-  constexpr size_t Fault = offsetof(burin_rt_ctx, fault);
-  auto put = [&](Value V, size_t Offset, unsigned Alignment) {
+  auto put = [&](Value V, int64_t Offset, unsigned Alignment) {
     LLVM::StoreOp::create(E.B, V, member(E, Ctx, Offset), Alignment);
   };
-  put(constant32(E, BURIN_RT_FAULT_OUT_OF_MEMORY), Fault + offsetof(burin_rt_fault, kind), 4);
-  put(constant32(E, -1), Fault + offsetof(burin_rt_fault, op), 4);
-  put(Total, Fault + offsetof(burin_rt_fault, index), 8);
-  put(Bytes, Fault + offsetof(burin_rt_fault, value), 8);
-  put(What, offsetof(burin_rt_ctx, user), 8);
+  put(constant32(E, BURIN_RT_FAULT_OUT_OF_MEMORY), abi::fault_kind, 4);
+  put(constant32(E, -1), abi::fault_op, 4);
+  put(Total, abi::fault_index, 8);
+  put(Bytes, abi::fault_value, 8);
+  put(What, abi::refused, 8);
 }
 
 Value faulted(Emitter &E, Value Ctx) {
-  Value Kind = LLVM::LoadOp::create(E.B, E.B.getI32Type(),
-                                    member(E, Ctx, offsetof(burin_rt_ctx, fault) + offsetof(burin_rt_fault, kind)), 4);
+  Value Kind = LLVM::LoadOp::create(E.B, E.B.getI32Type(), member(E, Ctx, abi::fault_kind), 4);
   return E.compare(LLVM::ICmpPredicate::ne, Kind, constant32(E, BURIN_RT_FAULT_NONE));
 }
 

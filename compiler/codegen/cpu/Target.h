@@ -12,7 +12,8 @@
 namespace burin::codegen::cpu {
 
 struct CpuTarget {
-  std::string Name; ///< as asked for: "host", "x86-64-v3"
+  std::string Name;         ///< as asked for: "host", "x86-64-v3"
+  std::string Architecture; ///< as images say it: "x86-64"
   std::string Triple;
   std::string Cpu;                   ///< LLVM's name: "znver4"
   std::string Features;              ///< LLVM's feature string; empty where the CPU name says it all

@@ -49,6 +49,7 @@ private:
 class Backend final : public Target {
 public:
   std::string name() const override { return "null"; }
+  std::string architecture() const override { return "null"; }
   std::string key() const override { return "null"; }
   bool supports(Dtype) const override { return true; }
   std::vector<std::string> required() const override { return {}; }

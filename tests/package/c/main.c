@@ -17,7 +17,7 @@ int main(void) {
   if (!ctx || !x || ctx->abi_version != BURIN_RT_ABI_VERSION) return 1;
   for (int i = 0; i < n; ++i) x[i] = (float)(i % 100);
   void* buffers[] = {x};
-  ctx->parallel_for(ctx, square, buffers, NULL, n, 100);
+  ctx->functions->parallel_for(ctx, square, buffers, NULL, n, 100);
   for (int i = 0; i < n; ++i) wrong += x[i] != (float)((i % 100) * (i % 100));
   burin_rt_deallocate(x, n * sizeof(float));
   burin_rt_ctx_release(ctx);

@@ -65,6 +65,7 @@ std::int64_t cacheSize(int Query, std::int64_t Otherwise) {
 Result<CpuTarget> resolveTarget(std::string_view Name) {
   CpuTarget T;
   T.Name = Name;
+  T.Architecture = "x86-64";
   T.Triple = "x86_64-unknown-linux-gnu";
 
   llvm::StringSet<> Has;

@@ -17,8 +17,10 @@
 extern "C" {
 #endif
 
-/* Raised whenever the layout of burin_rt_ctx or the meaning of a member changes; an image of another version is refused. */
-#define BURIN_RT_ABI_VERSION 1
+/* Raised whenever the layout of burin_rt_ctx or the meaning of a member changes; code of another version is refused. */
+#define BURIN_RT_ABI_VERSION 2
+/* Raised whenever burin_rt_functions gets a further member, behind the others; code that needs more is refused. */
+#define BURIN_RT_FUNCTIONS_VERSION 1
 #define BURIN_RT_MAX_RANK 8
 #define BURIN_RT_ALIGNMENT 64
 
@@ -69,17 +71,14 @@ typedef void (*burin_rt_kernel)(void* const* buffers, const int64_t* sizes, int6
  * caller looks there even after OK: a program without faulting ops does not, yet its kernels may lack memory. */
 typedef int32_t (*burin_rt_entry)(void* const* buffers, const int64_t* sizes, burin_rt_ctx* ctx);
 
-struct burin_rt_ctx {
-  uint32_t abi_version;
-  uint32_t num_threads; /* what parallel_for may use; 1 = everything runs on the caller */
+/* What compiled code may call; one table for the whole process. */
+typedef struct burin_rt_functions {
+  uint64_t version; /* BURIN_RT_FUNCTIONS_VERSION of the runtime */
   /* Runs kernel over [0, blocks) in chunks of at least `grain` blocks, on the pool; returns when all is done. How the
    * range is cut depends on blocks and grain only, so a result cannot depend on num_threads (one thread walks the same
    * chunks, at most 256). One level only: a call from inside a kernel runs serially. */
   void (*parallel_for)(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffers, const int64_t* sizes,
                        int64_t blocks, int64_t grain);
-  /* The calling worker's scratch, at least `bytes`, 64-byte aligned, valid until the kernel returns or asks again: one
-   * request a kernel. Null when memory is exhausted: a fault is recorded, and the kernel returns at once. */
-  void* (*scratch)(burin_rt_ctx* ctx, int64_t bytes);
   /* Memory for planned temporaries, at least `bytes`, 64-byte aligned, each request its own, all valid until the call
    * ends: ask once at entry, not in loops. Null when memory is exhausted: the host program returns OUT_OF_MEMORY. */
   void* (*arena)(burin_rt_ctx* ctx, int64_t bytes);
@@ -88,11 +87,23 @@ struct burin_rt_ctx {
   /* Prints `data` under `label` through the process's sink, in program order. `shape` has `rank` sizes. */
   void (*print)(burin_rt_ctx* ctx, const char* label, int64_t label_size, int32_t dtype, int32_t rank,
                 const int64_t* shape, const void* data);
-  /* Profiler hooks, or null. */
+  /* An interval of the calling thread, for the profiler; nothing where nobody records. */
   void (*profile_begin)(burin_rt_ctx* ctx, const char* name);
   void (*profile_end)(burin_rt_ctx* ctx);
+  /* The calling worker's scratch, at least `bytes`, 64-byte aligned, valid until the kernel returns or asks again: one
+   * request a kernel. Null when memory is exhausted: a fault is recorded, and the kernel returns at once. */
+  void* (*scratch)(burin_rt_ctx* ctx, int64_t bytes);
+} burin_rt_functions;
+
+/* A call: its state first, at places that stay, then what it may call. runtime/core/abi.h has the places as numbers. */
+struct burin_rt_ctx {
+  uint32_t abi_version;
+  uint32_t num_threads; /* what parallel_for may use; 1 = everything runs on the caller */
   burin_rt_fault fault;
-  void* user; /* belongs to burin_rt */
+  /* Of an entry that returned OUT_OF_MEMORY: for what, a terminated text of the image's, or null. Its bytes are then
+   * fault.value, those of all temporaries fault.index, -1 for too many to count. */
+  const char* refused;
+  const burin_rt_functions* functions;
 };
 
 /* ---- A call's context. ---- */
@@ -108,7 +119,7 @@ BURIN_RT_API void burin_rt_ctx_release(burin_rt_ctx* ctx);
 typedef struct burin_rt_image burin_rt_image;
 
 /* Checks `bytes`, which nothing is assumed of, and maps the code that they hold; they are not needed afterwards. On failure
- * *image is null, the status CORRUPT, UNSUPPORTED (ABI, CPU features, relocation) or OUT_OF_MEMORY, and `message`, if there
+ * *image is null, the status CORRUPT, UNSUPPORTED (ABI, machine, CPU features, relocation) or OUT_OF_MEMORY, and `message`, if there
  * is room, a terminated line. */
 BURIN_RT_API int32_t burin_rt_image_load(const void* bytes, size_t size, burin_rt_image** image, char* message,
                                          size_t message_size);
@@ -138,7 +149,8 @@ typedef struct burin_rt_tensor {
 #define BURIN_RT_AOT_RECORD 12
 #define BURIN_RT_AOT_COMPUTED (-1000)
 typedef struct burin_rt_aot_function {
-  int64_t abi_version, num_inputs, num_outputs, num_arguments, num_results, num_sizes, num_computed, num_guards;
+  int64_t abi_version; /* first, in each version */
+  int64_t functions_version, num_inputs, num_outputs, num_arguments, num_results, num_sizes, num_computed, num_guards;
   const int64_t* records; /* inputs, then outputs */
   const int64_t* guards;  /* kind (0 equal, 1 divisible, 2 at least), computed sizes lhs and rhs: three words each */
   const char* strings;    /* terminated: name, features, `OP NAME PLACE` lines of faults, lines of guards, tensors */
