@@ -290,6 +290,8 @@ void log_report(const std::string& name, const compiler::Image& image) {
 
 Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph> graph, bool fuse, ExecutableStats& stats,
                                              bool check) {
+  // From the key on, which reads files and makes what the process makes once: a child must find none of it half-made.
+  rt::LongWork work;
   const std::string name = "\"" + graph->name + "\"";
   std::string text = key_text(*graph, fuse, check);
   Digest key = digest_of(text);
@@ -302,7 +304,6 @@ Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph> graph,
     log_to(Log::cache, Severity::debug, [&] { return "code of " + name + " found in memory"; });
     return ready(std::move(code));
   }
-  rt::LongWork work;
   Elapsed elapsed;
   if (auto bytes = disk_cache().get(key, text)) {
     compiler::Image image;
