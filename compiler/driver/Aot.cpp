@@ -110,6 +110,7 @@ Result<AotResult> compileAheadOfTime(const Request &request, const AotOptions &o
   if (!object) return object.error();
   result.object = std::move(**object);
   result.header = headerText(graph, *compiled->target, compiled->sizes, options.symbol);
+  result.architecture = compiled->target->architecture();
   result.report = std::move(compiled->report);
   return result;
 }

@@ -14,7 +14,7 @@ namespace burin::compiler {
 
 /// Everything that steers code generation and so belongs to the key of an image.
 struct Options {
-  std::string target = "host"; ///< "host", "x86-64", "x86-64-v3", "x86-64-v4", or a CPU name LLVM knows
+  std::string target = "host"; ///< "host", "x86-64-v3", "aarch64", or a CPU name LLVM knows
   enum class Level : std::uint8_t { no_fuse, full } level = Level::full;
   bool check_mode = false; ///< NaN and division by zero are faults; nothing is fused or left out then
 };
@@ -68,6 +68,7 @@ struct AotOptions {
 struct AotResult {
   std::vector<std::uint8_t> object; ///< relocatable ELF with the C entry points
   std::string header;               ///< the C header's text
+  std::string architecture;         ///< of the machines that run it: `x86-64`
   Report report;
 };
 
@@ -79,7 +80,7 @@ struct Api {
 };
 /// Changes with this interface and with the numbers of the ops, which graphs are handed over in.
 inline constexpr std::uint32_t api_version = [] {
-  std::uint32_t digest = 1;
+  std::uint32_t digest = 2;
   for (char c : std::string_view(
 #define BURIN_OP(kind) #kind ","
 #include "runtime/ops/OpKinds.inc" // generated

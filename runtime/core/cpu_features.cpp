@@ -1,5 +1,5 @@
-// The table of x86-64 features: where cpuid says so, and which registers the kernel must save for it (Intel SDM vol. 2A,
-// CPUID; AMD APM vol. 3, appendix E; names as in LLVM's X86 target).
+// The tables of features. x86-64: where cpuid says so, and which registers the kernel must save for it (Intel SDM vol. 2A,
+// CPUID; AMD APM vol. 3, appendix E). AArch64: which bits Linux sets (arch/arm64/elf_hwcaps.rst). Names are LLVM's.
 #include "runtime/core/cpu_features.h"
 
 #include <array>
@@ -7,10 +7,14 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 
 namespace burin::rt {
 namespace {
+
+#if defined(__x86_64__)
 
 enum Register : std::uint8_t { eax, ebx, ecx, edx };
 constexpr std::uint64_t ymm = 0x6, zmm = 0xe6, tiles = 0x60000;  // bits of XCR0
@@ -121,7 +125,6 @@ constexpr std::size_t count = std::size(table);
 
 std::array<bool, count> detect() {
   std::array<bool, count> have{};
-#if defined(__x86_64__)
   std::uint64_t xcr0 = 0;
   unsigned r[4];
   if (__get_cpuid(1, &r[eax], &r[ebx], &r[ecx], &r[edx]) && (r[ecx] & (1u << 27))) {  // the kernel uses xsave
@@ -134,9 +137,31 @@ std::array<bool, count> detect() {
     if (!__get_cpuid_count(f.leaf, f.subleaf, &r[eax], &r[ebx], &r[ecx], &r[edx])) continue;
     have[i] = ((r[f.reg] >> f.bit) & 1u) != 0 && (xcr0 & f.saved) == f.saved;
   }
-#endif
   return have;
 }
+
+#elif defined(__aarch64__)
+
+struct Feature {
+  std::string_view name;
+  unsigned long bits;  // of AT_HWCAP
+};
+
+constexpr Feature table[] = {
+    {"fp-armv8", 1u << 0}, {"neon", 1u << 1}, {"aes", 1u << 3 | 1u << 4},       {"sha2", 1u << 5 | 1u << 6},
+    {"crc", 1u << 7},      {"lse", 1u << 8},  {"fullfp16", 1u << 9 | 1u << 10}, {"rdm", 1u << 12},
+    {"dotprod", 1u << 20},
+};
+constexpr std::size_t count = std::size(table);
+
+std::array<bool, count> detect() {
+  std::array<bool, count> have{};
+  const unsigned long word = ::getauxval(AT_HWCAP);
+  for (std::size_t i = 0; i < count; ++i) have[i] = (word & table[i].bits) == table[i].bits;
+  return have;
+}
+
+#endif
 
 const std::array<bool, count>& host() {
   static const std::array<bool, count> have = detect();

@@ -227,3 +227,17 @@ TEST_CASE("an unknown target is the user's mistake, not ours") {
   REQUIRE(!image);
   CHECK(image.error().code == ErrorCode::invalid_argument);
 }
+
+TEST_CASE("an image for another machine is refused in one line before anything is compiled") {
+  Builder b;
+  b.result(b.op(OpKind::exp, {b.argument(type(f32, {3}))}));
+  compiler::Request request;
+  request.graph = &b.graph;
+  request.options.target = "cortex-a72";
+  auto image = compiler::burin_compiler_api(compiler::api_version)->compile(request);
+  REQUIRE(!image);
+  CHECK(image.error().code == ErrorCode::unsupported);
+  CHECK(image.error().message ==
+        "target: code for \"cortex-a72\" (aarch64) does not run on this machine, which is x86-64");
+  CHECK(image.error().tag == "foreign-target");
+}

@@ -7,9 +7,11 @@
 
 #include <burin/dtype.h>
 
+#include "llvm/BinaryFormat/ELF.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
+#include "llvm/TargetParser/AArch64TargetParser.h"
 #include "llvm/TargetParser/Triple.h"
 #include "llvm/TargetParser/X86TargetParser.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -100,6 +102,54 @@ TEST_CASE("targets are known by level and by CPU name") {
   CHECK(std::find(Baseline->Required.begin(), Baseline->Required.end(), "avx") == Baseline->Required.end());
 }
 
+TEST_CASE("every AArch64 CPU that LLVM knows is a target with NEON and the features that objects name") {
+  llvm::SmallVector<llvm::StringRef> Cpus;
+  llvm::AArch64::fillValidCPUArchList(Cpus);
+  std::vector<std::string> Names{"aarch64"};
+  for (llvm::StringRef Cpu : Cpus) Names.push_back(Cpu.str());
+  int Seen = 0;
+  for (const std::string& Name : Names) {
+    auto T = resolveTarget(Name);
+    INFO(Name);
+    REQUIRE(T);
+    CHECK((T->Architecture == "aarch64" && T->VectorBits == 128 && T->NumVectorRegisters == 32 && T->Fma));
+    CHECK_FALSE(T->MaskedMemory);
+    T->Initialise();
+    std::string Why;
+    llvm::Triple Triple(T->Triple);
+    std::unique_ptr<llvm::MCSubtargetInfo> Info(
+        llvm::TargetRegistry::lookupTarget(Triple, Why)->createMCSubtargetInfo(Triple, T->Cpu, T->Features));
+    CHECK(Info->checkFeatures("+neon"));
+    for (const char* F : {"aes", "bf16", "crc", "dotprod", "fullfp16", "i8mm", "lse", "rdm", "sha2", "sve", "sve2"}) {
+      bool Named = std::find(T->Required.begin(), T->Required.end(), F) != T->Required.end();
+      CHECK(Info->checkFeatures("+" + std::string(F)) == Named);
+      Seen += Named;
+    }
+  }
+  CHECK(Seen > 100);
+  CHECK(resolveTarget("aarch64")->Required.empty());
+  CHECK(resolveTarget("cortex-a72")->key() != resolveTarget("cortex-a53")->key());
+}
+
+TEST_CASE("objects are for the machine of their target") {
+  for (auto [Name, Machine] : {std::pair{"x86-64", llvm::ELF::EM_X86_64},
+                               {"aarch64", llvm::ELF::EM_AARCH64},
+                               {"neoverse-v2", llvm::ELF::EM_AARCH64},
+                               {"x86-64-v4", llvm::ELF::EM_X86_64}}) {
+    Fixture F;
+    F.Target = *resolveTarget(Name);
+    emitIncrement(F);
+    REQUIRE(mlir::succeeded(lowerToLlvm(*F.Module)));
+    auto Object = emitObject(*F.Module, F.Target);
+    REQUIRE(Object);
+    CHECK(((*Object)[18] | (*Object)[19] << 8) == Machine);
+    burin::rt::LoadedObject Loaded;
+    auto Refused = burin::rt::LoadedObject::load(*Object, Loaded);
+    if (Machine != llvm::ELF::EM_X86_64)
+      CHECK(Refused.message == "object: made for machine " + std::to_string(llvm::ELF::EM_AARCH64) + ", not x86-64");
+  }
+}
+
 TEST_CASE("an unknown target is an error that lists the choices") {
   auto T = resolveTarget("x86-65");
   REQUIRE_FALSE(T);
@@ -107,7 +157,9 @@ TEST_CASE("an unknown target is an error that lists the choices") {
   CHECK(T.error().tag == "unknown-target");
   CHECK(T.error().message.find("\"x86-65\"") != std::string::npos);
   CHECK(T.error().message.find("x86-64-v3") != std::string::npos);
+  CHECK(T.error().message.find("aarch64") != std::string::npos);
   CHECK(T.error().hint.find("znver4") != std::string::npos);
+  CHECK(T.error().hint.find("cortex-a72") != std::string::npos);
 }
 
 TEST_CASE("a launch function runs its block function over all blocks at every level") {

@@ -2,6 +2,7 @@
 #include "compiler/driver/Compiler.h"
 #include "compiler/graph/print.h"
 #include "compiler/graph/saved.h"
+#include "runtime/core/cpu_features.h"
 #include "runtime/core/file.h"
 
 #include <cerrno>
@@ -35,7 +36,8 @@ Programs that use it link burin_rt, nothing else of burin.
 
 options:
   -o OUTPUT          where to write; required
-  --target=TARGET    host (default), x86-64, x86-64-v2, x86-64-v3, x86-64-v4, or a CPU name such as znver4
+  --target=TARGET    host (default), x86-64, x86-64-v2, x86-64-v3, x86-64-v4, aarch64, or a CPU name such as znver4
+                     or cortex-a72; objects and static libraries can be for other machines
   --symbol=NAME      the C function's name; default: the function's own
   --trace=N          which trace of the function, from 0; needed where it has several
   --no-fuse          one kernel an op, for comparison
@@ -45,6 +47,7 @@ options:
 examples:
   burinc mlp.burin -o mlp.o
   burinc mlp.burin --target=x86-64-v4 --symbol=predict -o libpredict.so
+  burinc mlp.burin --target=cortex-a72 -o mlp.o
 
 exit codes: 0 done, 1 the input is wrong or not supported, 2 wrong usage, 70 a bug of burinc
 )";
@@ -170,6 +173,10 @@ int writeOutputs(const Options &options, const compiler::AotResult &result) {
   headerPlace.replace_extension(".h");
   std::span<const std::byte> bytes = std::as_bytes(std::span(result.object));
   std::string library;
+  if (output.extension() == ".so" && result.architecture != rt::architecture())
+    return fail(user_error, "cannot link " + output.string() + " for " + result.architecture + " on this " +
+                                std::string(rt::architecture()) +
+                                " machine: write FILE.o or FILE.a, and link it with that machine's compiler");
   if (output.extension() != ".o") {
     if (int code = makeLibrary(output, bytes, library)) return code;
     bytes = std::as_bytes(std::span(library));

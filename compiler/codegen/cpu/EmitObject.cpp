@@ -129,13 +129,10 @@ private:
 /// The process's idle generators, by target.
 class GeneratorPool {
 public:
-  GeneratorPool() {
-    llvm::InitializeNativeTarget();
-    llvm::InitializeNativeTargetAsmPrinter();
-  }
   Result<std::unique_ptr<Generator>> lease(const CpuTarget &Target) {
     {
       std::lock_guard Lock(Mutex);
+      Target.Initialise();
       auto &Free = Idle[Target.key()];
       if (!Free.empty()) {
         auto G = std::move(Free.back());
@@ -202,6 +199,9 @@ Result<std::vector<std::uint8_t>> emitObject(mlir::ModuleOp Module, const CpuTar
   M->setDataLayout(G.machine().createDataLayout());
   M->setTargetTriple(G.machine().getTargetTriple());
   M->setPICLevel(llvm::PICLevel::SmallPIC);
+  if (!Target.Tuning.empty())
+    for (llvm::Function &F : *M)
+      if (!F.isDeclaration()) F.addFnAttr("tune-cpu", Target.Tuning);
   T.Translate += Watch.lap();
 
   G.optimise(*M);

@@ -1,17 +1,18 @@
 // x86-64: resolves a target name to vector width, features and cache sizes. Vector width and feature tests come from
 // LLVM's CPU tables; cache sizes are those of the machine for "host" and those of a typical part otherwise.
-#include "compiler/codegen/cpu/Target.h"
+#include "compiler/codegen/cpu/x86/X86Target.h"
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/TargetSelect.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/X86TargetParser.h"
 
 #include <algorithm>
 #include <unistd.h>
 
-namespace burin::codegen::cpu {
+namespace burin::codegen::cpu::x86 {
 namespace {
 
 /// The features that code may use; an image names those that it does use. LLVM is given no others: a CPU that LLVM knows
@@ -41,31 +42,29 @@ void addFeatures(llvm::StringRef Cpu, llvm::StringSet<> &Has) {
   for (const auto &F : Implied) Has.insert(F.first());
 }
 
-Error unknownTarget(std::string_view Name) {
-  Error E;
-  E.code = ErrorCode::invalid_argument;
-  E.message = "target: \"" + std::string(Name) +
-              "\" is not a known target; expected host, x86-64, x86-64-v2, x86-64-v3, x86-64-v4 or an x86-64 CPU name "
-              "of LLVM";
-  E.tag = "unknown-target";
-  llvm::SmallVector<llvm::StringRef, 128> Known;
-  llvm::X86::fillValidCPUArchList(Known, /*Only64Bit=*/true);
-  E.hint = "CPU names:";
-  for (llvm::StringRef Cpu : Known) E.hint += " " + Cpu.str();
-  return E;
-}
-
 std::int64_t cacheSize(int Query, std::int64_t Otherwise) {
   long Bytes = sysconf(Query);
   return Bytes > 0 ? Bytes : Otherwise;
 }
 
-} // namespace
+void initialise() {
+  LLVMInitializeX86TargetInfo();
+  LLVMInitializeX86Target();
+  LLVMInitializeX86TargetMC();
+  LLVMInitializeX86AsmPrinter();
+}
 
-Result<CpuTarget> resolveTarget(std::string_view Name) {
+std::vector<std::string> cpus() {
+  llvm::SmallVector<llvm::StringRef, 128> Known;
+  llvm::X86::fillValidCPUArchList(Known, /*Only64Bit=*/true);
+  return {Known.begin(), Known.end()};
+}
+
+std::optional<CpuTarget> resolve(std::string_view Name) {
   CpuTarget T;
   T.Name = Name;
-  T.Architecture = "x86-64";
+  T.Architecture = TheArchitecture.Name;
+  T.Initialise = initialise;
   T.Triple = "x86_64-unknown-linux-gnu";
 
   llvm::StringSet<> Has;
@@ -79,14 +78,11 @@ Result<CpuTarget> resolveTarget(std::string_view Name) {
     T.L2Bytes = cacheSize(_SC_LEVEL2_CACHE_SIZE, T.L2Bytes);
     T.L3Bytes = std::min<std::int64_t>(cacheSize(_SC_LEVEL3_CACHE_SIZE, T.L3Bytes), 4 << 20);
 #else
-    return Error{ErrorCode::unsupported,
-                 "target: this build generates code for x86-64 only; the host is another "
-                 "architecture",
-                 "unknown-target", "", "name a target: x86-64-v3"};
+    return std::nullopt;
 #endif
   } else {
     llvm::StringRef Cpu(Name.data(), Name.size());
-    if (llvm::X86::parseArchX86(Cpu, /*Only64Bit=*/true) == llvm::X86::CK_None) return unknownTarget(Name);
+    if (llvm::X86::parseArchX86(Cpu, /*Only64Bit=*/true) == llvm::X86::CK_None) return std::nullopt;
     T.Cpu = Name;
     addFeatures(Cpu, Has);
   }
@@ -119,4 +115,8 @@ Result<CpuTarget> resolveTarget(std::string_view Name) {
   return T;
 }
 
-} // namespace burin::codegen::cpu
+} // namespace
+
+const Architecture TheArchitecture{"x86-64", "x86-64, x86-64-v2, x86-64-v3, x86-64-v4", resolve, cpus};
+
+} // namespace burin::codegen::cpu::x86
