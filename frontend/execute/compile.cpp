@@ -184,15 +184,12 @@ class MemoryCache {
   std::list<std::pair<std::string, std::shared_ptr<const Code>>> items_;  // by the whole text of the key
   std::size_t bytes_ = 0;
 };
-// Neither is destroyed: functions that are static objects may be called, and die, later than anything here would.
+// Not destroyed: functions that are static objects may be called, and die, later than anything here would.
 MemoryCache& memory_cache() {
-  static rt::Immortal<MemoryCache> c;
-  return *c;
+  static constinit rt::Immortal<MemoryCache> c;
+  return c.get();
 }
-rt::CacheStore& disk_cache() {
-  static rt::Immortal<rt::CacheStore> store(rt::environment().cache_dir(), rt::environment().integer(Env::cache_bytes));
-  return *store;
-}
+rt::CacheStore& disk_cache() { return rt::CacheStore::process(); }
 
 // A context for one call, given back on every way out.
 class Context {

@@ -69,8 +69,8 @@ struct Loggers {
   }
 };
 Loggers& loggers() {
-  static rt::Immortal<Loggers> l;
-  return *l;
+  static constinit rt::Immortal<Loggers> l;
+  return l.get();
 }
 
 void take_warning(void*, const char* text, std::size_t size) {

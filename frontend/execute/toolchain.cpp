@@ -7,6 +7,7 @@
 #include "runtime/core/file.h"
 #include "runtime/core/fork.h"
 #include "runtime/core/image.h"
+#include "runtime/core/immortal.h"
 
 #include <algorithm>
 #include <cstring>
@@ -203,7 +204,8 @@ std::string hex(std::span<const std::uint8_t> bytes) {
 }
 
 const std::string& toolchain_text() {
-  static const std::string text = [] {
+  static constinit rt::Immortal<const std::string> text;
+  return text.get([] {
     const std::string path = compiler_path();
     const Elf elf(path);
     std::string s = "compiler=" + elf.build_id() + "\n";
@@ -216,8 +218,7 @@ const std::string& toolchain_text() {
          "\nimage=" + std::to_string(rt::image_version) + "\ncpu=" + std::string(rt::architecture()) + ":";
     for (auto f : rt::cpu_features()) s += std::string(f) + ",";
     return s + "\n";
-  }();
-  return text;
+  });
 }
 
 }  // namespace burin::detail

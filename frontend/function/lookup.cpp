@@ -79,8 +79,8 @@ struct Waits {
   std::vector<Waiting> list;
 };
 Waits& waits() {
-  static rt::Immortal<Waits> w;
-  return *w;
+  static constinit rt::Immortal<Waits> w;
+  return w.get();
 }
 
 // Whether the maker of the place waits, perhaps by others, for this thread. Needs the lock of the list.

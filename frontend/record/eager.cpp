@@ -23,8 +23,8 @@ struct Programs {
 
 std::shared_ptr<const Program> program_of(std::uint8_t device, std::shared_ptr<const Graph> g,
                                           const std::source_location& where) {
-  static rt::Immortal<Programs> programs;
-  Programs& p = *programs;
+  static constinit rt::Immortal<Programs> programs;
+  Programs& p = programs.get();
   const auto key = std::make_tuple(secure_hash(*g), device, checking());
   std::lock_guard lock(p.mutex);
   if (auto it = p.made.find(key); it != p.made.end()) return it->second;

@@ -34,8 +34,8 @@ struct LiveTraces {
   std::array<std::pair<std::uint64_t, std::string>, 64> ended;  // the last ones, by number
 };
 LiveTraces& live_traces() {
-  static rt::Immortal<LiveTraces> l;
-  return *l;
+  static constinit rt::Immortal<LiveTraces> l;
+  return l.get();
 }
 
 bool outer(const Frame& f, const Tensor* h) { return HandleAccess::born(*h) < f.stamp; }

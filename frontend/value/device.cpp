@@ -21,8 +21,8 @@ struct Backends {
   std::map<std::string, Backend*, std::less<>> by_kind;
 };
 Backends& backends() {
-  static rt::Immortal<Backends> b;
-  return *b;
+  static constinit rt::Immortal<Backends> b;
+  return b.get();
 }
 }  // namespace
 

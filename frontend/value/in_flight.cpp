@@ -148,9 +148,8 @@ void InFlight::tell(std::unique_lock<rt::Turn> lock, Error e) {
     told_.push_back(std::move(*open_));
     open_.reset();
     if (told_.size() > most_texts) {
-      static const auto long_ago = std::make_shared<const Error>(
+      told_[told_.size() - most_texts - 1].error = std::make_shared<const Error>(
           Error{ErrorCode::device, "the tensor has no value: its call failed long ago", "failed-call", "", ""});
-      told_[told_.size() - most_texts - 1].error = long_ago;
     }
   }
   lock.unlock();
@@ -183,8 +182,8 @@ InFlight& in_flight(std::uint8_t device) {
     rt::Mutex mutex;
     std::array<std::unique_ptr<InFlight>, 255> by_number;
   };
-  static rt::Immortal<All> all;
-  All& a = *all;
+  static constinit rt::Immortal<All> all;
+  All& a = all.get();
   std::lock_guard lock(a.mutex);
   auto& f = a.by_number[device];
   if (!f) f = std::make_unique<InFlight>(device);

@@ -5,6 +5,7 @@
 
 #include "runtime/core/environment.h"
 #include "runtime/core/fork.h"
+#include "runtime/core/immortal.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -166,8 +167,8 @@ void* from_system(std::int64_t capacity) {
 }
 
 std::int64_t cache_bound() {
-  static const std::int64_t bound = std::min(environment().integer(Env::memory_cache_bytes), memory_limit() / 4);
-  return bound;
+  static constinit Immortal<const std::int64_t> bound;
+  return bound.get([] { return std::min(environment().integer(Env::memory_cache_bytes), memory_limit() / 4); });
 }
 
 // Puts a chain of blocks of one class into the shared lists; what exceeds the bound goes to the system.
@@ -293,14 +294,14 @@ std::int64_t read_limit(const char* path) {
 }  // namespace
 
 std::int64_t memory_limit() noexcept {
-  static const std::int64_t limit = [] {
+  static constinit Immortal<const std::int64_t> limit;
+  return limit.get([] {
     if (std::int64_t asked = environment().integer(Env::memory_limit); asked > 0) return asked;
     std::int64_t physical = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
     for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"})
       if (std::int64_t group = read_limit(path); group > 0) physical = std::min(physical, group);
     return physical;
-  }();
-  return limit;
+  });
 }
 
 std::int64_t allocation_size(std::int64_t bytes) noexcept {

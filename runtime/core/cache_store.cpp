@@ -183,8 +183,8 @@ CacheStore::Stats CacheStore::stats() const {
 }
 
 CacheStore& CacheStore::process() {
-  static Immortal<CacheStore> store(environment().cache_dir(), environment().integer(Env::cache_bytes));
-  return *store;
+  static constinit Immortal<CacheStore> store;
+  return store.get([] { return CacheStore(environment().cache_dir(), environment().integer(Env::cache_bytes)); });
 }
 
 }  // namespace burin::rt

@@ -2,6 +2,7 @@
 // released them, each with the arena of its last call, so that a warm call allocates and shares nothing.
 #include "runtime/core/abi.h"
 #include "runtime/core/allocator.h"
+#include "runtime/core/immortal.h"
 #include "runtime/core/print.h"
 #include "runtime/core/profile.h"
 #include "runtime/device/cpu/scratch.h"
@@ -162,14 +163,14 @@ thread_local ListOwner list_owner;
 using namespace burin::rt;
 
 extern "C" burin_rt_ctx* burin_rt_ctx_acquire(uint32_t num_threads) {
-  static const uint32_t default_threads = [] {
-    profiler_start_from_environment();
-    return burin_rt_num_threads();
-  }();
+  static constinit Immortal<const uint32_t> default_threads;
   Context* c = idle;
   if (c) idle = c->next;
   else if (!(c = create())) return nullptr;
-  c->abi.num_threads = num_threads ? num_threads : default_threads;
+  c->abi.num_threads = num_threads ? num_threads : default_threads.get([] {
+    profiler_start_from_environment();
+    return burin_rt_num_threads();
+  });
   c->profiling = profiler_active();
   c->abi.fault = {};
   c->abi.refused = nullptr;

@@ -2,6 +2,8 @@
 // CPUID; AMD APM vol. 3, appendix E). AArch64: which bits Linux sets (arch/arm64/elf_hwcaps.rst). Names are LLVM's.
 #include "runtime/core/cpu_features.h"
 
+#include "runtime/core/immortal.h"
+
 #include <array>
 #include <cstdint>
 
@@ -164,8 +166,8 @@ std::array<bool, count> detect() {
 #endif
 
 const std::array<bool, count>& host() {
-  static const std::array<bool, count> have = detect();
-  return have;
+  static constinit Immortal<const std::array<bool, count>> have;
+  return have.get(detect);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "runtime/core/warning.h"
 
 #include <array>
+#include <atomic>
 #include <charconv>
 #include <cstdlib>
 #include <limits>
@@ -115,13 +116,13 @@ Environment::Environment(const std::function<const char*(const char*)>& get) : v
 
 const Environment& environment() {
   // None of it in a program with more rights than its caller (set-user-id): the variables choose code that is run.
-  static Immortal<Environment> e([](const char* name) -> const char* { return ::secure_getenv(name); });
-  static const bool told = [] {
-    for (const std::string& p : (*e).problems()) warn(p);
-    return true;
-  }();
-  static_cast<void>(told);
-  return *e;
+  static constinit Immortal<const Environment> made;
+  static constinit std::atomic<bool> told{false};
+  const Environment& e =
+      made.get([] { return Environment([](const char* name) -> const char* { return ::secure_getenv(name); }); });
+  if (!told.load(std::memory_order_relaxed) && !told.exchange(true))
+    for (const std::string& p : e.problems()) warn(p);
+  return e;
 }
 
 }  // namespace burin::rt

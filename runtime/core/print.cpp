@@ -24,8 +24,8 @@ struct Sink {
   void* user = nullptr;
 };
 Sink& sink() {
-  static Immortal<Sink> s;
-  return *s;
+  static constinit Immortal<Sink> s;
+  return s.get();
 }
 
 template <class T> void append_number(std::string& out, T v) {

@@ -33,8 +33,8 @@ struct Profile {
   Clock::time_point origin = Clock::now();
 };
 Profile& profile() {
-  static Immortal<Profile> p;
-  return *p;
+  static constinit Immortal<Profile> p;
+  return p.get();
 }
 
 std::atomic<bool> active{false};

@@ -18,8 +18,8 @@ struct Sink {
   burin_rt_warning_sink fallback = nullptr;
 };
 Sink& sink() {
-  static Immortal<Sink> s;
-  return *s;
+  static constinit Immortal<Sink> s;
+  return s.get();
 }
 
 }  // namespace

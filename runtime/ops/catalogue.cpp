@@ -3,6 +3,7 @@
 #include "runtime/ops/catalogue.h"
 
 #include "runtime/core/float_mode.h"
+#include "runtime/core/immortal.h"
 #include "runtime/ops/bytes.h"
 #include "runtime/ops/check_mode.h"
 #include "runtime/ops/fault.h"
@@ -24,13 +25,15 @@ const OpInfo& op_info(OpKind kind) { return op_table[static_cast<std::size_t>(ki
 std::span<const OpInfo> catalogue() { return op_table; }
 
 const OpInfo* find_op(std::string_view mnemonic) {
-  static const auto* table = [] {
-    auto* t = new std::unordered_map<std::string_view, const OpInfo*>;
-    for (const OpInfo& info : op_table) t->emplace(info.mnemonic, &info);
+  using Table = std::unordered_map<std::string_view, const OpInfo*>;
+  static constinit rt::Immortal<const Table> made;
+  const Table& table = made.get([] {
+    Table t;
+    for (const OpInfo& info : op_table) t.emplace(info.mnemonic, &info);
     return t;
-  }();
-  auto found = table->find(mnemonic);
-  return found == table->end() ? nullptr : found->second;
+  });
+  auto found = table.find(mnemonic);
+  return found == table.end() ? nullptr : found->second;
 }
 
 // ---- Attributes --------------------------------------------------------------------------------------------------

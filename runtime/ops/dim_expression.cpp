@@ -3,6 +3,7 @@
 #include "runtime/ops/dim_expression.h"
 
 #include "runtime/core/fork.h"
+#include "runtime/core/immortal.h"
 
 #include <algorithm>
 #include <array>
@@ -59,8 +60,8 @@ struct Table {
 };
 // Never destroyed: Dims in static objects outlive any order of destruction.
 Table& table() {
-  static Table& t = *new Table;  // NOLINT(cppcoreguidelines-owning-memory)
-  return t;
+  static constinit rt::Immortal<Table> t;
+  return t.get();
 }
 
 std::uint64_t fnv(std::string_view s) {

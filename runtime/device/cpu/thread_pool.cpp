@@ -5,6 +5,7 @@
 
 #include "runtime/core/environment.h"
 #include "runtime/core/float_mode.h"
+#include "runtime/core/immortal.h"
 #include "runtime/core/warning.h"
 
 #include <pthread.h>
@@ -198,13 +199,13 @@ int kernel_depth() noexcept { return depth; }
 }  // namespace burin::rt
 
 extern "C" uint32_t burin_rt_num_threads(void) {
-  static const uint32_t count = [] {
+  static constinit burin::rt::Immortal<const uint32_t> count;
+  return count.get([] {
     if (auto asked = burin::rt::environment().integer(burin::rt::Env::num_threads); asked > 0)
       return static_cast<uint32_t>(asked);
     cpu_set_t set;
     CPU_ZERO(&set);
     if (::sched_getaffinity(0, sizeof set, &set) != 0) return uint32_t{1};
     return static_cast<uint32_t>(std::max(CPU_COUNT(&set), 1));
-  }();
-  return count;
+  });
 }
