@@ -99,11 +99,14 @@ void carried_types_changed(std::span<const TypeChange> changes, const char* who,
 
 void check_condition(const Content& c, const char* what, const std::source_location& where) {
   const TensorType& type = type_of(c.node);
-  if (type.dtype != boolean || type.shape.rank() != 0)
+  if (type.dtype != boolean || type.shape.rank() != 0) {
+    const std::string truth = type.dtype == boolean ? "x" : "x != 0";
     fail({ErrorCode::invalid_argument,
           std::string(what) + ": the condition is " + to_string(type) + "; expected bool[]", "condition", "",
-          type.dtype == boolean ? "reduce it, for example with reduce_max" : "compare, for example `x != 0`"},
+          type.shape.rank() == 0 ? "compare, for example " + truth
+                                 : "say of how many: any(" + truth + ") or all(" + truth + ")"},
          where);
+  }
 }
 
 bool condition_value(const Content& c) { return *read_value(*c.node.get()).data<std::uint8_t>() != 0; }

@@ -39,7 +39,7 @@ struct ScopeCall::State {
     for (Tensor* leaf : arguments.tensors) HandleAccess::set_raw(*leaf, {});
     if (!assigned.empty())
       fail({ErrorCode::trace, who + ": " + assigned + " is assigned within its function", "assigned-outside", "",
-            "return it; random numbers are drawn with a key there: Generator::key() before the call gives one"},
+            "return it; random numbers are drawn with a key there: generator.key() before the call gives one"},
            where);
     RecordedGraph made{{}, {}};
     for (const Capture& c : t.captures) made.captures.push_back({c.node, false});

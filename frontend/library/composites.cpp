@@ -149,6 +149,22 @@ Tensor mean(const Arg& x, const Axes& axes, bool keepdims) {
     return own == wide ? result : cast(result, own);
   });
 }
+// By counting: of no elements the greatest is an error, their number is not. i64 counts whatever fits in memory.
+namespace {
+Tensor count_true(const char* name, const Arg& x, bool what, const Axes& axes, bool keepdims) {
+  if (x.dtype() != boolean)
+    detail::fail({ErrorCode::invalid_argument, std::string(name) + ": x is " + type_text(x) + "; expected dtype bool",
+                  "dtype", "", "compare first, for example " + std::string(name) + "(x != 0)"},
+                 x.where());
+  return reduce_sum(what ? cast(x, i64) : cast(logical_not(x), i64), axes, keepdims);
+}
+}  // namespace
+Tensor any(const Arg& x, const Axes& axes, bool keepdims) {
+  return composite("any", x, [&] { return count_true("any", x, true, axes, keepdims) > 0; });
+}
+Tensor all(const Arg& x, const Axes& axes, bool keepdims) {
+  return composite("all", x, [&] { return equal(count_true("all", x, false, axes, keepdims), 0); });
+}
 // The greatest element is taken away so that e^x cannot overflow; the result does not depend on it, nor does its derivative.
 Tensor softmax(const Arg& x, Axis axis) {
   return composite("softmax", x, [&] {

@@ -226,7 +226,7 @@ void Tensor::item_into(void* out, Dtype wanted, const std::source_location& wher
   if (n.value.num_elements() != 1)
     detail::fail(
         {ErrorCode::invalid_argument, "item: the tensor is " + to_string(n.value.type) + "; expected one element",
-         "one-element", "", "use to_vector() for more"},
+         "one-element", "", "use to_vector<T>() for more"},
         where);
   if (promote(own, wanted) != wanted)
     detail::fail({ErrorCode::invalid_argument,
@@ -248,7 +248,7 @@ const void* Tensor::data_as(Dtype wanted, const std::source_location& where) con
   if (n.device != 0)
     detail::fail({ErrorCode::invalid_argument,
                   "data: the tensor is on " + detail::device_name(n.device) + ", where the host cannot look", "device",
-                  "", "copy it: x.to(Device::cpu()), or read it with to_vector() or item()"},
+                  "", "copy it: x.to(Device::cpu()), or read it with to_vector<T>() or item<T>()"},
                  where);
   std::shared_ptr<const void> none;
   return elements(wanted, none, where);

@@ -116,7 +116,10 @@ bool GradientNotes::watches(std::span<const Content> values) const {
 
 void GradientNotes::note(const NotedOp& op) {
   bool flows = false;
-  for (const Tensor& t : op.operands) flows = flows || descends(t);
+  // Past an operand without a derivative the result is a constant: stop_gradient(w) may be captured where w may not.
+  const bool known = rules::vjp_of(op.kind) != nullptr;
+  for (std::size_t i = 0; i < op.operands.size(); ++i)
+    flows = flows || (descends(op.operands[i]) && (!known || rules::differentiable(op.kind, i)));
   if (!flows) return;
   flows = false;
   for (const Tensor& r : op.results)

@@ -119,7 +119,7 @@ TEST_CASE("more ops with operands that do not fit say so in every mode, and the 
 TEST_CASE("a branch or loop that does not fit says so in every mode, and the next good call works") {
   CHECK(refused([](const Tensors& t) { return cond(t[0] > 0, [&] { return t[0]; }, [&] { return -t[0]; }); }, {vec},
                 {sum(vec)}) ==
-        "cond: the condition is bool[2]; expected bool[] [condition] hint: reduce it, for example with reduce_max");
+        "cond: the condition is bool[2]; expected bool[] [condition] hint: say of how many: any(x) or all(x)");
   auto doubled = [](const Tensors& t) {
     Tensor y = t[0], trips = 0;
     while_loop([&] { return trips < 2; },

@@ -146,3 +146,15 @@ TEST_CASE("a saved function keeps its custom_gradient") {
   }
   std::remove(file.c_str());
 }
+
+TEST_CASE("what stop_gradient gives may be captured: it descends from nothing") {
+  auto scaled = [](const Tensor& w) {
+    const Tensor bound = stop_gradient(w) * 2;
+    auto f = custom_gradient([&](const Tensor& x) { return x * bound; },
+                             [](const Tensor&, const Tensor&, const Tensor& g) { return g * 5; });
+    return sum(f(w * 3));
+  };
+  CHECK(grad(scaled)(Tensor({1.0f, 2.0f})).to_vector<float>() == std::vector<float>{15, 15});
+  CHECK(grad([](const Tensor& w) { return sum(stop_gradient(w)); })(Tensor({1.0f})).to_vector<float>() ==
+        std::vector<float>{0});
+}

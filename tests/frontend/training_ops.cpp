@@ -112,3 +112,36 @@ TEST_CASE("pow has the edges of IEEE 754's pow, compiled too") {
       }
     }
 }
+
+TEST_CASE("any and all are NumPy's, along axes, of nothing, and as conditions, at every level") {
+  // numpy.any and numpy.all of this array, axis by axis.
+  const Tensor x = {{{true, false}, {true, true}, {false, false}}, {{true, false}, {false, true}, {false, true}}};
+  using Bytes = std::vector<std::uint8_t>;
+  for (Level level : levels) {
+    auto at = [&](const Tensor& t, const Axes& axes, bool keepdims) {
+      return function([&](const Tensor& v) { return std::pair{any(v, axes, keepdims), all(v, axes, keepdims)}; },
+                      {.level = level})(t);
+    };
+    auto check = [&](const Tensor& t, const Axes& axes, bool keepdims, const Shape& shape, Bytes some, Bytes every) {
+      const auto [a, b] = at(t, axes, keepdims);
+      CHECK(a.type() == TensorType{boolean, shape});
+      CHECK(b.type() == TensorType{boolean, shape});
+      CHECK(cast(a, u8).to_vector<std::uint8_t>() == some);
+      CHECK(cast(b, u8).to_vector<std::uint8_t>() == every);
+    };
+    check(x, all_axes, false, {}, {1}, {0});
+    check(x, {0}, false, {3, 2}, {1, 0, 1, 1, 0, 1}, {1, 0, 0, 1, 0, 0});
+    check(x, {1}, false, {2, 2}, {1, 1, 1, 1}, {0, 0, 0, 0});
+    check(x, {-1}, true, {2, 3, 1}, {1, 1, 0, 1, 1, 1}, {0, 1, 0, 0, 0, 0});
+    check(x, {0, 2}, false, {3}, {1, 1, 1}, {0, 0, 0});
+    check(zeros({0, 2}, boolean), {0}, false, {2}, {0, 0}, {1, 1});
+    check(ones({300}, boolean), all_axes, true, {1}, {1}, {1});  // more than a byte counts
+    auto f = function([](const Tensor& v) { return cond(any(v < 0), [&] { return -v; }, [&] { return v; }); },
+                      {.level = level});
+    CHECK(numbers(f(Tensor({1.0f, -2.0f}))) == Doubles{-1, 2});
+    CHECK(numbers(f(Tensor({1.0f, 2.0f}))) == Doubles{1, 2});
+    CHECK(numbers(cast(function([](const Tensor& m) { return vmap([](const Tensor& row) { return all(row > 0); })(m); },
+                                {.level = level})(Tensor{{1.0f, 2.0f}, {1.0f, -2.0f}}),
+                       f32)) == Doubles{1, 0});
+  }
+}

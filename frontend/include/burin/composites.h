@@ -30,6 +30,11 @@ BURIN_API Tensor sum(const Arg& x, const Axes& axes = all_axes, bool keepdims = 
 /// y = Σ x / n over axes, n the number of elements combined. `x`: float [...]; of integers and bools the mean is f32. Differentiable.
 /// Example: `mean(x, -1)`.
 BURIN_API Tensor mean(const Arg& x, const Axes& axes = all_axes, bool keepdims = false);
+/// Whether any, or all, of the elements along the axes are true; of none, `any` is false and `all` true. `x`: bool [...]; the
+/// result is bool. Not differentiable. Throws InvalidArgument [dtype, axis, repeated-axis].
+/// Example: `cond(any(x < 0), [&] { return -x; }, [&] { return x; })`.
+BURIN_API Tensor any(const Arg& x, const Axes& axes = all_axes, bool keepdims = false);
+BURIN_API Tensor all(const Arg& x, const Axes& axes = all_axes, bool keepdims = false);
 /// y = e^(x - max x) / Σ e^(x - max x) along an axis. `x`: float [...]. Differentiable. Example: `softmax(logits)`.
 BURIN_API Tensor softmax(const Arg& x, Axis axis = -1);
 /// y = x - max x - log Σ e^(x - max x) along an axis. `x`: float [...]. Differentiable.
