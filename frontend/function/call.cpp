@@ -1,6 +1,8 @@
 // A call: its leaves, the entry that serves it, and running that entry, now or inside another trace. See function_state.h;
 // lookup.cpp finds the entry, run.cpp knows where results and state are written.
-#include "frontend/function/function_state.h"
+#include "frontend/function/lookup.h"
+#include "frontend/function/run.h"
+#include "frontend/function/tracer.h"
 
 #include "compiler/graph/inline.h"
 #include "frontend/control/evaluate.h"

@@ -1,6 +1,7 @@
 // Functions as objects: how one is made, the modes that calls take from their scopes, questions about it, and the tensors
 // that stand in for arguments. See function_state.h; lookup.cpp finds the entry of a call, call.cpp runs it.
 #include "frontend/function/function_state.h"
+#include "frontend/function/lookup.h"
 
 #include "frontend/execute/log.h"
 #include "runtime/core/profile.h"

@@ -1,5 +1,5 @@
 // HeldVariables: the locks that a call takes on the variables of its entry.
-#include "frontend/function/function_state.h"
+#include "frontend/function/run.h"
 
 namespace burin::detail {
 

@@ -1,6 +1,8 @@
 // Which entry serves a call: the one that the thread used last, one of the function's cache, or a new one, traced by one
 // thread while others wait for it. See function_state.h.
-#include "frontend/function/function_state.h"
+#include "frontend/function/lookup.h"
+#include "frontend/function/run.h"
+#include "frontend/function/tracer.h"
 
 #include "frontend/execute/log.h"
 #include "frontend/value/per_thread.h"

@@ -1,9 +1,9 @@
 // Running an entry on values: which memory its results get, state in place among them, and what becomes of a failed call.
 // Knows nodes, not handles: by-reference parameters reach it as any other state input does.
+#include "frontend/function/run.h"
 #include "compiler/graph/interpret.h"
 #include "frontend/execute/log.h"
 #include "frontend/execute/on_device.h"
-#include "frontend/function/function_state.h"
 #include "runtime/ops/few.h"
 
 #include <array>

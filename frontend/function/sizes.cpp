@@ -1,6 +1,6 @@
 // Traces for named sizes without an input signature: which sizes get a name, and whether such a trace serves a call.
 #include "frontend/execute/log.h"
-#include "frontend/function/function_state.h"
+#include "frontend/function/tracer.h"
 
 #include <algorithm>
 #include <map>

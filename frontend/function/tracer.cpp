@@ -1,5 +1,5 @@
 // Tracing a callable into an entry: inputs for the leaves of its arguments, outputs for the tree that it returns.
-#include "frontend/function/function_state.h"
+#include "frontend/function/tracer.h"
 #include "frontend/record/recording.h"
 
 #include "runtime/core/warning.h"

@@ -1,6 +1,6 @@
 // verify_trace: a callable traced once more beside the trace that a call would run, and what differs. A trace does not see
 // host values that change, nor captured tensors that are assigned to; this is how to find them.
-#include "frontend/function/function_state.h"
+#include "frontend/function/tracer.h"
 
 #include <cstring>
 #include <sstream>
