@@ -104,6 +104,15 @@ def environment(path, text):
         yield f"{path}:{line_of(code, m.start())}: environment variables are read in runtime/core/environment.cpp only"
 
 
+def made_once(path, text):
+    """A function's static object that is made at run time has a lock, which a forked child may find taken for ever."""
+    if not path.endswith((".cpp", ".h")) or not path.startswith(("runtime/", "frontend/")):
+        return
+    code = without_comments_and_strings(text)
+    for m in re.finditer(r"^ +static (?!constinit|constexpr)[^;{}()=]*(= *(\[|\*? *new\b|\w[\w:<>]*\()|\bImmortal<)", code, re.M):
+        yield f"{path}:{line_of(code, m.start())}: what a function makes once is a `static constinit Immortal` (runtime/core/immortal.h)"
+
+
 def length(path, text):
     lines = text.count("\n")
     opening = "\n".join(text.split("\n")[:5]).lower()
@@ -247,7 +256,7 @@ def main():
     findings = list(passes(contents)) + list(readme_program(contents)) + list(table_of_checks(contents)) + list(rooms(contents))
     findings += one_definition(contents)
     for path, text in sorted(contents.items()):
-        for check in (includes, exceptions, environment, length, opening_comment):
+        for check in (includes, exceptions, environment, made_once, length, opening_comment):
             findings += check(path, text)
         findings += links(path, text, set(contents))
         findings += generated(path)

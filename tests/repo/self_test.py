@@ -36,6 +36,13 @@ class Checks(unittest.TestCase):
         self.assertEqual(self.found(check.exceptions("compiler/graph/a.cpp", "// we never throw\nauto s = \"try {\";\n")), 0)
         self.assertEqual(self.found(check.exceptions("frontend/execute/a.cpp", "void f() { throw 1; }\n")), 0)
 
+    def test_what_a_function_makes_once_has_no_lock(self):
+        for made in ("static const int n = [] { return 1; }();", "static T& t = *new T;", "static const bool b = detect();",
+                     "static rt::Immortal<T> t;"):
+            self.assertEqual(self.found(check.made_once("runtime/core/a.cpp", f"int f() {{\n  {made}\n}}\n")), 1, made)
+        for fine in ("static constinit Immortal<T> t;", "static const char* p = nullptr;", "static T make(int n) {", "static std::once_flag once;"):
+            self.assertEqual(self.found(check.made_once("runtime/core/a.cpp", f"int f() {{\n  {fine}\n}}\n")), 0, fine)
+
     def test_the_environment_is_read_in_one_file(self):
         self.assertEqual(self.found(check.environment("frontend/a.cpp", 'auto s = std::getenv("X");\n')), 1)
         self.assertEqual(self.found(check.environment("runtime/core/environment.cpp", 'auto s = std::getenv("X");\n')), 0)
