@@ -180,13 +180,13 @@ const Shape& Tensor::shape() const {
   detail::check_usable(c, this, {});
   return detail::type_of(node_).shape;
 }
-Dim Tensor::shape(int axis) const {
+Dim Tensor::shape(int axis, std::source_location where) const {
   const Shape& s = shape();
   int a = axis < 0 ? axis + s.rank() : axis;
   if (a < 0 || a >= s.rank())
     detail::fail({ErrorCode::invalid_argument,
                   "shape: axis " + std::to_string(axis) + " is out of range for " + to_string(type()), "axis", "", ""},
-                 {});
+                 where);
   return s[static_cast<std::size_t>(a)];
 }
 TensorType Tensor::type() const {

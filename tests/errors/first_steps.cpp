@@ -138,3 +138,24 @@ TEST_CASE("a call whose sizes break a guard says which they are") {
   }
   CHECK(sum(f(x, x)).item<float>() == 6);
 }
+
+TEST_CASE("an axis that a shape lacks is told with the line that asked, eagerly and traced") {
+  std::string eager, traced;
+  try {
+    (void)mat.shape(9);
+  } catch (const InvalidArgument& e) { eager = e.error.where; }
+  auto f = function([](const Tensor& t) { return t * t.shape(-3); }, {.name = "f", .level = Level::graph});
+  try {
+    f(mat);
+  } catch (const InvalidArgument& e) { traced = e.error.where; }
+  CHECK(eager.find("at tests/errors/first_steps.cpp:") == 0);
+  CHECK(traced.find("while tracing \"f\" at tests/errors/first_steps.cpp:") == 0);
+}
+
+TEST_CASE("nested lists have one rank, wherever a Tensor is made of them") {
+  const Tensor copied = {{1, 2}};
+  CHECK(copied.shape() == Shape{1, 2});
+  CHECK(sum(Tensor{{1, 2}}, 0).shape() == Shape{2});
+  CHECK(sum(Tensor({{1, 2}}), 0).shape() == Shape{2});
+  CHECK(sum(Tensor{{{1, 2}}}, 0).shape() == Shape{1, 2});
+}

@@ -73,6 +73,14 @@ class Arg {
         size_(size.is_known() ? Dim() : size),
         where_(where) {}
 
+  /// Lists are no operands: the outer braces would be the Arg's own, and `sum({{1, 2}})` see [2]. Write `sum(Tensor{{1, 2}})`.
+  template <detail::Number T> Arg(std::initializer_list<std::initializer_list<T>>) = delete;  // write Tensor{{1, 2}}
+  template <detail::Number T>
+  Arg(std::initializer_list<std::initializer_list<std::initializer_list<T>>>) = delete;  // write Tensor{{{1, 2}}}
+  template <detail::Number T>
+  Arg(std::initializer_list<std::initializer_list<std::initializer_list<std::initializer_list<T>>>>) =
+      delete;  // write Tensor{{{{1, 2}}}}
+
   /// The handle, or null for a number.
   const Tensor* tensor() const { return tensor_; }
   const detail::Literal& number() const { return number_; }

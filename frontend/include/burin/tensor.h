@@ -151,7 +151,7 @@ class BURIN_API Tensor {
   Dtype dtype() const;
   const Shape& shape() const;
   /// The shape's size along `axis`; negative counts from the end.
-  Dim shape(int axis) const;
+  Dim shape(int axis, std::source_location where = std::source_location::current()) const;
   TensorType type() const;
   int rank() const { return shape().rank(); }
   /// The number of elements; an expression where sizes are named.
