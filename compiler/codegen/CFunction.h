@@ -20,6 +20,13 @@ struct CFunction {
   std::int64_t NumOutputs = 0, NumArguments = 0, NumResults = 0;
   std::vector<const HostTensor *> Constants; ///< captures, then blobs: embedded
   std::int64_t NumBlobs = 0;
+
+  /// Variables that the object owns: NAME takes the arguments but these, NAME_init and its kin go beside it. `state.h`.
+  std::vector<std::int64_t> StateRecords; ///< BURIN_RT_STATE_RECORD words for each
+  std::string StateValues;                ///< their first values, placed as the records say
 };
+
+/// What NAME is followed by in the names of these functions.
+inline constexpr const char *stateFunctions[] = {"_init", "_get", "_save", "_load"};
 
 } // namespace burin::codegen

@@ -6,7 +6,7 @@
 #include "compiler/graph/interpret.h"
 #include "compiler/graph/print.h"
 
-#include <burin/rt/rt.h>
+#include <burin/rt/state.h>
 
 using namespace mlir;
 
@@ -16,13 +16,12 @@ namespace {
 /// What burin_rt_aot_call reads, laid out by rt.h.
 class Describe {
 public:
-  Describe(const Graph &graph, const Compiled &compiled, const std::string &symbol)
-      : Source(graph), Sizes(compiled.sizes) {
-    F.Symbol = symbol;
+  Describe(const Graph &graph, const Compiled &compiled, const AotOptions &options) : Sizes(compiled.sizes) {
+    F.Symbol = options.symbol;
     F.Sizes = compiled.sizes;
     F.NumOutputs = static_cast<std::int64_t>(graph.outputs().size());
     F.NumBlobs = static_cast<std::int64_t>(compiled.blobs.size());
-    text(symbol);
+    text(options.symbol);
     std::string features;
     for (const std::string &feature : compiled.target->required()) features += (features.empty() ? "" : ",") + feature;
     text(features);
@@ -39,10 +38,12 @@ public:
     text(guards);
     std::int64_t captures = 0;
     std::vector<std::int64_t> argumentOf;
-    for (const Input &input : graph.inputs()) {
+    for (auto [i, input] : llvm::enumerate(graph.inputs())) {
       bool captured = input.kind == InputKind::capture;
+      const AotVariable *variable = findVariable(options, i);
       argumentOf.push_back(captured ? -1 : F.NumArguments);
-      record(graph.type(input.value), captured ? -1 - captures++ : F.NumArguments++, input.name);
+      record(graph.type(input.value), captured ? -1 - captures++ : F.NumArguments++,
+             variable ? variable->name : input.name);
     }
     for (const Output &output : graph.outputs()) {
       bool state = output.kind == OutputKind::state;
@@ -52,6 +53,13 @@ public:
       F.Guards.push_back(static_cast<std::int64_t>(guard.kind));
       F.Guards.push_back(computed(guard.lhs));
       F.Guards.push_back(computed(guard.rhs));
+    }
+    if (options.state != AotOptions::State::owned) return;
+    for (const AotVariable &variable : options.variables) {
+      F.StateRecords.push_back(variable.input);
+      F.StateRecords.push_back(static_cast<std::int64_t>(F.StateValues.size()));
+      F.StateValues.append(variable.value.data<char>(), static_cast<std::size_t>(variable.value.num_bytes()));
+      F.StateValues.resize(llvm::alignTo(F.StateValues.size(), BURIN_RT_ALIGNMENT), '\0');
     }
   }
   codegen::CFunction F;
@@ -81,9 +89,40 @@ private:
     for (int d = 0; d < type.shape.rank(); ++d) words[4 + d] = sizeWord(type.shape[static_cast<std::size_t>(d)]);
     F.Records.insert(F.Records.end(), std::begin(words), std::end(words));
   }
-  const Graph &Source;
   const std::vector<std::string> &Sizes;
 };
+
+/// Both copies of what an object owns, and its code, are within reach of each other's 32-bit distances.
+constexpr std::int64_t maxOwnedBytes = std::int64_t{1} << 29;
+
+Result<void> checkVariables(const Graph &graph, const AotOptions &options) {
+  const bool owned = options.state == AotOptions::State::owned;
+  std::int64_t bytes = 0, next = 0;
+  for (const AotVariable &variable : options.variables) {
+    auto refuse = [&](const std::string &why, const std::string &hint = {}) {
+      return Error{ErrorCode::unsupported,
+                   "burinc: " + options.symbol + ": the variable '" + printable(variable.name) + "' " + why,
+                   "state",
+                   {},
+                   hint};
+    };
+    if (variable.input < next || variable.input >= graph.inputs().size() ||
+        graph.inputs()[variable.input].kind != InputKind::state)
+      return refuse("belongs to no input of the graph");
+    next = std::int64_t{variable.input} + 1;
+    if (!owned) continue;
+    const TensorType type = graph.type(graph.inputs()[variable.input].value);
+    if (llvm::any_of(type.shape, [](Dim d) { return !d.is_known(); }))
+      return refuse("is " + to_string(type) + ": what the object owns has no named sizes", "give --state=arguments");
+    if (variable.value.type != type)
+      return refuse("is " + to_string(type) + ", its value " + to_string(variable.value.type));
+    bytes += std::min(variable.value.num_bytes(), maxOwnedBytes + 1) + BURIN_RT_ALIGNMENT;
+    if (bytes > maxOwnedBytes)
+      return refuse("is " + to_string(type) + ": with it the object would own more than 2^29 bytes",
+                    "give --state=arguments");
+  }
+  return {};
+}
 
 } // namespace
 
@@ -97,8 +136,12 @@ Result<AotResult> compileAheadOfTime(const Request &request, const AotOptions &o
                  "burinc: the graph captures " + std::to_string(captures) + " tensors, values of " +
                      std::to_string(options.captures.size()) + " were given",
                  "captures"};
+  if (auto ok = checkVariables(graph, options); !ok) return ok.error();
+  if (options.state == AotOptions::State::owned)
+    for (const char *suffix : codegen::stateFunctions)
+      if (auto ok = checkSymbol(options.symbol + suffix); !ok) return ok.error();
   auto describe = [&](const Compiled &compiled) {
-    codegen::CFunction function = Describe(graph, compiled, options.symbol).F;
+    codegen::CFunction function = Describe(graph, compiled, options).F;
     for (const HostTensor &value : options.captures) function.Constants.push_back(&value);
     for (const auto &blob : compiled.blobs) function.Constants.push_back(&blob->value);
     return function;
@@ -109,7 +152,7 @@ Result<AotResult> compileAheadOfTime(const Request &request, const AotOptions &o
   auto object = compiled->section("elf");
   if (!object) return object.error();
   result.object = std::move(**object);
-  result.header = headerText(graph, *compiled->target, compiled->sizes, options.symbol);
+  result.header = headerText(graph, *compiled->target, compiled->sizes, options);
   result.architecture = compiled->target->architecture();
   result.report = std::move(compiled->report);
   return result;

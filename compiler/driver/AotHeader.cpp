@@ -60,9 +60,11 @@ std::string commentText(std::string_view text) {
 /// Distinct enumerators `SYMBOL_NAME`.
 class Enumerators {
 public:
-  explicit Enumerators(const std::string &symbol) : Prefix(symbol + "_") {
-    Taken.insert("num_arguments");
-    Taken.insert("num_results");
+  Enumerators(const std::string &symbol, bool ownsState) : Prefix(symbol + "_") {
+    for (const char *name : {"num_arguments", "num_results"}) Taken.insert(name);
+    if (!ownsState) return;
+    Taken.insert("num_variables");
+    for (llvm::StringRef function : codegen::stateFunctions) Taken.insert(function.drop_front());
   }
   std::string operator()(std::string name) {
     for (char &c : name)
@@ -76,6 +78,29 @@ private:
   std::string Prefix;
   llvm::StringSet<> Taken;
 };
+
+/// What the header says of variables that the object owns.
+std::string stateText(const std::string &symbol, const std::string &variables) {
+  return " *\n * The object owns the function's Variables, one copy for the process:\n" + variables +
+         " * They begin with the values that were saved, and a call that succeeds updates them. Each of these, and a "
+         "call,\n"
+         " * has them to itself, and on failure leaves them as they were; the statuses are those below.\n"
+         " *   " +
+         symbol + "_init gives them the values that were saved.\n *   " + symbol +
+         "_get copies one, by its number, to a tensor of its type.\n *   " + symbol +
+         "_save writes all to a file, which is whole or not there; BURIN_RT_INVALID_ARGUMENT where it cannot be.\n *  "
+         " " +
+         symbol +
+         "_load takes them from such a file: BURIN_RT_INVALID_ARGUMENT where it cannot be read or holds variables of\n"
+         " *     other names, dtypes or shapes, BURIN_RT_CORRUPT where it is damaged or no such file, "
+         "BURIN_RT_UNSUPPORTED where\n"
+         " *     it has another version.\n";
+}
+std::string stateDeclarations(const std::string &symbol) {
+  return "int32_t " + symbol + "_init(void);\nint32_t " + symbol +
+         "_get(int64_t variable, const burin_rt_tensor* value);\nint32_t " + symbol +
+         "_save(const char* path);\nint32_t " + symbol + "_load(const char* path);\n";
+}
 
 std::string joined(const std::vector<std::string> &words) { return llvm::join(words, ", "); }
 
@@ -98,20 +123,38 @@ Result<void> checkSymbol(const std::string &name) {
                "name the C function with --symbol=NAME"};
 }
 
+const AotVariable *findVariable(const AotOptions &options, std::size_t input) {
+  auto it = llvm::find_if(options.variables, [&](const AotVariable &v) { return v.input == input; });
+  return it == options.variables.end() ? nullptr : &*it;
+}
+
 std::string headerText(const Graph &graph, const codegen::Target &target, const std::vector<std::string> &sizes,
-                       const std::string &symbol) {
+                       const AotOptions &options) {
+  const std::string &symbol = options.symbol;
+  const bool owned = options.state == AotOptions::State::owned;
   const std::string guard = "BURINC_" + symbol + "_H";
-  std::string arguments, results, list, outs, enumerators;
-  Enumerators enumerator(symbol);
-  int numArguments = 0, numResults = 0;
-  for (const Input &input : graph.inputs()) {
+  std::string arguments, results, list, outs, enumerators, variables;
+  Enumerators enumerator(symbol, owned);
+  int numArguments = 0, numResults = 0, numVariables = 0;
+  for (auto [i, input] : llvm::enumerate(graph.inputs())) {
     if (input.kind == InputKind::capture) continue;
+    const AotVariable *variable = findVariable(options, i);
+    if (variable && owned) {
+      const std::string number = std::to_string(numVariables++);
+      variables +=
+          " *   " + number + "  " + commentText(variable->name) + ": " + to_string(graph.type(input.value)) + "\n";
+      enumerators += "  " + enumerator(variable->name) + " = " + number + ",\n";
+      continue;
+    }
     const std::string number = std::to_string(numArguments++);
-    const std::string name = input.name.empty() ? "argument" + number : input.name;
+    std::string name = variable ? variable->name : input.name;
+    if (name.empty()) name = "argument" + number;
     const std::string typed = commentText(name) + ": " + to_string(graph.type(input.value));
     list += (list.empty() ? "" : ", ") + typed;
-    arguments += " *   arguments[" + number + "]  " + typed +
-                 (input.kind == InputKind::state ? ", overwritten by the call" : ", only read") + "\n";
+    const bool written =
+        llvm::any_of(graph.outputs(), [&](const Output &o) { return o.kind == OutputKind::state && o.state == i; });
+    arguments += " *   arguments[" + number + "]  " + typed + (variable ? ", a Variable" : "") +
+                 (written ? ", overwritten by the call" : ", only read") + "\n";
     enumerators += "  " + enumerator(name) + " = " + number + ",\n";
   }
   for (const Output &output : graph.outputs()) {
@@ -130,6 +173,7 @@ std::string headerText(const Graph &graph, const codegen::Target &target, const 
          (sizes.empty() ? ""
                         : " *   named sizes: " + joined(sizes) +
                               "; each follows from the arguments and is the same everywhere\n") +
+         (owned ? stateText(symbol, variables) : "") +
          " *\n"
          " * Tensors are dense and row-major; every dtype, rank and size is checked first. The caller owns all memory "
          "and gives\n"
@@ -148,12 +192,14 @@ std::string headerText(const Graph &graph, const codegen::Target &target, const 
          guard + "\n#define " + guard +
          "\n\n#include <burin/rt/rt.h>\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n"
          "enum {\n" +
-         enumerators + "  " + symbol + "_num_arguments = " + std::to_string(numArguments) + ",\n  " + symbol +
+         enumerators + (owned ? "  " + symbol + "_num_variables = " + std::to_string(numVariables) + ",\n" : "") +
+         "  " + symbol + "_num_arguments = " + std::to_string(numArguments) + ",\n  " + symbol +
          "_num_results = " + std::to_string(numResults) +
          "\n};\n\n"
          "int32_t " +
-         symbol +
-         "(const burin_rt_tensor* arguments, const burin_rt_tensor* results);\n\n"
+         symbol + "(const burin_rt_tensor* arguments, const burin_rt_tensor* results);\n" +
+         (owned ? stateDeclarations(symbol) : "") +
+         "\n"
          "#ifdef __cplusplus\n}\n#endif\n\n#endif\n";
 }
 

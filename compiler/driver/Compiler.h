@@ -60,10 +60,21 @@ struct Request {
   bool explain = false; ///< keep the text of each stage
 };
 
+/// A state input of the graph that is no argument of the function but a Variable.
+struct AotVariable {
+  std::uint32_t input;
+  std::string name;
+  HostTensor value; ///< what it begins with
+};
+
 /// For `burinc`: what an object file additionally exports.
 struct AotOptions {
   std::string symbol;               ///< the C function, `mlp`
   std::vector<HostTensor> captures; ///< values of the graph's inputs of kind capture, in order: embedded in the object
+  std::vector<AotVariable> variables{}; ///< by input, ascending
+  /// Where variables are: each an argument that the call overwrites, or in the object, with functions `mlp_init`, `mlp_get`,
+  /// `mlp_save`, `mlp_load`.
+  enum class State : std::uint8_t { arguments, owned } state = State::arguments;
 };
 struct AotResult {
   std::vector<std::uint8_t> object; ///< relocatable ELF with the C entry points

@@ -17,9 +17,16 @@
 
 namespace {
 
+using burin::rt::aot_dtype_name;
+using burin::rt::AotTypeText;
+
+template <class... Args> int32_t fail(burin_rt_status status, const char* format, Args... args) {
+  return burin::rt::aot_failure(status, format, args...);
+}
+
 // Of a thread, and its own memory: a library that is opened at run time has room for few words beside the thread pointer.
 struct LastError {
-  static constexpr std::size_t size = 512;
+  static constexpr std::size_t size = burin::rt::last_error_size;
   char* text = nullptr;
   ~LastError() { std::free(text); }
   char* make() {
@@ -28,31 +35,6 @@ struct LastError {
   }
 };
 thread_local LastError last_error;
-
-template <class... Args> int32_t fail(burin_rt_status status, const char* format, Args... args) {
-  if (char* text = last_error.make()) std::snprintf(text, LastError::size, format, args...);
-  return status;
-}
-
-const char* dtype_name(int64_t dtype) {
-  const auto known = burin::numbered_dtype(dtype);
-  if (known) return burin::name(*known).data();
-  for (const burin::ReservedDtype& reserved : burin::reserved_dtypes)
-    if (reserved.number == dtype) return reserved.name.data();
-  return "unknown";
-}
-
-/// `f32[2,4]` of what the caller gave.
-struct Text {
-  char chars[224];
-  explicit Text(const burin_rt_tensor& t) {
-    int at = std::snprintf(chars, sizeof chars, "%s[", dtype_name(t.dtype));
-    for (int32_t i = 0; i < t.rank && i < BURIN_RT_MAX_RANK; ++i)
-      at += std::snprintf(chars + at, sizeof chars - static_cast<std::size_t>(at), i ? ",%lld" : "%lld",
-                          static_cast<long long>(t.shape[i]));
-    std::snprintf(chars + at, sizeof chars - static_cast<std::size_t>(at), "]");
-  }
-};
 
 /// An array from the allocator; null when memory is exhausted.
 template <class T> class Array {
@@ -96,18 +78,7 @@ struct Call {
   const char* name_of(const int64_t* r) const { return f.strings + r[3]; }
 
   int32_t check_form(const burin_rt_tensor& t, const int64_t* r) const {
-    const char* n = name_of(r);
-    if (t.dtype != r[0])
-      return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' is %s; expected dtype %s [dtype]", name, n, dtype_name(t.dtype),
-                  dtype_name(r[0]));
-    if (t.rank != r[1])
-      return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has rank %d; expected %d [rank]", name, n, t.rank,
-                  static_cast<int>(r[1]));
-    if (t.rank && !t.shape) return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has no shape [null-pointer]", name, n);
-    for (int32_t d = 0; d < t.rank; ++d)
-      if (t.shape[d] < 0)
-        return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has a negative size [shape-mismatch]", name, n);
-    return BURIN_RT_OK;
+    return burin::rt::check_aot_form(name, name_of(r), t, r[0], r[1]);
   }
 
   int64_t expected(int64_t word) const {
@@ -123,13 +94,14 @@ struct Call {
                     name_of(r));
       if (t.shape[d] != expected(r[4 + d]))
         return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' is %s; expected size %lld in dim %d [shape-mismatch]", name,
-                    name_of(r), Text(t).chars, static_cast<long long>(expected(r[4 + d])), d);
+                    name_of(r), AotTypeText(t.dtype, t.rank, t.shape).chars, static_cast<long long>(expected(r[4 + d])),
+                    d);
       empty |= t.shape[d] == 0;
       large |= __builtin_mul_overflow(bytes, t.shape[d], &bytes) || bytes > burin::rt::max_bytes;
     }
     if (large && !empty)
       return fail(BURIN_RT_OUT_OF_MEMORY, "%s: no memory for '%s', which is %s (more than 2^62 bytes) [out-of-memory]",
-                  name, name_of(r), Text(t).chars);
+                  name, name_of(r), AotTypeText(t.dtype, t.rank, t.shape).chars);
     if (!empty && !t.data)
       return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has no data [null-pointer]", name, name_of(r));
     const auto begin = reinterpret_cast<std::uintptr_t>(t.data);
@@ -287,23 +259,69 @@ struct Call {
 
 }  // namespace
 
-extern "C" const char* burin_rt_last_error(void) { return last_error.text ? last_error.text : ""; }
+namespace burin::rt {
 
-extern "C" int32_t burin_rt_aot_call(const burin_rt_aot_function* f, const burin_rt_tensor* arguments,
-                                     const burin_rt_tensor* results) {
+char* last_error_memory() noexcept { return last_error.make(); }
+void clear_last_error() noexcept {
   if (last_error.text) last_error.text[0] = 0;
-  if (f->abi_version != BURIN_RT_ABI_VERSION)  // of another one, nothing else is known
+}
+
+const char* aot_dtype_name(std::int64_t dtype) noexcept {
+  const auto known = numbered_dtype(dtype);
+  if (known) return burin::name(*known).data();
+  for (const ReservedDtype& reserved : reserved_dtypes)
+    if (reserved.number == dtype) return reserved.name.data();
+  return "unknown";
+}
+
+AotTypeText::AotTypeText(std::int64_t dtype, std::int64_t rank, const std::int64_t* shape) {
+  int at = std::snprintf(chars, sizeof chars, "%s[", aot_dtype_name(dtype));
+  for (std::int64_t i = 0; i < rank && i < BURIN_RT_MAX_RANK; ++i)
+    at += std::snprintf(chars + at, sizeof chars - static_cast<std::size_t>(at), i ? ",%lld" : "%lld",
+                        static_cast<long long>(shape[i]));
+  std::snprintf(chars + at, sizeof chars - static_cast<std::size_t>(at), "]");
+}
+
+std::int32_t check_aot_form(const char* function, const char* name, const burin_rt_tensor& t, std::int64_t dtype,
+                            std::int64_t rank) {
+  if (t.dtype != dtype)
+    return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' is %s; expected dtype %s [dtype]", function, name,
+                aot_dtype_name(t.dtype), aot_dtype_name(dtype));
+  if (t.rank != rank)
+    return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has rank %d; expected %d [rank]", function, name, t.rank,
+                static_cast<int>(rank));
+  if (t.rank && !t.shape)
+    return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has no shape [null-pointer]", function, name);
+  for (std::int32_t d = 0; d < t.rank; ++d)
+    if (t.shape[d] < 0)
+      return fail(BURIN_RT_INVALID_ARGUMENT, "%s: '%s' has a negative size [shape-mismatch]", function, name);
+  return BURIN_RT_OK;
+}
+
+std::int32_t check_aot_version(const burin_rt_aot_function& f) {
+  if (f.abi_version != BURIN_RT_ABI_VERSION)  // of another one, nothing else is known
     return fail(
         BURIN_RT_UNSUPPORTED,
         "the function was compiled for version %lld of burin_rt's ABI, this is %d: compile it again with burinc "
         "[abi-version]",
-        static_cast<long long>(f->abi_version), BURIN_RT_ABI_VERSION);
-  const char* name = f->strings;
-  if (f->functions_version < 1 || f->functions_version > BURIN_RT_FUNCTIONS_VERSION)
+        static_cast<long long>(f.abi_version), BURIN_RT_ABI_VERSION);
+  if (f.functions_version < 1 || f.functions_version > BURIN_RT_FUNCTIONS_VERSION)
     return fail(BURIN_RT_UNSUPPORTED,
                 "%s: needs version %lld of burin_rt's functions, this has %d: link a later burin_rt "
                 "[abi-version]",
-                name, static_cast<long long>(f->functions_version), BURIN_RT_FUNCTIONS_VERSION);
+                f.strings, static_cast<long long>(f.functions_version), BURIN_RT_FUNCTIONS_VERSION);
+  return BURIN_RT_OK;
+}
+
+}  // namespace burin::rt
+
+extern "C" const char* burin_rt_last_error(void) { return last_error.text ? last_error.text : ""; }
+
+extern "C" int32_t burin_rt_aot_call(const burin_rt_aot_function* f, const burin_rt_tensor* arguments,
+                                     const burin_rt_tensor* results) {
+  burin::rt::clear_last_error();
+  const char* name = f->strings;
+  if (int32_t bad = burin::rt::check_aot_version(*f)) return bad;
   for (std::string_view features = name + std::strlen(name) + 1; !features.empty();) {
     std::string_view feature = features.substr(0, features.find(','));
     features.remove_prefix(std::min(feature.size() + 1, features.size()));

@@ -93,11 +93,10 @@ std::vector<std::string> run_program(const Graph& graph, const compiler::AotOpti
   std::filesystem::path lib = std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "lib";
   const auto from = result->header.find("-lburin_rt_static");
   const std::string flags = result->header.substr(from, result->header.find(".\n", from) - from);
-  std::string command = "cc $CFLAGS -std=c11 -Wall -Werror -Iruntime/include -I" + folder.string() + " " +
-                        (folder / "main.c").string() + " " + (folder / options.symbol).string() + ".o -o " +
-                        (folder / "main").string() + " -L" + lib.string() + " " +
-                        (archive ? flags : "-lburin_rt -Wl,-rpath," + lib.string()) + " && " +
-                        (folder / "main").string() + " > " + (folder / "out").string();
+  std::string command =
+      "cc $CFLAGS -std=c11 -Wall -Werror -Iruntime/include -I" + folder.string() + " " + (folder / "main.c").string() +
+      " " + (folder / options.symbol).string() + ".o -o " + (folder / "main").string() + " -L" + lib.string() + " " +
+      (archive ? flags : "-lburin_rt -Wl,-rpath," + lib.string()) + " && cd " + folder.string() + " && ./main > out";
   INFO(result->header);
   REQUIRE(std::system(command.c_str()) == 0);
   std::ifstream out(folder / "out");
@@ -302,4 +301,226 @@ int main(void) {
            "0 18 0 1 2 3",
            "1 add_1: '*/\\x0a__attribute__((constructor)) static void pwn(void) {}' has rank 1; expected 0 [rank]",
        });
+}
+
+namespace {
+
+/// Adds what `at` picks of `x` to a total, and turns a flag; an index that is out of range fails.
+Graph accumulate(Dim size = 2) {
+  Builder b;
+  auto x = b.argument({f32, {3}}, "x"), at = b.argument({i32, {size}}, "at");
+  auto total = b.graph.add_input(InputKind::state, {f32, {size}}, "");
+  auto flag = b.graph.add_input(InputKind::state, {Dtype::boolean, {}}, "");
+  b.graph.name = "add_up";
+  auto picked = b.op(OpKind::gather, {x, at}, {std::int64_t{0}});
+  auto sum = b.op(OpKind::add, {total, picked});
+  b.result(sum, "sum");
+  b.graph.add_output(OutputKind::state, sum, "total", 2);
+  b.graph.add_output(OutputKind::state, b.op(OpKind::logical_not, {flag}), "flag", 3);
+  return std::move(b.graph);
+}
+
+compiler::AotOptions accumulate_options(compiler::AotOptions::State state) {
+  compiler::AotOptions options;
+  options.symbol = "add_up";
+  options.state = state;
+  options.variables = {{2, "the total", tensor<float>({2}, {100, 200})}, {3, "init", scalar(true)}};
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("variables are arguments that the call overwrites, called by their names") {
+  CHECK(run_program(accumulate(), accumulate_options(compiler::AotOptions::State::arguments), R"(
+#include "add_up.h"
+#include <stdio.h>
+int main(void) {
+  float x[3] = {1, 2, 3}, total[2] = {10, 20}, sum[2];
+  int32_t at[2] = {2, 0};
+  uint8_t flag = 1;
+  int64_t two = 2, three = 3;
+  burin_rt_tensor in[add_up_num_arguments] = {{x, BURIN_RT_F32, 1, &three}, {at, BURIN_RT_I32, 1, &two}};
+  in[add_up_the_total] = (burin_rt_tensor){total, BURIN_RT_F32, 1, &two};
+  in[add_up_init] = (burin_rt_tensor){&flag, BURIN_RT_BOOL, 0, 0};
+  burin_rt_tensor out[add_up_num_results] = {{sum, BURIN_RT_F32, 1, &two}};
+  int status = add_up(in, out);
+  printf("%d %g %g %d\n", status, total[0], total[1], flag);
+  at[0] = 3;
+  status = add_up(in, out);
+  printf("%d %g %g %d\n", status, total[0], total[1], flag);
+  in[add_up_the_total].shape = &three;
+  status = add_up(in, out);
+  printf("%d %s\n", status, burin_rt_last_error());
+  return 0;
+}
+)") == std::vector<std::string>{
+           "0 13 21 0",
+           "3 13 21 0",
+           "1 add_up: 'the total' is f32[3]; expected size 2 in dim 0 [shape-mismatch]",
+       });
+}
+
+TEST_CASE("an object owns its variables: calls, init, get, save and load, and what each refuses") {
+  auto lines = run_program(accumulate(), accumulate_options(compiler::AotOptions::State::owned), R"(
+#include "add_up.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static float x[3] = {1, 2, 3}, sum[2], total[2];
+static int32_t at[2] = {2, 0};
+static uint8_t flag;
+static int64_t two = 2, three = 3;
+static burin_rt_tensor value = {total, BURIN_RT_F32, 1, &two}, the_flag = {&flag, BURIN_RT_BOOL, 0, 0};
+static void show(int status) {
+  const char* said = burin_rt_last_error();
+  printf("%d %.*s ", status, (int)strcspn(said, "\n"), said);
+  if (add_up_get(add_up_the_total, &value) || add_up_get(add_up_init_2, &the_flag)) puts(burin_rt_last_error());
+  else printf("%g %g %d\n", total[0], total[1], flag);
+}
+static int call(void) {
+  burin_rt_tensor in[add_up_num_arguments] = {{x, BURIN_RT_F32, 1, &three}, {at, BURIN_RT_I32, 1, &two}};
+  burin_rt_tensor out[add_up_num_results] = {{sum, BURIN_RT_F32, 1, &two}};
+  return add_up(in, out);
+}
+static char bytes[4096];
+static size_t size;
+static void put(const char* path, size_t count, size_t at, char flip) {
+  FILE* file = fopen(path, "wb");
+  bytes[at] ^= flip;
+  fwrite(bytes, 1, count, file);
+  bytes[at] ^= flip;
+  fclose(file);
+}
+int main(void) {
+  show(0);
+  show(call());
+  at[0] = 3;
+  show(call());
+  at[0] = 2;
+  show(add_up_save("state"));
+  show(call());
+  show(add_up_load("state"));
+  show(add_up_init());
+  show(call());
+  show(add_up_save("no/such/folder"));
+  show(add_up_load("missing"));
+  show(add_up_load("."));
+  show(add_up_load(0));
+  show(add_up(0, 0));
+  show(add_up_get(7, &value));
+  show(add_up_get(0, &(burin_rt_tensor){total, BURIN_RT_F32, 1, &three}));
+  FILE* file = fopen("state", "rb");
+  size = fread(bytes, 1, sizeof bytes, file);
+  fclose(file);
+  put("bad", 10, 0, 0), show(add_up_load("bad"));
+  put("bad", size, 0, 1), show(add_up_load("bad"));
+  put("bad", size, 8, 2), show(add_up_load("bad"));
+  put("bad", size - 1, 0, 0), show(add_up_load("bad"));
+  put("bad", size, size - 1, 1), show(add_up_load("bad"));
+  int refused = 0; /* each bit of the file counts */
+  for (size_t i = 0; i < 8 * size; ++i) put("bad", size, i / 8, (char)(1 << i % 8)), refused += add_up_load("bad") != 0;
+  printf("%d\n", refused == (int)(8 * size));
+  for (size_t i = 0; i < size; i += 7) put("bad", i, 0, 0), refused -= add_up_load("bad") == 0;
+  printf("%d\n", refused == (int)(8 * size)); /* and each byte of its end */
+  show(add_up_save("state2"));
+  fflush(stdout);
+  if (fork() == 0) return show(call()), fflush(stdout), _exit(0), 0;
+  wait(0);
+  show(add_up_load("state"));
+  return 0;
+}
+)");
+  const std::string begun = " 100 200 1", once = " 103 201 0";
+  CHECK(lines ==
+        std::vector<std::string>{
+            "0 " + begun,
+            "0 " + once,
+            "3 add_up: gather: index 3 is out of range, at element 0 of the indices [index-out-of-range]" + once,
+            "0 " + once,
+            "0  106 202 1",
+            "0 " + once,
+            "0 " + begun,
+            "0 " + once,
+            "1 add_up: cannot write 'no/such/folder': No such file or directory [file]" + once,
+            "1 add_up: cannot read 'missing': No such file or directory [file]" + once,
+            "1 add_up: cannot read '.': it is a folder [file]" + once,
+            "1 add_up: no path was given [null-pointer]" + once,
+            "1 add_up: no arguments or results were given [null-pointer]" + once,
+            "1 add_up: there is no variable 7; expected 0 to 1 [variable]" + once,
+            "1 add_up: 'the total' is f32[3]; expected f32[2] [shape-mismatch]" + once,
+            "5 add_up: 'bad' is no saved state [corrupt-file]" + once,
+            "5 add_up: 'bad' is no saved state [corrupt-file]" + once,
+            "4 add_up: 'bad' has version 3 of the format; this burin_rt reads 1 [version]" + once,
+            "5 add_up: 'bad' is cut off, or something follows it [corrupt-file]" + once,
+            "5 add_up: 'bad' is damaged [corrupt-file]" + once,
+            "1",
+            "1",
+            "0 " + once,
+            "0  106 202 1",
+            "0 " + once,
+        });
+}
+
+TEST_CASE("a file of other variables is refused by the first that differs") {
+  char folder[] = "/tmp/burin-states-XXXXXX";
+  REQUIRE(::mkdtemp(folder));
+  const std::string path = std::string(folder) + "/state";
+  const std::string program = R"(
+#include "add_up.h"
+#include <stdio.h>
+int main(void) {
+  int status = WHAT(")" + path +
+                              R"(");
+  printf("%d %s\n", status, burin_rt_last_error());
+  return 0;
+}
+)";
+  auto run = [&](const compiler::AotOptions& options, const Graph& graph, const char* what) {
+    std::string text = program;
+    return run_program(graph, options, text.replace(text.find("WHAT"), 4, what).c_str()).at(0);
+  };
+  auto options = accumulate_options(compiler::AotOptions::State::owned);
+  CHECK(run(options, accumulate(), "add_up_save") == "0 ");
+  CHECK(run(options, accumulate(), "add_up_load") == "0 ");
+  options.variables[0].name = "sum";
+  CHECK(run(options, accumulate(), "add_up_load") ==
+        "1 add_up: '" + path +
+            "': variable 0 is 'the total', which is f32[2]; expected 'sum', which is f32[2] "
+            "[state-mismatch]");
+  options.variables[0] = {2, "the total", tensor<float>({3}, {1, 2, 3})};
+  CHECK(run(options, accumulate(3), "add_up_load") ==
+        "1 add_up: '" + path +
+            "': variable 0 is 'the total', which is f32[2]; expected 'the total', which is f32[3] "
+            "[state-mismatch]");
+  options = accumulate_options(compiler::AotOptions::State::owned);
+  options.variables.pop_back();  // the flag is an argument by reference then
+  CHECK(run(options, accumulate(), "add_up_load") ==
+        "1 add_up: '" + path + "' holds 2 variables; expected 1 [state-mismatch]");
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("state that an object cannot own is refused with the remedy") {
+  auto refusal = [](const Graph& graph, const compiler::AotOptions& options) {
+    compiler::Request request;
+    request.graph = &graph;
+    auto result = compiler::burin_compiler_api(compiler::api_version)->compile_aot(request, options);
+    return result ? std::string() : result.error().message + "; " + result.error().hint;
+  };
+  auto options = accumulate_options(compiler::AotOptions::State::owned);
+  CHECK(refusal(accumulate(Dim("n")), options) ==
+        "burinc: add_up: the variable 'the total' is f32[n]: what the object owns has no named sizes; give "
+        "--state=arguments");
+  auto large = accumulate_options(compiler::AotOptions::State::owned);
+  const std::int64_t many = std::int64_t{1} << 28;
+  large.variables[0].value = {{f32, {many}}, Buffer::allocate(4 * many)};
+  CHECK(
+      refusal(accumulate(many), large) ==
+      "burinc: add_up: the variable 'the total' is f32[268435456]: with it the object would own more than 2^29 bytes; "
+      "give --state=arguments");
+  options.state = compiler::AotOptions::State::arguments;
+  CHECK(refusal(accumulate(Dim("n")), options).empty());
+  auto twice = accumulate_options(compiler::AotOptions::State::owned);
+  twice.variables[1].input = 2;
+  CHECK(refusal(accumulate(), twice).find("belongs to no input of the graph") != std::string::npos);
 }

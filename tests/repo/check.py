@@ -54,7 +54,7 @@ LAYERS = [
     ("tools/burin-opt/", DIALECT + ["compiler/", "passes/"]),
     ("tools/burin-inspect/", GRAPH + ["tools/", "compiler/driver/Compiler.h"]),
     ("tools/", OPS + PUBLIC + ["tools/", "compiler/graph/", "compiler/driver/Compiler.h"]),
-    ("examples/aot/", PUBLIC + ["predict.h"]),  # written by burinc
+    ("examples/aot/", PUBLIC + ["predict.h", "step.h"]),  # written by burinc
     ("examples/", PUBLIC + ["examples/"]),  # and what examples share
 ]
 # Exceptions live in the frontend and where programs call it.

@@ -13,6 +13,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <spawn.h>
 #include <string>
@@ -40,6 +41,8 @@ options:
                      or cortex-a72; objects and static libraries can be for other machines
   --symbol=NAME      the C function's name; default: the function's own
   --trace=N          which trace of the function, from 0; needed where it has several
+  --state=WHERE      needed where the function assigns Variables. arguments: each is an argument, which the call
+                     overwrites. owned: the object holds them; NAME_init, NAME_get, NAME_save and NAME_load go beside NAME
   --no-fuse          one kernel an op, for comparison
   --report           what the compiler did, on stderr
   --help, --version
@@ -48,12 +51,14 @@ examples:
   burinc mlp.burin -o mlp.o
   burinc mlp.burin --target=x86-64-v4 --symbol=predict -o libpredict.so
   burinc mlp.burin --target=cortex-a72 -o mlp.o
+  burinc step.burin --state=owned -o step.o
 
 exit codes: 0 done, 1 the input is wrong or not supported, 2 wrong usage, 70 a bug of burinc
 )";
 
 struct Options {
   std::string input, output, symbol;
+  std::optional<compiler::AotOptions::State> state;
   int trace = -1;
   bool report = false;
   compiler::Options compile;
@@ -122,6 +127,13 @@ int parse(int argc, char **argv, Options &options) {
       if (*end || end == word.c_str() + 8 || n < 0 || n > 1000000)
         return fail(usage_error, "--trace needs a number from 0");
       options.trace = static_cast<int>(n);
+    } else if (word.rfind("--state=", 0) == 0) {
+      if (value("--state=") == "arguments")
+        options.state = compiler::AotOptions::State::arguments;
+      else if (value("--state=") == "owned")
+        options.state = compiler::AotOptions::State::owned;
+      else
+        return fail(usage_error, "--state is arguments or owned, not '" + value("--state=") + "'");
     } else if (word == "--no-fuse") {
       options.compile.level = compiler::Options::Level::no_fuse;
     } else if (word == "--report") {
@@ -223,10 +235,13 @@ int main(int argc, char **argv) {
                                 std::to_string(saved->traces.size() - 1));
 
   const SavedTrace &chosen = saved->traces[trace];
-  if (!chosen.variables.empty())
+  if (!chosen.variables.empty() && !options.state)
     return fail(user_error, options.input + ": the function assigns the variable '" +
                                 saved->variables[chosen.variables[0].variable].name +
-                                "', which compiled code has no place for; save a function that takes it by reference");
+                                "'; say where such state is: --state=arguments, each an argument that the call "
+                                "overwrites, or --state=owned, in the object");
+  if (chosen.variables.empty() && options.state)
+    return fail(user_error, options.input + ": the function assigns no variable; leave --state out");
   compiler::Request request;
   request.graph = &chosen.graph;
   request.options = options.compile;
@@ -234,6 +249,15 @@ int main(int argc, char **argv) {
   compiler::AotOptions aot;
   aot.symbol = options.symbol.empty() ? saved->name : options.symbol;
   aot.captures = chosen.captures;
+  aot.state = options.state.value_or(aot.state);
+  std::vector<bool> bound(saved->variables.size());
+  for (const SavedBinding &b : chosen.variables) {
+    const SavedVariable &variable = saved->variables[b.variable];
+    if (bound[b.variable])
+      return fail(user_error, options.input + ": the variable '" + variable.name + "' is two inputs of one trace");
+    bound[b.variable] = true;
+    aot.variables.push_back({b.input, variable.name, variable.value});
+  }
   const compiler::Api *api = compiler::burin_compiler_api(compiler::api_version);
   if (!api) return fail(internal_error, "the compiler library is of another version");
   auto result = api->compile_aot(request, aot);

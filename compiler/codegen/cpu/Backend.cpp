@@ -39,8 +39,7 @@ public:
   }
   LogicalResult emitLaunches(func::FuncOp Entry) override { return host::lowerHostProgram(Entry, Kernels, T); }
   Result<void> emitCFunction(const CFunction &F) override {
-    Externals = {"burin_rt_aot_call"};
-    writeCFunction(Kernels, F, T);
+    Externals = writeCFunction(Kernels, F, T);
     return {};
   }
   Result<std::vector<Section>> sections(const StageListener &Listener) override {

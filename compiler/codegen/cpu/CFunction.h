@@ -7,6 +7,7 @@
 
 namespace burin::codegen::cpu {
 
-void writeCFunction(mlir::ModuleOp Module, const CFunction &F, const CpuTarget &Target);
+/// The functions of burin_rt that it calls.
+std::vector<std::string> writeCFunction(mlir::ModuleOp Module, const CFunction &F, const CpuTarget &Target);
 
 } // namespace burin::codegen::cpu
