@@ -45,7 +45,6 @@ Tracer::Tracer(FunctionState& f, Call&) : state_(std::make_unique<State>(f)) {}
 Tracer::~Tracer() = default;
 void Tracer::begin_argument(std::int64_t, bool state) { state_->arguments.is_state = state; }
 TreeVisitor& Tracer::arguments() { return state_->arguments; }
-void Tracer::end_arguments() {}
 
 void Tracer::results(const Leaves& l, std::shared_ptr<void> prototype) {
   State& s = *state_;

@@ -104,7 +104,6 @@ class BURIN_API Tracer {
   /// Gives the tensors of a copied argument their inputs.
   void begin_argument(std::int64_t position, bool state);
   TreeVisitor& arguments();
-  void end_arguments();
   /// The tree that the callable returned, and a function that destroys its prototype.
   void results(const Leaves&, std::shared_ptr<void> prototype);
   void state(const Leaves&);
@@ -191,7 +190,6 @@ template <class R, class F, class Arguments, class... P> struct Thunks {
                 std::int64_t at = 0;
                 ((tracer.begin_argument(at, by_reference<P>), walk(tracer.arguments(), copy, Path{nullptr, {}, at++})),
                  ...);
-                tracer.end_arguments();
                 auto outputs = [&] { ((by_reference<P> ? tracer.state(leaves_of(copy)) : void()), ...); };
                 if constexpr (std::is_void_v<R>) {
                   user.f(static_cast<As<P>>(copy)...);
