@@ -1,11 +1,11 @@
 # Install rules and the package that find_package(burin) reads: burin::burin (the C++ API) and burin::rt (the C ABI that
-# ahead-of-time artefacts link, also as burin::rt_static). Only the two include/ folders are a promise; nothing else goes.
+# ahead-of-time artefacts link, with BURIN_STATIC also as burin::rt_static). Only the two include/ folders are a promise; nothing else goes.
 include(CMakePackageConfigHelpers)
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/burin")
 
 set(exported)
 foreach(target burin_rt burin_rt_static burin_graph burin)
-  if(TARGET ${target})
+  if(TARGET ${target} AND (BURIN_STATIC OR NOT target STREQUAL "burin_rt_static"))
     string(REGEX REPLACE "^burin_" "" name "${target}")
     set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
     list(APPEND exported ${target})
@@ -44,7 +44,11 @@ if(TARGET burin)
        "libburin_rt.so.${PROJECT_VERSION_MAJOR} ) )\n")
   install(FILES "${CMAKE_BINARY_DIR}/install/libburin.so" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
-foreach(package burin burin_rt)
+set(packages burin burin_rt)
+if(BURIN_STATIC)
+  list(APPEND packages burin_rt_static)
+endif()
+foreach(package IN LISTS packages)
   configure_file("${PROJECT_SOURCE_DIR}/cmake/${package}.pc.in" "${CMAKE_BINARY_DIR}/install/${package}.pc" @ONLY)
   install(FILES "${CMAKE_BINARY_DIR}/install/${package}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 endforeach()
