@@ -90,8 +90,8 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
     for (Operation *op : group.ops) withCopies(op, plan, ops);
     SmallVector<Value> inputs, results;
     SmallVector<Location> locations;
-    // A product's emitter takes its operands in order, transposed or not.
-    if (isa<MatmulOp>(ops.back()))
+    // A library kernel takes its op's operands in order, transposed or not.
+    if (catalogueInfo(ops.back())->lowering == LoweringKind::library)
       for (Value operand : ops.back()->getOperands()) {
         Operation *def = operand.getDefiningOp();
         Value source = def && ops.contains(def) ? def->getOperand(0) : operand;

@@ -19,7 +19,7 @@ def Burin_MatmulOp : Burin_Op<"matmul"> {
   let dtypes = "numeric";
   let shapeRule = "shape_rules::matmul";
   let reference = "kernel: reference::matmul";
-  let lowering = "library";  // kernels of compiler/codegen/*/Gemm.h
+  let lowering = "library: matmul";
   let registers = "no";
   let cheap = "no";
   let inplace = "none";

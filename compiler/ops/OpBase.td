@@ -135,7 +135,8 @@ class Burin_Op<string mnemonic, list<Trait> traits = []>
   string reference = ?;
   // Elementwise: `float: e; int: e; signed: e; unsigned: e; bool: e; any: e` where e is C++ over the operands' names as
   // mlir::Values, `arith::AddFOp(a, b)` standing for the builder call, or a function of compiler/ops/ScalarOps.h
-  // given as `scalar::function(s, a, b)`. Else `linalg`, `loops`, `library`, `region`, `host`.
+  // given as `scalar::function(s, a, b)`. Else `linalg`, `loops`, `region`, `host`, or `library: name` for a kernel of the
+  // targets' own, which plan_name (compiler/codegen/plan) says as data; several ops may share one.
   string lowering = ?;
   // The next three are for ops that are not elementwise; those are `yes`, `no` and whatever the plan of the kernel finds.
   // Whether a kernel that keeps its values in registers can hold it, element by element, by LoopWriter::write_MNEMONIC

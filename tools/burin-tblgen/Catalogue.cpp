@@ -242,9 +242,18 @@ void Reader::readReference() {
 void Reader::readLowering() {
   std::string text = required("lowering");
   if (text.empty()) return;
-  constexpr StringRef kinds[] = {"linalg", "loops", "library", "region", "host"};
-  if (is_contained(kinds, StringRef(text))) {
-    op.lowering.kind = text;
+  constexpr StringRef kinds[] = {"linalg", "loops", "library: name", "region", "host"};
+  StringRef name = text;
+  bool library = name.consume_front("library:");
+  name = name.trim();
+  auto inName = [](char c) { return isAlnum(c) || c == '_'; };
+  if (text == "library" || (library && (name.empty() || isDigit(name.front()) || !all_of(name, inName))))
+    return error("field 'lowering' is '" + text +
+                 "'; expected 'library: name', where plan_name is a function of "
+                 "compiler/codegen/plan");
+  if (library || is_contained(kinds, StringRef(text))) {
+    op.lowering.kind = library ? "library" : text;
+    op.lowering.library = library ? name.str() : "";
     if (op.elementwise())
       error("field 'lowering' is '" + text + "', but 'reference' is elementwise: give builder expressions");
     return;

@@ -47,6 +47,7 @@ enum class ResultDtype { shared, fixed, attribute, none };
 struct Lowering {
   bool scalar = false; ///< elementwise: `formulas` hold builder expressions by dtype class
   std::string kind;    ///< linalg, loops, library, region, host
+  std::string library; ///< of `library`: which one
   std::vector<std::pair<std::string, std::string>> formulas;
 };
 struct Derivative {
@@ -99,6 +100,7 @@ void emitReferenceKernels(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitScalarBodies(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitLoopLowerings(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitLinalgLowerings(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
+void emitLibraryLowerings(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitRegisterLowerings(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitOpFacts(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);
 void emitOpsHeader(llvm::ArrayRef<OpDef> ops, llvm::raw_ostream &os);

@@ -72,6 +72,13 @@ void emitLinalgLowerings(ArrayRef<OpDef> ops, raw_ostream &os) {
       os << "BURIN_LINALG_LOWERING(" << op.enumerator << ", lower_" << op.mnemonic << ")\n";
 }
 
+void emitLibraryLowerings(ArrayRef<OpDef> ops, raw_ostream &os) {
+  os << banner("ops whose lowering is `library: name`, each planned by a function `plan_<name>`");
+  for (const OpDef &op : ops)
+    if (op.lowering.kind == "library")
+      os << "BURIN_LIBRARY_LOWERING(" << op.enumerator << ", plan_" << op.lowering.library << ")\n";
+}
+
 void emitRegisterLowerings(ArrayRef<OpDef> ops, raw_ostream &os) {
   os << banner("ops that kernels in registers hold and that are not elementwise, each a function `write_<mnemonic>`");
   for (const OpDef &op : ops)

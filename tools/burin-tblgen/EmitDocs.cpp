@@ -36,6 +36,7 @@ void emitDocs(ArrayRef<OpDef> ops, raw_ostream &os) {
         "|---|---|---|---|---|---|---|---|---|\n";
   for (const OpDef &op : ops) {
     std::string code = op.lowering.scalar ? "elementwise" : op.lowering.kind;
+    if (!op.lowering.library.empty()) code += ": " + op.lowering.library;
     os << "| [`" << op.mnemonic << "`](#" << op.mnemonic << ") | " << op.family << " | " << escaped(op.dtypes) << " | "
        << derivativeCell(op) << " | " << StringRef(op.batching).split(':').first << " | " << code << " | "
        << op.precision << " | " << op.fusion << " | " << (op.effects.empty() ? "–" : join(op.effects, ", ")) << " |\n";

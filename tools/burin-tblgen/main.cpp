@@ -29,6 +29,8 @@ const TableGen::Emitter::Opt generators[] = {
     {"gen-loop-lowerings", generate<emitLoopLowerings>, "compiler/codegen/LoopLowerings.inc: ops written as loops"},
     {"gen-linalg-lowerings", generate<emitLinalgLowerings>,
      "compiler/codegen/LinalgLowerings.inc: ops written in linalg"},
+    {"gen-library-lowerings", generate<emitLibraryLowerings>,
+     "compiler/codegen/LibraryLowerings.inc: ops that library kernels compute"},
     {"gen-register-lowerings", generate<emitRegisterLowerings>,
      "compiler/codegen/RegisterLowerings.inc: ops written on registers"},
     {"gen-op-facts", generate<emitOpFacts>, "compiler/graph/OpFacts.inc: fields for an X macro"},

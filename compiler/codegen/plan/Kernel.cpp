@@ -13,7 +13,25 @@ namespace burin::codegen {
 using namespace mlir;
 using namespace burin::ir;
 
+#define BURIN_LIBRARY_LOWERING(kind, function) LogicalResult function(Kernel &K, Operation *Op);
+#include "compiler/codegen/LibraryLowerings.inc" // generated
+#undef BURIN_LIBRARY_LOWERING
+
 namespace {
+
+/// What says an op of `lowering = "library: name"` as data; null for other ops.
+using LibraryPlan = LogicalResult (*)(Kernel &, Operation *);
+LibraryPlan libraryOf(OpKind Kind) {
+  switch (Kind) {
+#define BURIN_LIBRARY_LOWERING(kind, function)                                                                         \
+  case OpKind::kind:                                                                                                   \
+    return function;
+#include "compiler/codegen/LibraryLowerings.inc" // generated
+#undef BURIN_LIBRARY_LOWERING
+  default:
+    return nullptr;
+  }
+}
 
 /// The operand that the op's loops may write over, or -1.
 int inplaceOperand(OpKind Kind) {
@@ -35,7 +53,6 @@ bool isSmallLoop(func::FuncOp Function) {
 unsigned numTensors(func::FuncOp Function) {
   return static_cast<unsigned>(llvm::count_if(Function.getArgumentTypes(), [](Type T) { return !T.isIndex(); }));
 }
-Dtype dtypeOf(Value V) { return *toDtype(cast<RankedTensorType>(V.getType()).getElementType()); }
 
 /// The op that reads all inputs and gives all results, but for transposes that a product reads through (fuse-kernels makes
 /// no other kernels with a product).
@@ -47,27 +64,6 @@ Operation *onlyOp(func::FuncOp Function, LoweringKind Kind) {
 
 void addResults(Kernel &K) {
   for (unsigned I = 0; I < K.Function.getNumResults(); ++I) K.Order.push_back(numTensors(K.Function) + I);
-}
-
-LogicalResult planProduct(Kernel &K, Operation *Op) {
-  ProductPlan P;
-  P.Element = dtypeOf(Op->getOperand(0));
-  for (OpOperand &Operand : Op->getOpOperands()) {
-    bool Lhs = Operand.getOperandNumber() == 0;
-    Value Read = Operand.get();
-    if (Operation *Transpose = Read.getDefiningOp()) {
-      (Lhs ? P.LhsTransposed : P.RhsTransposed) = true;
-      Read = Transpose->getOperand(0);
-    }
-    unsigned Buffer = cast<BlockArgument>(Read).getArgNumber();
-    auto Shape = argumentShape(K.Function, Buffer);
-    if (failed(Shape)) return failure();
-    (Lhs ? P.LhsShape : P.RhsShape) = *Shape;
-    K.Order.push_back(Buffer);
-  }
-  addResults(K);
-  K.Work = std::move(P);
-  return success();
 }
 
 void planLoop(Kernel &K, Operation *Op) {
@@ -116,8 +112,9 @@ FailureOr<Kernel> planKernel(func::FuncOp Function) {
   K.NumSizes = Function.getNumArguments() - numTensors(Function);
   if (isSmallLoop(Function)) {
     planSmallLoop(K);
-  } else if (Operation *Product = onlyOp(Function, LoweringKind::library)) {
-    if (failed(planProduct(K, Product))) return failure();
+  } else if (Operation *Op = onlyOp(Function, LoweringKind::library)) {
+    if (failed(libraryOf(catalogueInfo(Op)->kind)(K, Op))) return failure();
+    addResults(K);
   } else if (Operation *Loop = onlyOp(Function, LoweringKind::loops)) {
     planLoop(K, Loop);
   } else {
