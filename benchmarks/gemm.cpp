@@ -64,6 +64,8 @@ struct Product {
   float *A, *B, *C;
   std::unique_ptr<test::CompiledKernels> Kernels;
   test::CompiledKernels::Launch* Ours;
+  codegen::Workspace Workspace;
+  std::vector<std::unique_ptr<test::KernelWorkspace>> Held;  // by threads
   std::unique_ptr<OneDnn> Dnn;
 
   explicit Product(int64_t Size) : Size(Size) {
@@ -83,13 +85,17 @@ struct Product {
     Config.LhsShape = Config.RhsShape = codegen::Extents(2, codegen::Extent::number(Size));
     if (auto Emitted = codegen::cpu::emitMatmulKernel(*Module, "product", Config, *Target); !Emitted)
       fail(Emitted.error().message);
+    Workspace.Each = *codegen::cpu::matmulWorkspace(Config, *Target, &Context);
+    for (unsigned Threads = 1; Threads <= 2; ++Threads)
+      Held.push_back(std::make_unique<test::KernelWorkspace>(Workspace, std::vector<int64_t>{}, Threads));
     Kernels = test::CompiledKernels::compile(*Module, *Target);
     if (!Kernels || !(Ours = Kernels->function("product"))) fail("our kernel does not compile");
   }
   void ours(int Threads) {
-    void* Buffers[] = {A, B, C};
+    std::vector<void*> Buffers = {A, B, C};
+    Held[static_cast<std::size_t>(Threads - 1)]->appendTo(Buffers);
     burin_rt_ctx* Ctx = burin_rt_ctx_acquire(Threads);
-    Ours(Buffers, nullptr, Ctx);
+    Ours(Buffers.data(), nullptr, Ctx);
     burin_rt_ctx_release(Ctx);
   }
   void blas(int Threads) {

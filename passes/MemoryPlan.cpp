@@ -99,10 +99,6 @@ void MemoryPlan::scanOp(Operation &op, int depth) {
   if (auto launch = dyn_cast<LaunchOp>(op)) {
     if (launch.getMayFault()) mayFaultAt(time);
     Operation *kernel = SymbolTable::lookupSymbolIn(Kernels, launch.getKernelAttr().getAttr());
-    if (kernel && kernel->hasAttr(scratchAttrName)) {
-      FirstScratch = std::min(FirstScratch, time);
-      LastScratch = time;
-    }
     if (kernel && !InPlacePairs.contains(kernel))
       if (auto pairs = kernel->getAttrOfType<DenseI64ArrayAttr>(inplaceAttrName))
         for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(pairs.size()); i += 2)
@@ -110,6 +106,38 @@ void MemoryPlan::scanOp(Operation &op, int depth) {
   }
   for (Value result : op.getResults())
     All[static_cast<std::size_t>(make(result, Storage::Kind::slot, time, depth))].writer = &op;
+  if (auto launch = dyn_cast<LaunchOp>(op))
+    if (Operation *kernel = SymbolTable::lookupSymbolIn(Kernels, launch.getKernelAttr().getAttr()))
+      scanWorkspace(kernel, op, time);
+}
+
+void MemoryPlan::scanWorkspace(Operation *kernel, Operation &launch, int time) {
+  auto bytes = kernel->getAttrOfType<DimsAttr>(workspaceAttrName);
+  if (!bytes) return;
+  auto sizes = cast<LaunchOp>(launch).getSizes();
+  std::vector<std::string> names;
+  std::vector<DimBinding> bindings;
+  for (unsigned k = 0; k < sizes.size(); ++k) names.push_back("size" + std::to_string(k));
+  for (unsigned k = 0; k < sizes.size(); ++k) bindings.push_back({names[k], sizes.dim(k)});
+  Workspace need{substitute(bytes.dim(0), bindings), substitute(bytes.dim(1), bindings), bytes.dim(0) != Dim(0),
+                 bytes.dim(1) != Dim(0)};
+  auto store = [&](Storage::Kind kind, Dim size) {
+    Storage &s = All.emplace_back();
+    s.kind = kind;
+    s.workspace = true;
+    s.value = launch.getResult(0);
+    s.bytes = size;
+    s.start = s.end = time;
+    return static_cast<int>(All.size()) - 1;
+  };
+  if (need.hasShared && need.shared.is_known()) need.slot = store(Storage::Kind::slot, need.shared);
+  Workspaces[&launch] = need;
+  Dim shared = need.sharedByTurns();
+  if ((shared == Dim(0) && need.each == Dim(0)) || llvm::any_of(ByTurns, [&](const auto &other) {
+        return other.second.sharedByTurns() == shared && other.second.each == need.each;
+      }))
+    return;
+  ByTurns.push_back({store(Storage::Kind::workspace, shared + need.each), need});
 }
 
 void MemoryPlan::scanIf(Operation &op, int depth) {
@@ -186,7 +214,7 @@ void MemoryPlan::merge(int into, int from) {
 /// its state as it was, so what is written before that is certain goes to a place of its own and is copied at the end.
 bool MemoryPlan::canWriteState(int id, unsigned input) const {
   const Storage &s = All[static_cast<std::size_t>(id)];
-  if (!s.writer || s.depth > 0 || s.carried || std::max(LastFault, LastScratch) >= s.start) return false;
+  if (!s.writer || s.depth > 0 || s.carried || LastFault >= s.start) return false;
   for (const Storage &other : All) {
     if (other.kind != Storage::Kind::input || other.index != input || other.merged >= 0) continue;
     for (const Storage::Read &r : other.reads) {
@@ -208,7 +236,6 @@ void MemoryPlan::placeOutputs(func::FuncOp main) {
     int id = find(Of.lookup(value));
     Storage &s = All[static_cast<std::size_t>(id)];
     auto state = main.getResultAttrOfType<IntegerAttr>(static_cast<unsigned>(i), stateOutputAttrName);
-    WritesState |= state != nullptr;
     bool direct = s.kind == Storage::Kind::slot && (!state || canWriteState(id, static_cast<unsigned>(state.getInt())));
     if (!direct) {
       copied.push_back(static_cast<unsigned>(i));
@@ -367,12 +394,13 @@ void MemoryPlan::mergeInPlace(Operation &op) {
 void MemoryPlan::assignOffsets() {
   SmallVector<Storage *> known, named;
   for (Storage &s : All) {
-    if (s.merged >= 0 || s.kind != Storage::Kind::slot) continue;
+    if (s.merged >= 0 || (s.kind != Storage::Kind::slot && s.kind != Storage::Kind::workspace)) continue;
     // An expression beyond what Dim holds has no size that could be computed at the call.
     if (s.bytes.is_overflow() || (s.bytes.is_known() && s.bytes.value() > max_bytes)) {
       TooLarge = &s;
       return;
     }
+    if (s.kind == Storage::Kind::workspace) continue;
     (s.bytes.is_known() ? known : named).push_back(&s);
   }
   // Largest first, each at the lowest place that is free during its life (best known simple heuristic for this problem:

@@ -9,7 +9,7 @@ namespace burin::passes {
 
 /// A place that one or several values share, one after the other or by being the same bytes.
 struct Storage {
-  enum class Kind { slot, input, blob, elements, output } kind = Kind::slot;
+  enum class Kind { slot, input, blob, elements, output, workspace } kind = Kind::slot;
   unsigned index = 0;       ///< of the input, blob or output
   mlir::Attribute elements; ///< Kind::elements, Kind::blob
   mlir::Value value;        ///< whose place it is first of all; null for what is put aside
@@ -23,6 +23,7 @@ struct Storage {
   llvm::SmallVector<Read, 2> reads;
   mlir::Operation *writer = nullptr; ///< the launch that makes it; null for carried values and results of regions
   bool carried = false;              ///< holds a loop's carried value
+  bool workspace = false;            ///< of the launch that makes `value`, while it runs
   int depth = 0;                     ///< regions around what writes it
   Dim offset = 0;                    ///< slots: in their place, a multiple of 64
   unsigned place = 0;                ///< slots: of the arena
@@ -38,6 +39,21 @@ public:
   /// The storage of a loop's k-th carried value.
   const Storage &carriedStorage(mlir::Operation *loop, unsigned k) const;
   /// Position in the list of all storages: one buffer each.
+  /// What a launch's kernel works in (KernelAttributes.h). What blocks share has a slot among the others if its size is known;
+  /// everything else stands where the workspace of other launches does too.
+  struct Workspace {
+    Dim shared = 0, each = 0; ///< bytes
+    bool hasShared = false, hasEach = false;
+    int slot = -1; ///< the storage of `shared`
+    /// Of memory that launches use by turns.
+    Dim sharedByTurns() const { return slot < 0 ? shared : Dim(0); }
+  };
+  const Workspace *workspaceOf(mlir::Operation *launch) const {
+    auto it = Workspaces.find(launch);
+    return it == Workspaces.end() ? nullptr : &it->second;
+  }
+  /// One for each size of what is used by turns: a storage for its name, and its workspace.
+  llvm::ArrayRef<std::pair<int, Workspace>> byTurns() const { return ByTurns; }
   unsigned id(const Storage &s) const { return static_cast<unsigned>(&s - All.data()); }
   llvm::ArrayRef<Storage> all() const { return All; }
   /// The arena's places (KernelAttributes.h).
@@ -54,12 +70,10 @@ public:
   llvm::SmallVector<FinalCopy> finalCopies() const;
   /// The launch before which faults have to be checked, since it writes state; null: at the end.
   mlir::Operation *checkBefore() const { return CheckBefore; }
-  bool mayFault() const { return LastFault >= 0 || (WritesState && LastScratch >= 0); }
-  /// Something in the loop or before it may fault or be refused memory, the loop's own bound apart: it has to ask before each
-  /// test, which else may read what no kernel has written, and never end.
-  bool mayFaultWithin(mlir::Operation *loop) const {
-    return std::min(FirstFault, FirstScratch) < Times.lookup(loop).second;
-  }
+  bool mayFault() const { return LastFault >= 0; }
+  /// Something in the loop or before it may fault, the loop's own bound apart: it has to ask before each test, so that no later
+  /// trip's fault takes the place of the first.
+  bool mayFaultWithin(mlir::Operation *loop) const { return FirstFault < Times.lookup(loop).second; }
   unsigned inPlace() const { return NumInPlace; }
 
 private:
@@ -69,6 +83,7 @@ private:
   void mayFaultAt(int time);
   void scan(mlir::Block &block, int depth);
   void scanOp(mlir::Operation &op, int depth);
+  void scanWorkspace(mlir::Operation *kernel, mlir::Operation &launch, int time);
   void scanIf(mlir::Operation &op, int depth);
   void scanWhile(mlir::Operation &op, int depth);
   void placeOutputs(mlir::func::FuncOp main);
@@ -96,11 +111,11 @@ private:
   };
   llvm::SmallVector<Copy> Copies;
   mlir::Operation *CheckBefore = nullptr;
-  bool WritesState = false;
   llvm::SmallVector<Dim> Arena;
   const Storage *TooLarge = nullptr;
-  int Now = 0, FirstFault = std::numeric_limits<int>::max(), FirstScratch = FirstFault, LastFault = -1,
-      LastScratch = -1;
+  llvm::DenseMap<mlir::Operation *, Workspace> Workspaces;
+  llvm::SmallVector<std::pair<int, Workspace>> ByTurns;
+  int Now = 0, FirstFault = std::numeric_limits<int>::max(), LastFault = -1;
   unsigned NumInPlace = 0;
 };
 

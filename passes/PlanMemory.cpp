@@ -29,6 +29,7 @@ public:
     if (auto sizes = Main->getAttr(sizesAttrName)) entry->setAttr(sizesAttrName, sizes);
     entry->setAttr(arenaAttrName, DimsAttr::get(context, Plan.arena()));
     if (auto checks = Main->getAttr(checksAttrName)) entry->setAttr(checksAttrName, checks);
+    if (!Plan.byTurns().empty()) entry->setAttr(workspacesAttrName, workspaces());
     if (numBlobs) entry->setAttr(blobsAttrName, B.getArrayAttr(Plan.blobs()));
     mlir::Block *block = entry.addEntryBlock();
     B.setInsertionPointToStart(block);
@@ -50,6 +51,9 @@ public:
           break;
         case Storage::Kind::elements:
           buffer = host::BytesOp::create(B, loc, host::BufferType::get(context), cast<ElementsAttr>(s.elements));
+          break;
+        case Storage::Kind::workspace: // launches say what they use of it
+          break;
         }
       Buffers.push_back(buffer);
     }
@@ -66,7 +70,8 @@ public:
     if (!maker) maker = cast<BlockArgument>(s.value).getOwner()->getParentOp();
     StringRef name = maker->getName().stripDialect();
     if (auto launch = dyn_cast<LaunchOp>(maker)) name = launch.getKernel().rsplit('_').first;
-    std::string text = name.str() + ": no memory for the result " + to_string(*toTensorType(s.value.getType()));
+    std::string text = name.str() + ": no memory for " + (s.workspace ? "the workspace of " : "the result ") +
+                       to_string(*toTensorType(s.value.getType()));
     if (auto graph = dyn_cast<NameLoc>(Main.getLoc())) text += "\nin \"" + graph.getName().str() + "\"";
     maker->getLoc()->walk([&](Location part) {
       auto line = dyn_cast<FileLineColLoc>(part);
@@ -84,6 +89,13 @@ private:
     if (s.place) slot->setAttr(placeAttrName, B.getI32IntegerAttr(static_cast<int>(s.place)));
     slot->setAttr(shortageAttrName, B.getStringAttr(shortage(s)));
     return slot;
+  }
+  ArrayAttr workspaces() {
+    SmallVector<mlir::Attribute> pairs;
+    for (const auto &[s, need] : Plan.byTurns())
+      pairs.push_back(B.getArrayAttr({B.getStringAttr(shortage(Plan.all()[static_cast<std::size_t>(s)])),
+                                      DimsAttr::get(Main.getContext(), {need.sharedByTurns(), need.each})}));
+    return B.getArrayAttr(pairs);
   }
   DimsAttr dims(Dim dim) { return DimsAttr::get(Main.getContext(), ArrayRef<Dim>(dim)); }
   Value buffer(const Storage &s) { return Buffers[Plan.id(s)]; }
@@ -108,10 +120,21 @@ private:
   }
 
   void writeLaunch(LaunchOp launch) {
-    SmallVector<Value> inputs, outputs;
+    SmallVector<Value> inputs, outputs, workspace;
     for (Value operand : launch.getInputs()) inputs.push_back(bufferOf(operand));
     for (Value result : launch.getResults()) outputs.push_back(bufferOf(result));
-    host::LaunchOp::create(B, launch.getLoc(), launch.getKernelAttr(), inputs, outputs, launch.getSizes());
+    if (const MemoryPlan::Workspace *need = Plan.workspaceOf(launch)) {
+      Dim byTurns = need->sharedByTurns();
+      auto at = [&](Dim offset) {
+        return host::WorkspaceOp::create(B, launch.getLoc(), host::BufferType::get(B.getContext()), dims(offset));
+      };
+      if (need->slot >= 0)
+        workspace.push_back(Buffers[static_cast<std::size_t>(need->slot)]);
+      else if (need->hasShared)
+        workspace.push_back(at(0));
+      if (need->hasEach) workspace.push_back(at(ceildiv(byTurns, 64) * Dim(64)));
+    }
+    host::LaunchOp::create(B, launch.getLoc(), launch.getKernelAttr(), inputs, outputs, workspace, launch.getSizes());
   }
 
   void writePrint(Operation *op) {

@@ -51,7 +51,8 @@ public:
   /// What a machine needs to run the code, beyond the least of its architecture; part of an image.
   virtual std::vector<std::string> required() const = 0;
   virtual void loadDialects(mlir::MLIRContext &Context) const = 0;
-  /// Decides, before memory is planned, what changes the memory that a kernel needs: how its reductions are split.
+  /// Decides, before memory is planned, what changes the memory that a kernel needs: how its reductions are split, and its
+  /// workspace.
   virtual void schedule(Kernel &K) const = 0;
   /// Code in the module of the kernel functions.
   virtual std::unique_ptr<Code> begin(mlir::ModuleOp Kernels) const = 0;

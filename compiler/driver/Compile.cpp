@@ -103,12 +103,20 @@ private:
     Out.report.host_program = text(entry);
     std::string plan = "arena: " + to_string(places.dim(0));
     for (unsigned k = 1; k < places.size(); ++k) plan += " + " + to_string(ceildiv(places.dim(k), 64) * Dim(64));
-    plan += " bytes\n";
+    auto workspaces = entry->getAttrOfType<ArrayAttr>(ir::workspacesAttrName);
+    plan += workspaces ? " bytes, then workspace that launches use by turns\n" : " bytes\n";
     entry.walk([&](ir::host::SlotOp slot) {
       auto place = slot->getAttrOfType<IntegerAttr>(ir::placeAttrName);
       plan += "slot at " + (place ? "place " + std::to_string(place.getInt()) : to_string(slot.getOffset().dim(0))) +
               ": " + to_string(slot.getBytes().dim(0)) + " bytes\n";
     });
+    if (workspaces)
+      for (auto pair : workspaces.getAsRange<ArrayAttr>()) {
+        auto bytes = cast<ir::DimsAttr>(pair[1]);
+        auto rounded = [](Dim size) { return to_string(ceildiv(size, 64) * Dim(64)); };
+        plan += "workspace of " + cast<StringAttr>(pair[0]).getValue().split(':').first.str() + ": " +
+                rounded(bytes.dim(0)) + " bytes and " + rounded(bytes.dim(1)) + " for each worker\n";
+      }
     Out.report.memory_plan = std::move(plan);
   }
 

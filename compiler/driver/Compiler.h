@@ -42,7 +42,7 @@ struct Report {
   std::vector<KernelInfo> kernels;
   std::string host_program;
   std::string memory_plan;
-  std::int64_t arena_bytes = -1; ///< -1: depends on named sizes
+  std::int64_t arena_bytes = -1; ///< of temporaries, without workspace; -1: depends on named sizes
   double milliseconds = 0;
 };
 

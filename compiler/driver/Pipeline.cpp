@@ -2,6 +2,7 @@
 #include "compiler/driver/Pipeline.h"
 
 #include "compiler/ir/CheckMode.h"
+#include "compiler/ir/Dialect.h"
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -14,20 +15,19 @@ using namespace mlir;
 namespace burin::compiler {
 namespace {
 
-/// Whether a lowered kernel asks for no memory while it runs. Only maps are known not to: reductions may keep what they read
-/// twice, products pack, loops written by hand may do either.
-bool needsNoScratch(func::FuncOp kernel) {
-  return !kernel
-              .walk([](Operation *op) {
-                auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-                bool known = linalgOp && linalgOp.getNumReductionLoops() == 0;
-                return known || !linalgOp ? WalkResult::advance() : WalkResult::interrupt();
-              })
-              .wasInterrupted();
+/// Bytes as an expression over the kernel's size operands.
+Dim bytesOf(ArrayRef<codegen::Extent> terms) {
+  Dim sum = 0;
+  for (const codegen::Extent &term : terms) {
+    Dim product = term.Coefficient;
+    for (unsigned k : term.Sizes) product = product * Dim("size" + std::to_string(k));
+    sum = sum + product;
+  }
+  return sum;
 }
 
-/// Kernels on catalogue ops become linalg where they can, and each is planned; they say what may be in place and whether
-/// memory may run out.
+/// Kernels on catalogue ops become linalg where they can, and each is planned; they say what may be in place and what
+/// workspace they need.
 struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(LowerToLinalg)
   LowerToLinalg() = default; // burin-opt: the plans are dropped
@@ -49,14 +49,11 @@ struct LowerToLinalg : PassWrapper<LowerToLinalg, OperationPass<ModuleOp>> {
       SmallVector<int64_t> flat;
       for (auto [input, result] : kernel->InPlace) flat.append({input, result});
       if (!flat.empty()) function->setAttr(ir::inplaceAttrName, DenseI64ArrayAttr::get(&getContext(), flat));
-      if (asksForMemory(*kernel)) function->setAttr(ir::scratchAttrName, UnitAttr::get(&getContext()));
+      if (!kernel->Memory.empty())
+        function->setAttr(ir::workspaceAttrName, ir::DimsAttr::get(&getContext(), {bytesOf(kernel->Memory.Shared),
+                                                                                   bytesOf(kernel->Memory.Each)}));
       if (Kept) Kept->try_emplace(function.getName(), std::move(*kernel));
     }
-  }
-  static bool asksForMemory(const codegen::Kernel &kernel) {
-    if (std::holds_alternative<codegen::KernelPlan>(kernel.Work)) return !needsNoScratch(kernel.Function);
-    return std::holds_alternative<codegen::ProductPlan>(kernel.Work) ||
-           std::holds_alternative<codegen::LoopPlan>(kernel.Work);
   }
 
   const codegen::Target *Target = nullptr;

@@ -93,8 +93,6 @@ Result<std::vector<HostTensor>> interpret(const Graph& graph, std::span<const Ho
 }
 
 Error fault_error(const Graph& graph, const burin_rt_fault& fault) {
-  if (fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY)
-    return fault_error(catalogue()[0], BURIN_RT_FAULT_OUT_OF_MEMORY, fault.index, fault.value);
   if (fault.op < 0 || static_cast<std::size_t>(fault.op) >= graph.num_ops())
     return {ErrorCode::internal, "a fault names an op that \"" + graph.name + "\" does not have", "fault", "", ""};
   const OpId id{static_cast<std::uint32_t>(fault.op)};

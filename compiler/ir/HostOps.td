@@ -30,6 +30,13 @@ def BurinHost_SlotOp : BurinHost_Op<"slot", [Pure]> {
   let assemblyFormat = "`at` $offset `bytes` $bytes attr-dict";
 }
 
+def BurinHost_WorkspaceOp : BurinHost_Op<"workspace", [Pure]> {
+  let summary = "A place in the memory that launches use by turns, behind the arena's slots.";
+  let arguments = (ins Dim<"the byte offset, a multiple of 64">:$offset);
+  let results = (outs BurinHost_BufferType:$buffer);
+  let assemblyFormat = "`at` $offset attr-dict";
+}
+
 def BurinHost_BytesOp : BurinHost_Op<"bytes", [Pure]> {
   let summary = "Elements that are known at compile time, in read-only memory.";
   let arguments = (ins ElementsAttr:$value);
@@ -38,10 +45,14 @@ def BurinHost_BytesOp : BurinHost_Op<"bytes", [Pure]> {
 }
 
 def BurinHost_LaunchOp : BurinHost_Op<"launch", [AttrSizedOperandSegments]> {
-  let summary = "Runs a kernel: buffers are its inputs, then its results.";
+  let summary = "Runs a kernel: buffers are its inputs, then its results, then its workspace.";
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<BurinHost_BufferType>:$inputs,
-                       Variadic<BurinHost_BufferType>:$outputs, Dim<"size operands of the kernel">:$sizes);
-  let assemblyFormat = "$kernel `(` $inputs `)` `->` `(` $outputs `)` `sizes` $sizes attr-dict `:` type($inputs) `to` type($outputs)";
+                       Variadic<BurinHost_BufferType>:$outputs, Variadic<BurinHost_BufferType>:$workspace,
+                       Dim<"size operands of the kernel">:$sizes);
+  let assemblyFormat = [{
+    $kernel `(` $inputs `)` `->` `(` $outputs `)` (`workspace` `(` $workspace^ `:` type($workspace) `)`)? `sizes` $sizes
+    attr-dict `:` type($inputs) `to` type($outputs)
+  }];
 }
 
 def BurinHost_CopyOp : BurinHost_Op<"copy"> {

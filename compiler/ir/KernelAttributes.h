@@ -16,8 +16,9 @@ inline constexpr llvm::StringLiteral shapeAttrName = "burin.shape";
 constexpr std::int64_t sizeOperandCode(std::int64_t k) { return -1 - k; }
 /// Of a kernel: array of i64 pairs (input, result) that may share memory.
 inline constexpr llvm::StringLiteral inplaceAttrName = "burin.inplace";
-/// Unit: the kernel asks for memory while it runs, which may be refused: a fault that no op declares.
-inline constexpr llvm::StringLiteral scratchAttrName = "burin.scratch";
+/// Of a kernel: its workspace in bytes as #burin.dims of two expressions over size operands, which are named `size0`, ...:
+/// what blocks share, and what each worker has. Missing: none.
+inline constexpr llvm::StringLiteral workspaceAttrName = "burin.workspace";
 /// Of a kernel: the sizes as the kernel names them, in the order of its index arguments.
 inline constexpr llvm::StringLiteral kernelSizesAttrName = "burin.kernel_sizes";
 /// Of the host program: arena bytes as #burin.dims of one expression.
@@ -25,5 +26,7 @@ inline constexpr llvm::StringLiteral arenaAttrName = "burin.arena";
 /// Of the host program: constants that are blobs, in the order of the entry's buffers.
 inline constexpr llvm::StringLiteral blobsAttrName = "burin.blobs";
 inline constexpr llvm::StringLiteral entryName = "burin_entry";
+/// What tells the bytes that a call takes beside its arguments and results: `i64 burin_planned(const i64* sizes, i64 workers)`.
+inline constexpr llvm::StringLiteral plannedName = "burin_planned";
 
 } // namespace burin::ir

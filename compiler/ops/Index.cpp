@@ -51,8 +51,9 @@ static Value scatterSteps(LoopBuilder &E, const AxisView &V, int64_t Stretch) {
 }
 
 /// The tensor is copied, unless the result has its memory; then blocks are outer positions and stretches of rows, and each
-/// takes all indices in order, so that sums do not depend on threads. Several narrow sums stay f32 in the worker's memory
-/// until all updates are in.
+/// takes all indices in order, so that sums do not depend on threads. Several narrow sums stay f32 in workspace until all
+/// updates are in: as large as the result, or, where rows are known to be so long that this is less, a stretch of each row for
+/// each worker.
 void lower_scatter_add(LoopKernel &K) {
   constexpr int64_t Stretch = 1024;
   AxisView V(K);
@@ -60,56 +61,55 @@ void lower_scatter_add(LoopKernel &K) {
   bool Narrow = is_narrow_float(K.dtype(0)), Wide = Narrow && !V.Indices.is(1);
   Type Sum = Narrow ? F32 : Scalar;
   auto stretches = [=](LoopBuilder &E) { return E.ceilDiv(E.value(V.Inner), Stretch); };
-  LoopKernel::Workspace Rows; // of Stretch sums
-  if (Wide) Rows = {F32, [=](LoopBuilder &E) { return E.mul(E.value(V.Size), Stretch); }};
+  const bool ByStretch = V.Inner.isStatic() && V.Outer.times(V.Inner).Coefficient > 16 * Stretch;
+  if (Wide) K.workspace(F32, ByStretch ? V.Size.times(Stretch) : K.elements(3), ByStretch);
   BufferNumber Sums = Wide ? K.numBuffers() : 3;
-  K.parallel([=](LoopBuilder &E) { return E.mul(E.value(V.Outer), stretches(E)); },
-             [=](LoopBuilder &E) {
-               if (!Wide) return scatterSteps(E, V, Stretch);
-               Value Row = E.min(E.value(V.Inner), E.index(Stretch));
-               return E.mul(Row, E.add(E.value(V.Size), E.value(V.Indices)));
-             },
-             [=, &K](LoopBlock &E, Value Block) {
-               Value N = E.value(V.Indices), Size = E.value(V.Size), Inner = E.value(V.Inner);
-               Value PerRow = stretches(E), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
-               Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
-               int Bits = static_cast<int>(Sum.getIntOrFloatBitWidth());
-               auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
-               auto sumAt = [&](Value Position) { return Wide ? E.mul(Position, Stretch) : place(Position); };
-               auto row = [&](function_ref<void(Value, const Lanes &)> Step) {
-                 E.run(Count, Bits, LoopBlock::Tail::exact, Step);
-               };
-               if (Wide)
-                 E.loop(E.index(0), Size, [&](Value Position) {
-                   Value From = place(Position), To = sumAt(Position);
-                   row([&](Value I, const Lanes &L) {
-                     E.store(Sums, E.add(To, I), E.load(0, E.add(From, I), L, Sum), L, Sum);
-                   });
-                 });
-               else
-                 E.when(E.differ(0, 3), [&] {
-                   E.loop(E.index(0), Size,
-                          [&](Value Position) { E.copy(3, place(Position), 0, place(Position), Count); });
-                 });
-               E.loop(E.index(0), N, [&](Value J) {
-                 Value To = sumAt(K.position(E, 1, J, Size));
-                 Value From = E.add(E.mul(E.add(E.mul(O, N), J), Inner), First);
-                 V.whereNotEmpty(E, [&] {
-                   row([&](Value I, const Lanes &L) {
-                     Value X = E.load(Sums, E.add(To, I), L, Sum), Y = E.load(2, E.add(From, I), L, Sum);
-                     E.store(Sums, E.add(To, I), E.addElements(X, Y), L, Sum);
-                   });
-                 });
-               });
-               if (Wide)
-                 E.loop(E.index(0), Size, [&](Value Position) {
-                   Value From = sumAt(Position), To = place(Position);
-                   row([&](Value I, const Lanes &L) {
-                     E.store(3, E.add(To, I), E.load(Sums, E.add(From, I), L, Sum), L, Sum);
-                   });
-                 });
-             },
-             Rows);
+  K.parallel(
+      [=](LoopBuilder &E) { return E.mul(E.value(V.Outer), stretches(E)); },
+      [=](LoopBuilder &E) {
+        if (!Wide) return scatterSteps(E, V, Stretch);
+        Value Row = E.min(E.value(V.Inner), E.index(Stretch));
+        return E.mul(Row, E.add(E.value(V.Size), E.value(V.Indices)));
+      },
+      [=, &K](LoopBlock &E, Value Block) {
+        Value N = E.value(V.Indices), Size = E.value(V.Size), Inner = E.value(V.Inner);
+        Value PerRow = stretches(E), O = E.div(Block, PerRow), First = E.mul(E.rem(Block, PerRow), Stretch);
+        Value Count = E.min(E.sub(Inner, First), E.index(Stretch));
+        int Bits = static_cast<int>(Sum.getIntOrFloatBitWidth());
+        auto place = [&](Value Position) { return E.add(E.mul(E.add(E.mul(O, Size), Position), Inner), First); };
+        auto sumAt = [&](Value Position) { return Wide && ByStretch ? E.mul(Position, Stretch) : place(Position); };
+        auto row = [&](function_ref<void(Value, const Lanes &)> Step) {
+          E.run(Count, Bits, LoopBlock::Tail::exact, Step);
+        };
+        if (Wide)
+          E.loop(E.index(0), Size, [&](Value Position) {
+            Value From = place(Position), To = sumAt(Position);
+            row([&](Value I, const Lanes &L) {
+              E.store(Sums, E.add(To, I), E.load(0, E.add(From, I), L, Sum), L, Sum);
+            });
+          });
+        else
+          E.when(E.differ(0, 3), [&] {
+            E.loop(E.index(0), Size, [&](Value Position) { E.copy(3, place(Position), 0, place(Position), Count); });
+          });
+        E.loop(E.index(0), N, [&](Value J) {
+          Value To = sumAt(K.position(E, 1, J, Size));
+          Value From = E.add(E.mul(E.add(E.mul(O, N), J), Inner), First);
+          V.whereNotEmpty(E, [&] {
+            row([&](Value I, const Lanes &L) {
+              Value X = E.load(Sums, E.add(To, I), L, Sum), Y = E.load(2, E.add(From, I), L, Sum);
+              E.store(Sums, E.add(To, I), E.addElements(X, Y), L, Sum);
+            });
+          });
+        });
+        if (Wide)
+          E.loop(E.index(0), Size, [&](Value Position) {
+            Value From = sumAt(Position), To = place(Position);
+            row([&](Value I, const Lanes &L) {
+              E.store(3, E.add(To, I), E.load(Sums, E.add(From, I), L, Sum), L, Sum);
+            });
+          });
+      });
 }
 
 /// The tensor is copied, unless the result has its memory; then blocks are outer positions and stretches of rows, and each

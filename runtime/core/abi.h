@@ -10,7 +10,7 @@ inline constexpr int num_threads = 4, fault_kind = 8, fault_op = 12, fault_index
                      functions = 40;
 // Of the table. A further one raises BURIN_RT_FUNCTIONS_VERSION.
 inline constexpr int parallel_for = 8, arena = 16, fault_at = 24, print = 32, profile_begin = 40, profile_end = 48,
-                     scratch = 56;
+                     worker = 56;
 static_assert(BURIN_RT_ABI_VERSION == 2 && BURIN_RT_FUNCTIONS_VERSION == 1);
 
 }  // namespace burin::rt::abi

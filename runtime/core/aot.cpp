@@ -247,7 +247,7 @@ struct Call {
     const char* refused = ctx->refused;
     burin_rt_ctx_release(ctx);
     if (status == BURIN_RT_OUT_OF_MEMORY && refused) return refuse(refused, fault.value, fault.index);
-    if (fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY || status == BURIN_RT_OUT_OF_MEMORY)
+    if (status == BURIN_RT_OUT_OF_MEMORY)
       return fail(BURIN_RT_OUT_OF_MEMORY, "%s: memory is exhausted [out-of-memory]", name);
     if (fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE) return fail_at_index(fault);
     if (status != BURIN_RT_OK || fault.kind != BURIN_RT_FAULT_NONE)

@@ -5,7 +5,6 @@
 #include "runtime/core/immortal.h"
 #include "runtime/core/print.h"
 #include "runtime/core/profile.h"
-#include "runtime/device/cpu/scratch.h"
 #include "runtime/device/cpu/thread_pool.h"
 #include "runtime/device/device.h"
 
@@ -49,7 +48,7 @@ static_assert(offsetof(burin_rt_functions, parallel_for) == abi::parallel_for &&
               offsetof(burin_rt_functions, print) == abi::print &&
               offsetof(burin_rt_functions, profile_begin) == abi::profile_begin &&
               offsetof(burin_rt_functions, profile_end) == abi::profile_end &&
-              offsetof(burin_rt_functions, scratch) == abi::scratch);
+              offsetof(burin_rt_functions, worker) == abi::worker);
 
 Context& of(burin_rt_ctx* ctx) { return *reinterpret_cast<Context*>(ctx); }
 
@@ -58,11 +57,7 @@ void parallel_for(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffer
   cpu().stream().launch({reinterpret_cast<const void*>(kernel), buffers, 0, sizes, 0, blocks, grain, ctx, true, false});
 }
 
-void* scratch_for(burin_rt_ctx* ctx, int64_t bytes) {
-  void* p = scratch(bytes, kernel_depth());
-  if (!p) ctx->functions->fault_at(ctx, BURIN_RT_FAULT_OUT_OF_MEMORY, -1, 0, bytes);
-  return p;
-}
+int64_t worker(burin_rt_ctx*) { return worker_number(); }
 
 void* further_piece(Context& c, std::int64_t bytes) {
   constexpr std::int64_t header = 64;
@@ -109,7 +104,7 @@ void profile_end(burin_rt_ctx* ctx) {
 }
 
 constexpr burin_rt_functions functions = {
-    BURIN_RT_FUNCTIONS_VERSION, parallel_for, arena, fault_at, print, profile_begin, profile_end, scratch_for,
+    BURIN_RT_FUNCTIONS_VERSION, parallel_for, arena, fault_at, print, profile_begin, profile_end, worker,
 };
 
 void clear_arena(Context& c) {

@@ -232,9 +232,6 @@ Error fault_error(const OpInfo& info, burin_rt_fault_kind kind, std::int64_t ind
       return {ErrorCode::device, op + ": division by zero" + at + " of the result", "division-by-zero", "", ""};
     case BURIN_RT_FAULT_TRIP_COUNT:
       return {ErrorCode::device, op + ": more than " + std::to_string(value) + " trips", "trip-count", "", ""};
-    case BURIN_RT_FAULT_OUT_OF_MEMORY:  // belongs to a call, not to an op
-      return {ErrorCode::device, "a kernel found no memory for " + std::to_string(value) + " bytes of scratch",
-              "out-of-memory", "", ""};
     case BURIN_RT_FAULT_NONE: break;
   }
   return {ErrorCode::internal, op + ": unknown fault", "fault", "", ""};

@@ -213,7 +213,7 @@ int main(void) {
            "0 4 ",
            "2 4 sums: reduce_sum: no memory for the result f32[n] (more than 2^62 bytes) [out-of-memory]",
            "  in \"sums\"",
-           "2 4 sums: reduce_sum: no memory for the result f32[n] (144115188075855872 bytes, 288230376151711744 with "
+           "2 4 sums: reduce_sum: no memory for the result f32[n] (144115188075855872 bytes, 288230376151712000 with "
            "all temporaries) [out-of-memory]",
            "  in \"sums\"",
            "2 4 sums: no memory for 'x', which is f32[4611686018427387904,4] (more than 2^62 bytes) [out-of-memory]",

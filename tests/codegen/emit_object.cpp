@@ -205,32 +205,31 @@ TEST_CASE("a lane mask holds for counts of any size") {
   }
 }
 
-TEST_CASE("kernels reach scratch and faults through the context") {
+TEST_CASE("kernels reach their stretch of workspace, and faults through the context") {
   Fixture F;
-  KernelBuilder K(*F.Module, "k", {F.I64}, 0, F.Target);
-  Buffer Scratch = K.scratch(K.E.index(64), F.I64);
-  K.E.store(K.E.index(42), Scratch, K.E.index(3));
-  K.E.store(K.E.load(Scratch, K.E.index(3)), K.buffer(0), K.E.index(0));
+  KernelBuilder K(*F.Module, "k", {F.I64, F.I64}, 0, F.Target);
+  Buffer Own = K.ownStretch(1, K.E.index(70));  // 128 bytes for each worker
+  K.E.store(K.E.index(42), Own, K.E.index(3));
+  K.E.store(K.E.load(Own, K.E.index(3)), K.buffer(0), K.E.index(0));
   K.E.when(K.E.less(K.begin(), K.end()), [&] { K.faultAt(BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, 7, K.begin(), K.end()); });
   K.finish();
   auto Kernels = CompiledKernels::compile(*F.Module, F.Target);
   REQUIRE(Kernels);
   auto* Kernel = Kernels->function<std::remove_pointer_t<burin_rt_kernel>>("k");
   KernelRuntime Runtime(1);
-  int64_t Out = 0;
-  void* Buffers[] = {&Out};
+  alignas(64) int64_t Out = 0, Workspace[48] = {};
+  void* Buffers[] = {&Out, Workspace};
   Kernel(Buffers, nullptr, 5, 5, Runtime.ctx());
-  CHECK(Out == 42);
+  CHECK((Out == 42 && Workspace[3] == 42));
   CHECK(Runtime.ctx()->fault.kind == BURIN_RT_FAULT_NONE);
   Kernel(Buffers, nullptr, 5, 9, Runtime.ctx());
   burin_rt_fault Fault = Runtime.ctx()->fault;
   CHECK((Fault.kind == BURIN_RT_FAULT_INDEX_OUT_OF_RANGE && Fault.op == 7 && Fault.index == 5 && Fault.value == 9));
-  Out = 0;
-  burin_rt_functions Poor = *Runtime.ctx()->functions;
-  Poor.scratch = [](burin_rt_ctx*, int64_t) -> void* { return nullptr; };
-  Runtime.ctx()->functions = &Poor;
-  Kernel(Buffers, nullptr, 5, 9, Runtime.ctx());
-  CHECK(Out == 0);  // without memory it leaves at once
+  burin_rt_functions Third = *Runtime.ctx()->functions;
+  Third.worker = [](burin_rt_ctx*) -> int64_t { return 2; };
+  Runtime.ctx()->functions = &Third;
+  Kernel(Buffers, nullptr, 5, 5, Runtime.ctx());
+  CHECK(Workspace[32 + 3] == 42);
 }
 
 namespace {

@@ -93,7 +93,7 @@ struct Options {
 
 /// Emits and compiles the product; sizes that are operands are those of `C`, numbered in order of appearance.
 std::unique_ptr<CompiledKernels> build(const Case& C, const MatmulConfig& Dtypes, const Options& O,
-                                       std::vector<int64_t>& Sizes) {
+                                       std::vector<int64_t>& Sizes, burin::codegen::Workspace& Workspace) {
   auto Target = resolveTarget(O.Level);
   REQUIRE(Target);
   MatmulConfig Config = Dtypes;
@@ -124,6 +124,7 @@ std::unique_ptr<CompiledKernels> build(const Case& C, const MatmulConfig& Dtypes
   INFO((Emitted ? std::string() : Emitted.error().message));
   REQUIRE(Emitted);
   REQUIRE(mlir::succeeded(Module->verify()));
+  Workspace.Each = *matmulWorkspace(Config, *Target, &Context);
   std::string Why;
   auto Kernels = CompiledKernels::compile(*Module, *Target, &Why);
   INFO(Why);
@@ -159,7 +160,8 @@ void check(const Case& C, const Options& O, const MatmulConfig& Dtypes = config(
   if (auto Target = resolveTarget(O.Level); !Target || !test::canRun(*Target)) return;
   INFO(describe(C, O));
   std::vector<int64_t> Sizes;
-  auto Kernels = build(C, Dtypes, O, Sizes);
+  burin::codegen::Workspace Needed;
+  auto Kernels = build(C, Dtypes, O, Sizes, Needed);
   auto* Product = Kernels->function("product");
   REQUIRE(Product);
   auto A = samples<L>(product(C.Lhs), 1);
@@ -170,8 +172,10 @@ void check(const Case& C, const Options& O, const MatmulConfig& Dtypes = config(
     std::vector<T> Out(Expected.size() + 16);
     auto* Bytes = reinterpret_cast<unsigned char*>(Out.data());
     std::fill_n(Bytes, Out.size() * sizeof(T), 0xee);
-    void* Buffers[] = {A.data(), B.data(), Out.data()};
-    Product(Buffers, Sizes.data(), Runtime.ctx());
+    std::vector<void*> Buffers = {A.data(), B.data(), Out.data()};
+    test::KernelWorkspace Workspace(Needed, Sizes, Threads);
+    Workspace.appendTo(Buffers);
+    Product(Buffers.data(), Sizes.data(), Runtime.ctx());
     int64_t Wrong = 0, FirstWrong = -1;
     for (size_t I = 0; I < Expected.size(); ++I)
       if (!(asDouble(Out[I]) == asDouble(Expected[I])) && Wrong++ == 0) FirstWrong = I;
@@ -293,8 +297,10 @@ TEST_CASE("sizes that are written differently may be equal, as a guard says") {
   std::vector<float> Out(30, NAN);
   std::vector<int64_t> Sizes = {3, 4, 4};
   KernelRuntime Runtime(1);
-  void* Buffers[] = {A.data(), B.data(), Out.data()};
-  Kernels->function("product")(Buffers, Sizes.data(), Runtime.ctx());
+  std::vector<void*> Buffers = {A.data(), B.data(), Out.data()};
+  test::KernelWorkspace Workspace({{}, *matmulWorkspace(Config, *Target, &Context)}, Sizes, 1);
+  Workspace.appendTo(Buffers);
+  Kernels->function("product")(Buffers.data(), Sizes.data(), Runtime.ctx());
   CHECK(Out == reference<float>(C, A, B));
 }
 
@@ -347,7 +353,8 @@ TEST_CASE("an epilogue sees each finished element once, with its place") {
         if (!test::canRun(*resolveTarget(Level))) continue;
         INFO(describe(C, O));
         std::vector<int64_t> Sizes;
-        auto Kernels = build(C, config(Dtype::f32), O, Sizes);
+        burin::codegen::Workspace Needed;
+        auto Kernels = build(C, config(Dtype::f32), O, Sizes, Needed);
         auto A = samples<float>(product(C.Lhs), 1), B = samples<float>(product(C.Rhs), 2);
         auto Expected = reference<float>(C, A, B);
         int64_t N = C.Rhs.back(), M = C.Lhs[C.Lhs.size() - 2];
@@ -357,8 +364,10 @@ TEST_CASE("an epilogue sees each finished element once, with its place") {
         for (unsigned Threads : {1u, 2u}) {
           KernelRuntime Runtime(Threads);
           std::vector<float> Out(Expected.size(), NAN);
-          void* Buffers[] = {A.data(), B.data(), Bias.data(), Out.data()};
-          Kernels->function("product")(Buffers, Sizes.data(), Runtime.ctx());
+          std::vector<void*> Buffers = {A.data(), B.data(), Bias.data(), Out.data()};
+          test::KernelWorkspace Workspace(Needed, Sizes, Threads);
+          Workspace.appendTo(Buffers);
+          Kernels->function("product")(Buffers.data(), Sizes.data(), Runtime.ctx());
           CHECK(Out == Expected);
         }
       }

@@ -129,7 +129,8 @@ std::string check(OpKind kind, std::vector<HostTensor> operands, const Attribute
   if (failed(mlir::verify(*module))) return "verify: " + messages;
 
   auto cpu = codegen::cpu::resolveTarget(target);
-  if (failed(test::emitKernels(*module, *codegen::cpu::makeBackend(*cpu)))) return "emit: " + messages;
+  llvm::StringMap<codegen::Workspace> workspaces;
+  if (failed(test::emitKernels(*module, *codegen::cpu::makeBackend(*cpu), workspaces))) return "emit: " + messages;
   if (failed(mlir::verify(*module))) return "verify after: " + messages;
   std::string why;
   auto compiled = test::CompiledKernels::compile(*module, *cpu, &why);
@@ -147,6 +148,8 @@ std::string check(OpKind kind, std::vector<HostTensor> operands, const Attribute
     got.push_back(r);
   }
   test::KernelRuntime runtime(2);
+  test::KernelWorkspace workspace(workspaces["kernel"], {}, 2);
+  workspace.appendTo(buffers);
   compiled->function("kernel")(buffers.data(), nullptr, runtime.ctx());
   if (fault) *fault = runtime.ctx()->fault;
   auto want = run_reference(kind, operands, attributes);

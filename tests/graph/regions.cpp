@@ -136,8 +136,6 @@ TEST_CASE("A fault in a region names its op and line") {
   CHECK(bad.error().where == "in \"function\" at loop.cpp:7");
   const burin_rt_fault fault{BURIN_RT_FAULT_INDEX_OUT_OF_RANGE, static_cast<std::int32_t>(index(gather)), 0, 3};
   CHECK(fault_error(b.graph, fault).text() == bad.error().text());
-  const burin_rt_fault exhausted{BURIN_RT_FAULT_OUT_OF_MEMORY, -1, 0, 4096};
-  CHECK(fault_error(b.graph, exhausted).text() == "a kernel found no memory for 4096 bytes of scratch [out-of-memory]");
 }
 
 TEST_CASE("The verifier checks regions") {

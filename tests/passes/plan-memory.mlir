@@ -168,23 +168,46 @@ module {
 
 // -----
 
-// A kernel that asks for memory may be refused it: state is not written before, and that is checked first.
+// Workspace: what blocks share is a slot while its launch runs, if its size is known; the rest is used by turns. Nothing is
+// refused once the call has begun, so state is written where it is computed.
 // CHECK-LABEL: @burin_entry(
 // CHECK-SAME:    %[[P:.+]]: !burin_host.buffer, %[[NEXT:.+]]: !burin_host.buffer, %[[OUT:.+]]: !burin_host.buffer)
-// CHECK:         %[[T:.+]] = burin_host.slot
-// CHECK:         burin_host.launch @f(%[[P]]) -> (%[[T]])
-// CHECK:         burin_host.launch @g(%[[P]]) -> (%[[OUT]])
-// CHECK:         burin_host.check_faults
-// CHECK-NEXT:    burin_host.copy %[[T]] to %[[NEXT]]
+// CHECK-SAME:    burin.arena = #burin.dims<[320]>
+// CHECK-SAME:    burin.workspaces = {{\[\[}}"g: no memory for the workspace of f32[100]{{.*}}", #burin.dims<[0, 100]>]]
+// CHECK:         %[[S:.+]] = burin_host.slot at <[0]> bytes <[300]>
+// CHECK:         %[[W:.+]] = burin_host.workspace at <[0]>
+// CHECK:         burin_host.launch @g(%[[P]]) -> (%[[OUT]]) workspace(%[[S]], %[[W]] : !burin_host.buffer, !burin_host.buffer)
+// CHECK:         burin_host.launch @f(%[[P]]) -> (%[[NEXT]]) sizes
+// CHECK-NOT:     burin_host.check_faults
 module {
   func.func @main(%p: tensor<100xf32> {burin.input = "state"}) -> (tensor<100xf32> {burin.state = 0 : i32}, tensor<100xf32>) {
-    %0 = burin.launch @f(%p) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
     %1 = burin.launch @g(%p) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
+    %0 = burin.launch @f(%p) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
     return %0, %1 : tensor<100xf32>, tensor<100xf32>
   }
   module @kernels {
     func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
-    func.func private @g(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.scratch}
+    func.func private @g(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.workspace = #burin.dims<[300, 100]>}
+  }
+}
+
+// -----
+
+// Workspace by named sizes: launches that need equally much are one entry, and each worker's part begins behind what is shared.
+// CHECK-LABEL: @burin_entry(
+// CHECK-SAME:    burin.arena = #burin.dims<[0, "4*n"]>
+// CHECK-SAME:    burin.workspaces = {{\[\[}}"f: no memory for the workspace of f32[n]{{.*}}", #burin.dims<["8*n", "n + 64"]>]]
+// CHECK:         %[[A:.+]] = burin_host.workspace at <[0]>
+// CHECK:         %[[B:.+]] = burin_host.workspace at <["64*ceildiv(n, 8)"]>
+// CHECK:         burin_host.launch @f({{.+}}) -> ({{.+}}) workspace(%[[A]], %[[B]] :
+module {
+  func.func @main(%x: tensor<?xf32, #burin.dims<["n"]>>) -> tensor<?xf32, #burin.dims<["n"]>> attributes {burin.sizes = ["n"]} {
+    %0 = burin.launch @f(%x) sizes <["n"]> : (tensor<?xf32, #burin.dims<["n"]>>) -> tensor<?xf32, #burin.dims<["n"]>>
+    %1 = burin.launch @f(%0) sizes <["n"]> : (tensor<?xf32, #burin.dims<["n"]>>) -> tensor<?xf32, #burin.dims<["n"]>>
+    return %1 : tensor<?xf32, #burin.dims<["n"]>>
+  }
+  module @kernels {
+    func.func private @f(tensor<?xf32, #burin.dims<["n"]>>, index) -> tensor<?xf32, #burin.dims<["n"]>> attributes {burin.kernel, burin.workspace = #burin.dims<["8*size0", "size0 + 64"]>}
   }
 }
 
@@ -268,28 +291,5 @@ module {
   module @kernels {
     func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
     func.func private @again(tensor<100xf32>) -> tensor<i1> attributes {burin.kernel}
-  }
-}
-
-// -----
-
-// So does one whose kernels ask for memory and may be refused it: what they have not written would decide.
-// CHECK-LABEL: @burin_entry(
-// CHECK:         scf.while
-// CHECK-NEXT:      burin_host.faulted
-module {
-  func.func @main(%x: tensor<100xf32>) -> tensor<100xf32> {
-    %0 = burin.while %x {certain = false, max_trips = #burin.dims<[]>} : (tensor<100xf32>) -> tensor<100xf32> with (%v: tensor<100xf32>) {
-      %again = burin.launch @again(%v) sizes <[]> : (tensor<100xf32>) -> tensor<i1>
-      burin.yield %again, %v : tensor<i1>, tensor<100xf32>
-    } with (%v: tensor<100xf32>) {
-      %1 = burin.launch @f(%v) sizes <[]> : (tensor<100xf32>) -> tensor<100xf32>
-      burin.yield %1 : tensor<100xf32>
-    }
-    return %0 : tensor<100xf32>
-  }
-  module @kernels {
-    func.func private @f(tensor<100xf32>) -> tensor<100xf32> attributes {burin.kernel, burin.inplace = array<i64: 0, 0>}
-    func.func private @again(tensor<100xf32>) -> tensor<i1> attributes {burin.kernel, burin.scratch}
   }
 }

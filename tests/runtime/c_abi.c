@@ -43,7 +43,7 @@ int main(void) {
   ctx->functions->parallel_for(ctx, doubled, buffers, sizes, n, 10);
   CHECK(y[0] == 0 && y[999] == 1998);
   CHECK(ctx->fault.kind == BURIN_RT_FAULT_ASSERTION && ctx->fault.index == 77);
-  CHECK(ctx->functions->scratch(ctx, 100) && ctx->functions->arena(ctx, 100));
+  CHECK(ctx->functions->worker(ctx) == 0 && ctx->functions->arena(ctx, 100));
 
   char printed[64] = "";
   burin_rt_set_print_sink(keep, printed);

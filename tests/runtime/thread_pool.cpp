@@ -183,24 +183,34 @@ TEST_CASE("arena requests are separate, aligned, and the first block is kept for
   CHECK(ctx->functions->arena(ctx, 0) != nullptr);
 }
 
-TEST_CASE("each worker has scratch of its own, and exhaustion is a fault") {
-  auto fill = [](void* const* buffers, const std::int64_t*, std::int64_t begin, std::int64_t end, burin_rt_ctx* ctx) {
-    auto* sums = static_cast<std::int64_t*>(buffers[0]);
-    for (std::int64_t i = begin; i < end; ++i) {
-      auto* s = static_cast<std::int64_t*>(ctx->functions->scratch(ctx, 8000));
-      for (int k = 0; k < 1000; ++k) s[k] = i;
-      sums[i] = 0;
-      for (int k = 0; k < 1000; ++k) sums[i] += s[k];
-    }
+TEST_CASE("those who run a kernel at once have numbers of their own, below the number of threads") {
+  struct Places {
+    std::atomic<int> inside[8], calls, wrong;
   };
-  std::vector<std::int64_t> sums(300);
-  void* buffers[] = {sums.data()};
-  Context ctx;
-  ctx->functions->parallel_for(ctx, fill, buffers, nullptr, 300, 1);
-  for (std::size_t i = 0; i < sums.size(); ++i) CHECK(sums[i] == static_cast<std::int64_t>(i) * 1000);
-  CHECK(ctx->fault.kind == BURIN_RT_FAULT_NONE);
-  CHECK(ctx->functions->scratch(ctx, std::int64_t{1} << 55) == nullptr);
-  CHECK(ctx->fault.kind == BURIN_RT_FAULT_OUT_OF_MEMORY);
-  CHECK(ctx->fault.value == std::int64_t{1} << 55);
-  CHECK(ctx->functions->scratch(ctx, 64) != nullptr);
+  auto enter = [](void* const* buffers, const std::int64_t*, std::int64_t, std::int64_t, burin_rt_ctx* ctx) {
+    auto& p = *static_cast<Places*>(buffers[0]);
+    const std::int64_t number = ctx->functions->worker(ctx);
+    if (number < 0 || number >= ctx->num_threads || p.inside[number].fetch_add(1) != 0) ++p.wrong;
+    for (int i = 0; i < 2000; ++i) ++p.calls;
+    --p.inside[number];
+    // A job within a job has one worker: number 0 of its own context.
+    if (number == 0) return;
+    auto nested = [](void* const* b, const std::int64_t*, std::int64_t, std::int64_t, burin_rt_ctx* c) {
+      if (c->functions->worker(c) != 0) ++static_cast<Places*>(b[0])->wrong;
+    };
+    burin_rt_ctx* inner = burin_rt_ctx_acquire(1);
+    inner->functions->parallel_for(inner, nested, buffers, nullptr, 4, 1);
+    burin_rt_ctx_release(inner);
+    if (ctx->functions->worker(ctx) != number) ++p.wrong;
+  };
+  for (std::uint32_t threads : {1u, 2u, 3u}) {
+    Places places{};
+    void* buffers[] = {&places};
+    burin_rt_ctx* ctx = burin_rt_ctx_acquire(threads);
+    for (int i = 0; i < 200; ++i) ctx->functions->parallel_for(ctx, enter, buffers, nullptr, 16, 1);
+    CHECK(places.wrong == 0);
+    CHECK(places.calls == 200 * 16 * 2000);
+    CHECK(ctx->functions->worker(ctx) == 0);
+    burin_rt_ctx_release(ctx);
+  }
 }

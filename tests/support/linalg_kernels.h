@@ -14,13 +14,15 @@
 
 namespace burin::test {
 
-/// Makes code of every kernel function of the module, as the driver does.
-inline mlir::LogicalResult emitKernels(mlir::ModuleOp Module, const codegen::Target& Target) {
+/// Makes code of every kernel function of the module, as the driver does; tells the workspace of each by its name.
+inline mlir::LogicalResult emitKernels(mlir::ModuleOp Module, const codegen::Target& Target,
+                                       llvm::StringMap<codegen::Workspace>& Workspaces) {
   auto Code = Target.begin(Module);
   for (auto Function : llvm::make_early_inc_range(Module.getOps<mlir::func::FuncOp>())) {
     auto Kernel = codegen::planKernel(Function);
     if (mlir::failed(Kernel)) return mlir::failure();
     Target.schedule(*Kernel);
+    Workspaces[Kernel->Name] = Kernel->Memory;
     if (mlir::failed(Code->emitKernel(*Kernel))) return mlir::failure();
   }
   return mlir::success();
@@ -40,7 +42,7 @@ class LinalgKernels {
     auto Module = mlir::parseSourceString<mlir::ModuleOp>(Text, &Context);
     if (!Module) return;
     auto Target = codegen::cpu::resolveTarget(TargetName);
-    if (mlir::failed(emitKernels(*Module, *codegen::cpu::makeBackend(*Target)))) return;
+    if (mlir::failed(emitKernels(*Module, *codegen::cpu::makeBackend(*Target), Workspaces))) return;
     if (mlir::failed(mlir::verify(*Module))) return;
     std::string Why;
     Compiled = CompiledKernels::compile(*Module, *Target, &Why);
@@ -52,12 +54,15 @@ class LinalgKernels {
 
   void run(const char* Name, std::vector<void*> Buffers, std::vector<int64_t> Sizes = {}, unsigned Threads = 1) {
     KernelRuntime Runtime(Threads);
+    KernelWorkspace Workspace(Workspaces[Name], Sizes, Threads);
+    Workspace.appendTo(Buffers);
     auto* Launch = Compiled->function(Name);
     Launch(Buffers.data(), Sizes.data(), Runtime.ctx());
   }
 
  private:
   mlir::MLIRContext Context{mlir::MLIRContext::Threading::DISABLED};
+  llvm::StringMap<codegen::Workspace> Workspaces;
   std::unique_ptr<CompiledKernels> Compiled;
   std::string Messages;
 };

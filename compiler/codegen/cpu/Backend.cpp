@@ -9,6 +9,7 @@
 #include "compiler/codegen/cpu/Loops.h"
 #include "compiler/codegen/cpu/LowerToLlvm.h"
 #include "compiler/codegen/host/HostToLlvm.h"
+#include "compiler/codegen/loops/LoopLowering.h"
 #include "compiler/codegen/plan/SplitReductions.h"
 
 namespace burin::codegen::cpu {
@@ -16,7 +17,7 @@ using namespace mlir;
 
 namespace {
 
-// Partial results live on the launch function's stack: 64 * 16 or 16 * 1024 elements.
+// Partial results are small: 64 * 16 or 16 * 1024 elements.
 constexpr SplitPolicy Splits{.MaxResults = 1024,
                              .MinElements = 1 << 16,
                              .MinChunkElements = 1 << 14,
@@ -24,6 +25,19 @@ constexpr SplitPolicy Splits{.MaxResults = 1024,
                              .FewResults = 16,
                              .MaxChunks = 64,
                              .MaxChunksOfMany = 16};
+
+MatmulConfig matmulConfig(const Kernel &K, const ProductPlan &Plan) {
+  MatmulConfig Config;
+  Config.setElement(Plan.Element);
+  Config.LhsShape = Plan.LhsShape;
+  Config.RhsShape = Plan.RhsShape;
+  Config.LhsTransposed = Plan.LhsTransposed;
+  Config.RhsTransposed = Plan.RhsTransposed;
+  Config.NumSizes = K.NumSizes;
+  Config.Order = K.Order;
+  Config.WorkspaceAt = K.workspaceAt();
+  return Config;
+}
 
 class CpuCode final : public Code {
 public:
@@ -59,15 +73,7 @@ private:
     return success();
   }
   LogicalResult emit(const Kernel &K, const ProductPlan &Plan) {
-    MatmulConfig Config;
-    Config.setElement(Plan.Element);
-    Config.LhsShape = Plan.LhsShape;
-    Config.RhsShape = Plan.RhsShape;
-    Config.LhsTransposed = Plan.LhsTransposed;
-    Config.RhsTransposed = Plan.RhsTransposed;
-    Config.NumSizes = K.NumSizes;
-    Config.Order = K.Order;
-    auto Done = emitMatmulKernel(Kernels, K.Name, Config, T);
+    auto Done = emitMatmulKernel(Kernels, K.Name, matmulConfig(K, Plan), T);
     if (Done) return success();
     func::FuncOp Function = K.Function;
     return Function.getBody().front().getTerminator()->getPrevNode()->emitError(Done.error().message);
@@ -97,7 +103,14 @@ public:
   std::vector<std::string> required() const override { return T.Required; }
   void loadDialects(MLIRContext &Context) const override { loadCodegenDialects(Context); }
   void schedule(Kernel &K) const override {
-    if (auto *Plan = std::get_if<KernelPlan>(&K.Work)) splitReductions(*Plan, Splits);
+    if (auto *Plan = std::get_if<KernelPlan>(&K.Work)) {
+      splitReductions(*Plan, Splits);
+      K.Memory = nestsWorkspace(*Plan, T);
+    } else if (auto *Plan = std::get_if<ProductPlan>(&K.Work)) {
+      if (auto Each = matmulWorkspace(matmulConfig(K, *Plan), T, K.Function->getContext())) K.Memory.Each = *Each;
+    } else if (auto *Plan = std::get_if<LoopPlan>(&K.Work)) {
+      K.Memory = loopWorkspace(K, *Plan);
+    }
   }
   std::unique_ptr<Code> begin(ModuleOp Kernels) const override { return std::make_unique<CpuCode>(Kernels, T); }
 

@@ -61,7 +61,8 @@ static Result<void> checkDtypes(const MatmulConfig &Config) {
                      std::string(name(Config.Result)));
 }
 
-Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfig &Config, const CpuTarget &Target) {
+/// The problem in normal form, with its workspace.
+static Result<MatmulProblem> problemOf(const MatmulConfig &Config, const CpuTarget &Target, MLIRContext *C) {
   if (auto Ok = checkDtypes(Config); !Ok) return Ok.error();
   if (Config.LhsShape.size() < 2 || Config.RhsShape.size() < 2)
     return unsupported("operands of a kernel have at least two dims");
@@ -81,11 +82,24 @@ Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfi
     return unsupported("inner dims differ (an earlier check should have said so)");
   if (auto Batches = broadcastBatches(P, Lhs.drop_back(2), Rhs.drop_back(2)); !Batches) return Batches.error();
   foldBatchIntoRows(P);
+  P.Workspace = wantsStreamedMatmul(P, Target) ? streamedWorkspace(P, Target, C) : blockedWorkspace(P, Target, C);
+  P.WorkspaceAt = Config.WorkspaceAt.value_or(static_cast<unsigned>(P.bufferTypes(C).size()));
+  return P;
+}
 
-  if (wantsStreamedMatmul(P, Target))
-    emitStreamedMatmul(Module, Name, P, Target);
+Result<Extents> matmulWorkspace(const MatmulConfig &Config, const CpuTarget &Target, MLIRContext *C) {
+  auto P = problemOf(Config, Target, C);
+  if (!P) return P.error();
+  return P->Workspace;
+}
+
+Result<void> emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulConfig &Config, const CpuTarget &Target) {
+  auto P = problemOf(Config, Target, Module.getContext());
+  if (!P) return P.error();
+  if (wantsStreamedMatmul(*P, Target))
+    emitStreamedMatmul(Module, Name, *P, Target);
   else
-    emitBlockedMatmul(Module, Name, P, Target);
+    emitBlockedMatmul(Module, Name, *P, Target);
   return {};
 }
 

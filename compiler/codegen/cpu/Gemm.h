@@ -1,6 +1,6 @@
 // Matrix products: C[batch..., M, N] = A[batch..., M, K] * B[batch..., K, N], written directly as register-tiled loops.
 // One call makes one launch function (LinalgEmitter.h says what that is): `void NAME(buffers, sizes, ctx)` with
-// buffers = lhs, rhs, the epilogue's inputs, result. Depends on the Emitter only; knows neither linalg nor burin ops.
+// buffers = lhs, rhs, the epilogue's inputs, result, workspace. Depends on the Emitter only; knows neither linalg nor burin ops.
 #pragma once
 #include "compiler/codegen/cpu/Emitter.h"
 #include "compiler/codegen/plan/Size.h"
@@ -44,9 +44,15 @@ struct MatmulConfig {
   unsigned NumSizes = 0; ///< size operands of the launch function
   /// Which entry of the launch function's table each buffer is, if not its own number.
   llvm::SmallVector<unsigned> Order;
+  /// The entry that is the workspace, if not the first behind the buffers.
+  std::optional<unsigned> WorkspaceAt;
   MatmulEpilogue Epilogue;
   // Batch dims broadcast from the right as usual: a missing or static-1 dim of one operand repeats it.
 };
+
+/// Bytes of workspace that each worker has, a sum over the size operands; never empty (codegen/plan/Size.h: Workspace).
+/// UnsupportedError as below.
+Result<Extents> matmulWorkspace(const MatmulConfig &Config, const CpuTarget &Target, mlir::MLIRContext *C);
 
 /// Emits launch function `Name` (and private block functions `Name.p0`, ...) into `Module`, an LLVM-dialect-to-be module
 /// for lowerToLlvm. UnsupportedError for dtypes or ranks that no kernel takes; sizes of zero are fine (K = 0 gives 0).

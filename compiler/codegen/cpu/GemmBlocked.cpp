@@ -1,7 +1,7 @@
 // The blocked matrix product: B is packed into panels [k][NR] that stay in L2, A into a micro-panel that stays in L1,
 // and one register tile of MR x NR accumulators runs over k (Goto and van de Geijn, "Anatomy of High-Performance Matrix
 // Multiplication", 2008). One k loop serves every shape: ragged tiles leave through a small tile in
-// scratch. So sizes may be operands, there are no masks in the hot path, and there is one body to compile.
+// workspace. So sizes may be operands, there are no masks in the hot path, and there is one body to compile.
 #include "compiler/codegen/cpu/GemmProblem.h"
 
 namespace burin::codegen::cpu {
@@ -24,8 +24,11 @@ struct Plan {
 
   static constexpr int64_t ManyBlocks = 64; ///< of k; up to here a plain sum of blocks is as accurate as a block
   static constexpr int64_t Run = 256;       ///< terms that one accumulator sums
+  static constexpr int64_t LongRows =
+      256; ///< of C, about, at a time where sums need two parts; B is packed for each anew
 
   int64_t paddedMR() const { return roundUp(MR, Lanes); }
+  int64_t longTiles() const { return ceilDiv(LongRows, MR); }
   int64_t rowStrideA() const { return roundUp(KC, Lanes) + 16; } // + 16: rows of a power-of-two KC would collide in L1
 };
 
@@ -91,6 +94,19 @@ Plan choosePlan(const MatmulProblem &P, const CpuTarget &T, Type Compute) {
   return Q;
 }
 
+/// What a worker packs, its tile, and what long sums lost, in bytes. A transposing pack may write Lanes - 1 rows too many.
+Extents workspace(const MatmulProblem &P, const Plan &Q, Type Compute) {
+  int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8, K = std::max<int64_t>(Q.KC, 1);
+  int64_t SizeB = Q.PackB ? roundUp(K * Q.NC + Q.Lanes * Q.NR, 64) : 0;
+  int64_t SizeA = roundUp(Q.InterleaveA ? (K + Q.Lanes) * Q.paddedMR() : Q.MR * Q.rowStrideA(), 64);
+  int64_t Known = SizeB + SizeA + roundUp(Q.MR * Q.NR, 64);
+  if (Q.MayBeLong) Known += Q.longTiles() * Q.MR * Q.NC;
+  Extents Sum{Extent::number(Known * Bytes)};
+  if (Q.KC < 0) // as many rows as K has; what is rounded up adds less than one to the row above
+    Sum = {Extent::number((Known + 128) * Bytes), P.K.times((Q.NC + Q.paddedMR()) * Bytes)};
+  return Sum;
+}
+
 /// Lanes rows of Lanes elements, transposed by log2(Lanes) rounds of perfect shuffles.
 void transposeTile(Emitter &E, Values &Rows) {
   int64_t L = Rows.size();
@@ -123,7 +139,7 @@ public:
     Tiles = E.ceilDiv(Ops.M, Q.MR);
     Value Columns = E.ceilDiv(Ops.N, Q.NC);
     KCap = Q.KC > 0 ? E.index(Q.KC) : E.max(Ops.K, E.index(1));
-    openScratch();
+    openWorkspace();
     if (P.Batch.empty()) return columns(Kernel.begin(), Kernel.end());
     Value PerMatrix = E.max(E.mul(Tiles, Columns), E.index(1));
     MatmulOperands All = Ops;
@@ -149,30 +165,22 @@ private:
   Buffer PackedA, PackedB, Tile;
   // Where K is long, C holds totals, and Lost what their roundings lost, for the rows and columns at hand.
   Buffer Lost;
-  Value Long, FirstRow, FirstColumn, LostSize;
+  Value Long, FirstRow, FirstColumn;
 
-  void openScratch() {
+  void openWorkspace() {
     int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
-    Value SizeB = E.index(0);
-    if (Q.PackB)
-      SizeB = E.add(E.mul(KCap, Q.NC), Q.Lanes * Q.NR); // a transposing pack may write Lanes - 1 rows too many
-    Value SizeA = Q.InterleaveA ? E.mul(E.add(KCap, Q.Lanes), Q.paddedMR()) : E.index(Q.MR * Q.rowStrideA());
     auto align = [&](Value V) { return E.mul(E.ceilDiv(V, 64), 64); };
-    SizeB = align(SizeB);
-    SizeA = align(SizeA);
-    Value SizeTile = E.index(roundUp(Q.MR * Q.NR, 64)), Total = E.add(E.add(SizeB, SizeA), SizeTile), LostAt = Total;
-    if (Q.MayBeLong) {
-      Value Rows = E.mul(E.min(Tiles, E.sub(Kernel.end(), Kernel.begin())), Q.MR);
-      Long = E.less(E.index(Q.ManyBlocks * Q.KC), Ops.K);
-      LostSize = E.select(Long, E.mul(Rows, Q.NC), E.index(0));
-      Total = E.add(Total, LostSize);
-    }
-    Buffer All = Kernel.scratch(E.mul(Total, Bytes), Compute);
+    Value SizeB = E.index(0);
+    if (Q.PackB) SizeB = align(E.add(E.mul(KCap, Q.NC), Q.Lanes * Q.NR)); // workspace() says the same
+    Value SizeA = align(Q.InterleaveA ? E.mul(E.add(KCap, Q.Lanes), Q.paddedMR()) : E.index(Q.MR * Q.rowStrideA()));
+    Buffer All = ownWorkspace(Kernel, P, Sizes);
     All.Alignment = Q.Lanes * Bytes;
     PackedB = PackedA = Tile = Lost = All;
-    Lost.Base = E.address(All, LostAt);
     PackedA.Base = E.address(All, SizeB);
     Tile.Base = E.address(All, E.add(SizeB, SizeA));
+    if (!Q.MayBeLong) return;
+    Long = E.less(E.index(Q.ManyBlocks * Q.KC), Ops.K);
+    Lost.Base = E.address(Tile, E.index(roundUp(Q.MR * Q.NR, 64)));
   }
 
   // Blocks [Lo, Hi) of one matrix: column blocks, and in each a run of row tiles.
@@ -183,19 +191,29 @@ private:
       Value Base = E.mul(Column, PerColumn), J = E.mul(Column, Q.NC);
       Value JEnd = E.min(E.add(J, Q.NC), Ops.N);
       Value T0 = E.max(E.sub(Lo, Base), E.index(0)), T1 = E.min(E.sub(Hi, Base), PerColumn);
-      FirstRow = E.mul(T0, Q.MR);
-      FirstColumn = J;
-      if (Q.MayBeLong) E.loop(E.index(0), LostSize, Q.Lanes, [&](Value I) { E.storeVector(E.zero(Vector), Lost, I); });
       if (Q.OneKBlock) return kBlock(J, JEnd, T0, T1, E.index(0), Ops.K);
-      Value Step = E.index(Q.KC);
-      if (!P.K.isStatic()) { // blocks of equal size, known here only; at least one, so that K = 0 stores zeros
-        Value Blocks = E.ceilDiv(E.max(Ops.K, E.index(1)), Q.KC);
-        Step = E.max(E.div(E.add(Ops.K, E.add(Blocks, -1)), Blocks), E.index(1));
-      }
-      E.loop(E.index(0), E.max(Ops.K, E.index(1)), Step, ValueRange{}, [&](Value Pc, ValueRange) {
-        kBlock(J, JEnd, T0, T1, Pc, E.min(E.sub(Ops.K, Pc), Step));
+      if (!Q.MayBeLong) return kBlocks(J, JEnd, T0, T1);
+      Value Strip = E.select(Long, E.index(Q.longTiles()), E.max(E.sub(T1, T0), E.index(1)));
+      FirstColumn = J;
+      E.loop(T0, T1, Strip, ValueRange{}, [&](Value First, ValueRange) {
+        FirstRow = E.mul(First, Q.MR);
+        Value Zeros = E.select(Long, E.index(Q.longTiles() * Q.MR * Q.NC), E.index(0));
+        E.loop(E.index(0), Zeros, Q.Lanes, [&](Value I) { E.storeVector(E.zero(Vector), Lost, I); });
+        kBlocks(J, JEnd, First, E.min(E.add(First, Strip), T1));
         return Values{};
       });
+    });
+  }
+
+  void kBlocks(Value J, Value JEnd, Value T0, Value T1) {
+    Value Step = E.index(Q.KC);
+    if (!P.K.isStatic()) { // blocks of equal size, known here only; at least one, so that K = 0 stores zeros
+      Value Blocks = E.ceilDiv(E.max(Ops.K, E.index(1)), Q.KC);
+      Step = E.max(E.div(E.add(Ops.K, E.add(Blocks, -1)), Blocks), E.index(1));
+    }
+    E.loop(E.index(0), E.max(Ops.K, E.index(1)), Step, ValueRange{}, [&](Value Pc, ValueRange) {
+      kBlock(J, JEnd, T0, T1, Pc, E.min(E.sub(Ops.K, Pc), Step));
+      return Values{};
     });
   }
 
@@ -428,6 +446,11 @@ private:
 };
 
 } // namespace
+
+Extents blockedWorkspace(const MatmulProblem &P, const CpuTarget &Target, MLIRContext *C) {
+  Type Compute = P.computeType(C);
+  return workspace(P, choosePlan(P, Target, Compute), Compute);
+}
 
 void emitBlockedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P, const CpuTarget &Target) {
   Plan Q = choosePlan(P, Target, P.computeType(Module.getContext()));

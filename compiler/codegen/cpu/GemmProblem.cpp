@@ -40,8 +40,12 @@ void emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulProblem &P, c
                       llvm::function_ref<BlockCount(LaunchBuilder &, ArrayRef<Value> Sizes)> Count) {
   std::string BlockName = (Name + ".p0").str();
   {
-    KernelBuilder Kernel(Module, BlockName, P.bufferTypes(Module.getContext()), P.NumSizes, Target, std::nullopt,
-                         P.Order);
+    SmallVector<Type> Types = P.bufferTypes(Module.getContext());
+    SmallVector<unsigned> Order = P.Order;
+    for (size_t I = Order.size(); I < Types.size(); ++I) Order.push_back(static_cast<unsigned>(I));
+    Types.push_back(P.computeType(Module.getContext()));
+    Order.push_back(P.WorkspaceAt);
+    KernelBuilder Kernel(Module, BlockName, Types, P.NumSizes, Target, std::nullopt, Order);
     Block(Kernel);
     Kernel.finish();
   }
@@ -49,6 +53,13 @@ void emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulProblem &P, c
   BlockCount C = Count(Launch, sizesOf(Launch, P));
   Launch.run(BlockName, C.Blocks, C.Grain);
   Launch.finish();
+}
+
+Buffer ownWorkspace(KernelBuilder &Kernel, const MatmulProblem &P, ArrayRef<Value> Sizes) {
+  Value Bytes = Kernel.E.index(0);
+  for (const Extent &X : P.Workspace) Bytes = Kernel.E.add(Bytes, emitSize(Kernel.E, Sizes, X));
+  unsigned Extra = P.Epilogue ? P.Epilogue->Inputs.size() : 0;
+  return Kernel.ownStretch(3 + Extra, Bytes);
 }
 
 MatmulOperands::MatmulOperands(KernelBuilder &Kernel, const MatmulProblem &P) {

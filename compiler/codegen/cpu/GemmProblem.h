@@ -16,12 +16,17 @@ struct MatmulProblem {
   unsigned NumSizes = 0;
   llvm::SmallVector<unsigned> Order; ///< MatmulConfig's
   const MatmulEpilogue *Epilogue = nullptr;
+  Extents Workspace;        ///< bytes of each worker, summed
+  unsigned WorkspaceAt = 0; ///< entry of the launch function's table
 
   Type computeType(mlir::MLIRContext *C) const; ///< of the accumulator
   /// Partial sums may not go through memory: they would be rounded.
   bool roundsOnStore() const { return is_floating(Result) && Result != Accumulator; }
   llvm::SmallVector<Type> bufferTypes(mlir::MLIRContext *C) const;
 };
+
+/// The calling worker's part of the workspace, in elements of the accumulator.
+Buffer ownWorkspace(KernelBuilder &Kernel, const MatmulProblem &P, llvm::ArrayRef<Value> Sizes);
 
 /// The type of `D` in memory.
 Type memoryType(mlir::MLIRContext *C, Dtype D);
@@ -62,9 +67,11 @@ void emitMatmulKernel(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulP
 
 // -- strategies: each emits the block functions and the launch function `Name` ----------------------------------------
 /// Packs both operands, register tiles: everything but the cases below.
+Extents blockedWorkspace(const MatmulProblem &P, const CpuTarget &Target, mlir::MLIRContext *C);
 void emitBlockedMatmul(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulProblem &P, const CpuTarget &Target);
 /// Few rows, rhs as stored [K, N]: rhs is read once, in memory order, never packed.
 bool wantsStreamedMatmul(const MatmulProblem &P, const CpuTarget &Target);
+Extents streamedWorkspace(const MatmulProblem &P, const CpuTarget &Target, mlir::MLIRContext *C);
 void emitStreamedMatmul(mlir::ModuleOp Module, llvm::StringRef Name, const MatmulProblem &P, const CpuTarget &Target);
 
 } // namespace burin::codegen::cpu

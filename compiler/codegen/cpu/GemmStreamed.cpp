@@ -1,5 +1,5 @@
 // The matrix product with few rows: memory bound, so the right operand is read once, in memory order, and never packed.
-// KB rows of B x a few vectors are held in registers and applied to every row of sums, which stay in scratch, in L1.
+// KB rows of B x a few vectors are held in registers and applied to every row of sums, which stay in workspace, in L1.
 #include "compiler/codegen/cpu/GemmProblem.h"
 
 namespace burin::codegen::cpu {
@@ -28,6 +28,11 @@ Plan choosePlan(const MatmulProblem &P, const CpuTarget &T, Type Compute) {
   return Q;
 }
 
+/// Products whose K may be long sum runs of it; integers lose nothing.
+bool mayBeLong(const MatmulProblem &P, Type Compute) {
+  return isa<FloatType>(Compute) && (!P.K.isStatic() || P.K.value() > Run);
+}
+
 class StreamedEmitter {
 public:
   StreamedEmitter(KernelBuilder &Kernel, const MatmulProblem &P, const Plan &Q)
@@ -38,11 +43,9 @@ public:
   }
 
   void emit() {
-    int64_t Bytes = Compute.getIntOrFloatBitWidth() / 8;
-    // Products whose K may be long sum runs of it; integers lose nothing.
-    bool MayBeLong = isa<FloatType>(Compute) && (!P.K.isStatic() || P.K.value() > Run);
-    Sums = Kernel.scratch(E.index(M * Q.NB * Bytes * (MayBeLong ? 3 : 1)), Compute);
-    Sums.Alignment = Q.Lanes * Bytes;
+    bool MayBeLong = mayBeLong(P, Compute);
+    Sums = ownWorkspace(Kernel, P, Sizes);
+    Sums.Alignment = Q.Lanes * Compute.getIntOrFloatBitWidth() / 8;
     Totals = Lost = Sums;
     if (MayBeLong) {
       Long = E.less(E.index(Run), Ops.K);
@@ -177,6 +180,14 @@ private:
 
 bool wantsStreamedMatmul(const MatmulProblem &P, const CpuTarget &) {
   return P.M.isStatic() && P.M.value() <= MostRows && !P.RhsTransposed;
+}
+
+/// Sums, and where K may be long totals in two parts.
+Extents streamedWorkspace(const MatmulProblem &P, const CpuTarget &Target, MLIRContext *C) {
+  Type Compute = P.computeType(C);
+  int64_t Elements = P.M.value() * choosePlan(P, Target, Compute).NB * (mayBeLong(P, Compute) ? 3 : 1);
+  // One row at least: a kernel's workspace is not empty, even of a product without rows.
+  return {Extent::number(std::max<int64_t>(Elements, 1) * Compute.getIntOrFloatBitWidth() / 8)};
 }
 
 void emitStreamedMatmul(ModuleOp Module, StringRef Name, const MatmulProblem &P, const CpuTarget &Target) {

@@ -37,7 +37,7 @@ Value numThreads(Emitter &E, Value Ctx) {
   return LLVM::ZExtOp::create(E.B, E.B.getI64Type(), N);
 }
 
-Value scratch(Emitter &E, Value Ctx, Value Bytes) { return call(E, Ctx, abi::scratch, pointer(E), {Bytes}); }
+Value worker(Emitter &E, Value Ctx) { return call(E, Ctx, abi::worker, E.B.getI64Type(), {}); }
 
 Value arena(Emitter &E, Value Ctx, Value Bytes) { return call(E, Ctx, abi::arena, pointer(E), {Bytes}); }
 
@@ -61,14 +61,10 @@ void print(Emitter &E, Value Ctx, Value Label, int64_t LabelSize, int32_t Dtype,
 }
 
 void refuse(Emitter &E, Value Ctx, Value What, Value Bytes, Value Total) {
-  auto put = [&](Value V, int64_t Offset, unsigned Alignment) {
-    LLVM::StoreOp::create(E.B, V, member(E, Ctx, Offset), Alignment);
-  };
-  put(constant32(E, BURIN_RT_FAULT_OUT_OF_MEMORY), abi::fault_kind, 4);
-  put(constant32(E, -1), abi::fault_op, 4);
-  put(Total, abi::fault_index, 8);
-  put(Bytes, abi::fault_value, 8);
-  put(What, abi::refused, 8);
+  auto put = [&](Value V, int64_t Offset) { LLVM::StoreOp::create(E.B, V, member(E, Ctx, Offset), 8); };
+  put(Total, abi::fault_index);
+  put(Bytes, abi::fault_value);
+  put(What, abi::refused);
 }
 
 Value faulted(Emitter &E, Value Ctx) {
@@ -128,20 +124,11 @@ const Buffer &KernelBuilder::buffer(unsigned I) {
   return Buffers[I];
 }
 
-Buffer KernelBuilder::scratch(Value Bytes, Type Element) {
-  Value Memory = rt::scratch(E, Ctx, Bytes);
-  Value Null = LLVM::ZeroOp::create(E.B, Memory.getType());
-  Value Exhausted = E.compare(LLVM::ICmpPredicate::eq, Memory, Null);
-  // The runtime has recorded the fault; the kernel has only to leave.
-  Block *Here = E.B.getInsertionBlock();
-  assert(Here->getParentOp() == Func && "scratch is asked for outside of loops");
-  Block *Leave = E.B.createBlock(&Func.getBody(), Func.getBody().end());
-  LLVM::ReturnOp::create(E.B, ValueRange{});
-  Block *Go = E.B.createBlock(&Func.getBody(), Func.getBody().end());
-  E.B.setInsertionPointToEnd(Here);
-  LLVM::CondBrOp::create(E.B, Exhausted, Leave, ValueRange{}, Go, ValueRange{});
-  E.B.setInsertionPointToStart(Go);
-  return Buffer(Memory, Element, BURIN_RT_ALIGNMENT);
+Buffer KernelBuilder::ownStretch(unsigned I, Value Bytes) {
+  Buffer All = buffer(I);
+  Value Stride = E.mul(E.ceilDiv(Bytes, 64), 64);
+  Value Base = E.address(Buffer(All.Base, E.B.getI8Type()), E.mul(rt::worker(E, Ctx), Stride));
+  return Buffer(Base, All.Element, BURIN_RT_ALIGNMENT);
 }
 
 LLVM::LLVMFuncOp KernelBuilder::finish() {
@@ -163,8 +150,8 @@ LaunchBuilder::LaunchBuilder(ModuleOp Module, StringRef Name, unsigned NumSizes,
   for (unsigned I = 0; I < NumSizes; ++I) Sizes.push_back(entry(E, SizeTable, E.B.getI64Type(), I));
 }
 
-void LaunchBuilder::run(StringRef BlockFunction, Value Blocks, Value Grain, Value Buffers, Value SizeValues) {
-  if (!Buffers) Buffers = BufferTable;
+void LaunchBuilder::run(StringRef BlockFunction, Value Blocks, Value Grain, Value SizeValues) {
+  Value Buffers = BufferTable;
   if (!SizeValues) SizeValues = SizeTable;
   auto direct = [&] {
     Type Pointer = BufferTable.getType(), I64 = E.B.getI64Type();

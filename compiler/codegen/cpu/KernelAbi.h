@@ -12,8 +12,8 @@ namespace burin::codegen::cpu {
 /// Calls through burin_rt_ctx, from kernels and from the host program. `Ctx` is the !llvm.ptr argument.
 namespace rt {
 Value numThreads(Emitter &E, Value Ctx); ///< i64
-/// The worker's scratch, 64-byte aligned; `Bytes` is an index value.
-Value scratch(Emitter &E, Value Ctx, Value Bytes);
+/// The number of the worker that runs the kernel, below numThreads; i64.
+Value worker(Emitter &E, Value Ctx);
 /// The call's arena for planned temporaries, 64-byte aligned, or null.
 Value arena(Emitter &E, Value Ctx, Value Bytes);
 /// `Kind` is a burin_rt_fault_kind, `Op` the OpId's index.
@@ -44,8 +44,8 @@ public:
   Value begin() const { return Begin; }
   Value end() const { return End; }
   Value ctx() const { return Ctx; }
-  /// Scratch of the calling worker; ask once, for everything.
-  Buffer scratch(Value Bytes, Type Element);
+  /// The worker's own stretch of buffer `I`, which has `Bytes` for each (codegen/plan/Size.h: Workspace); 64-byte aligned.
+  Buffer ownStretch(unsigned I, Value Bytes);
   void faultAt(int32_t Kind, int32_t Op, Value Index, Value Faulty) { rt::faultAt(E, Ctx, Kind, Op, Index, Faulty); }
   /// Ends the function. The Emitter may not be used afterwards.
   mlir::LLVM::LLVMFuncOp finish();
@@ -70,9 +70,9 @@ public:
   Value size(unsigned I) const { return Sizes[I]; }
   Value sizes() const { return SizeTable; }
   Value ctx() const { return Ctx; }
-  /// Runs the block function over [0, Blocks), in parallel where there is more than one grain of work; with tables of its
-  /// own where it has buffers and sizes that the kernel's signature does not.
-  void run(llvm::StringRef BlockFunction, Value Blocks, Value Grain, Value Buffers = {}, Value SizeValues = {});
+  /// Runs the block function over [0, Blocks), in parallel where there is more than one grain of work; with a table of its
+  /// own where it has sizes that the kernel's signature does not.
+  void run(llvm::StringRef BlockFunction, Value Blocks, Value Grain, Value SizeValues = {});
   mlir::LLVM::LLVMFuncOp finish();
 
 private:

@@ -12,20 +12,20 @@ class KernelEmitter {
 public:
   KernelEmitter(const Kernel &K, const KernelPlan &Plan, const CpuTarget &Target)
       : Module(K.Function->getParentOfType<ModuleOp>()), Name(K.Name), Loc(K.Function->getLoc()), Plan(Plan),
-        Target(Target) {}
+        Target(Target), Own(K.workspaceAt()) {}
 
   void emit() {
     SmallVector<Function> Functions;
     for (const Nest &N : Plan.Nests)
       Functions.push_back(blockFunction(N, N.ChunkDim ? Plan.numSizes() : Plan.NumSizes));
     LaunchBuilder L(Module, Name, Plan.NumSizes, Target, Loc);
-    Tables Extended;
-    if (!Plan.Chunkings.empty()) Extended = extendTables(L);
+    Table Extended;
+    if (!Plan.Chunkings.empty()) Extended = extendSizes(L);
     auto size = [&](unsigned K) { return K < Plan.NumSizes ? L.size(K) : Extended.Derived[K - Plan.NumSizes]; };
     for (auto [N, F] : llvm::zip(Plan.Nests, Functions)) {
       Value Blocks = blockCount(L.E, N, F.second, size), Grain = blockGrain(L.E, N, F.second, size);
       if (N.ChunkDim)
-        L.run(F.first, Blocks, Grain, Extended.Buffers, Extended.Sizes);
+        L.run(F.first, Blocks, Grain, Extended.Sizes);
       else
         L.run(F.first, Blocks, Grain);
     }
@@ -34,9 +34,9 @@ public:
 
 private:
   using Function = std::pair<std::string, Schedule>;
-  /// What nests of split reductions are given: the kernel's buffers and the workspace, its sizes and the chunks'.
-  struct Tables {
-    Value Buffers, Sizes;
+  /// What nests of split reductions are given: the kernel's sizes and the chunks'.
+  struct Table {
+    Value Sizes;
     SmallVector<Value> Derived; ///< the sizes behind the kernel's own
   };
 
@@ -44,15 +44,17 @@ private:
     std::string Block = Name + ".p" + std::to_string(Count++);
     Schedule S = scheduleNest(N, Plan, Target);
     SmallVector<Type> Elements;
-    auto inTable = [&](const MemoryDesc &M) { return !M.constant() && (N.ChunkDim || !M.Workspace); };
-    for (const MemoryDesc &M : Plan.Memory)
-      if (inTable(M)) Elements.push_back(LaneEmitter::memoryType(M.Element));
+    for (unsigned I = 0; I < Own; ++I) Elements.push_back(LaneEmitter::memoryType(Plan.Memory[I].Element));
+    Elements.append(2, IntegerType::get(Module.getContext(), 8)); // workspace, where there is any
     KernelBuilder K(Module, Block, Elements, NumSizes, Target, Loc);
-    SmallVector<unsigned> Numbers; // of the buffers among all memory
-    for (unsigned Next = 0; const MemoryDesc &M : Plan.Memory) Numbers.push_back(inTable(M) ? Next++ : Next);
-    emitNest(
-        K, Plan, [&](unsigned I) { return Plan.Memory[I].constant() ? constantBuffer(K.E, I) : K.buffer(Numbers[I]); },
-        N, S);
+    auto memory = [&](unsigned I) {
+      const MemoryDesc &M = Plan.Memory[I];
+      if (M.constant()) return constantBuffer(K.E, I);
+      if (!M.Workspace) return K.buffer(I);
+      return Buffer(K.E.address(K.buffer(Own), K.E.index(M.Offset)), LaneEmitter::memoryType(M.Element));
+    };
+    auto own = [&](Value Bytes) { return K.ownStretch(Own + (Plan.WorkspaceBytes ? 1 : 0), Bytes); };
+    emitNest(K, Plan, memory, own, N, S);
     K.finish();
     return {Block, S};
   }
@@ -79,9 +81,9 @@ private:
     return Buffer(LLVM::AddressOfOp::create(E.B, LLVM::LLVMPointerType::get(E.B.getContext()), Symbol), Element);
   }
 
-  Tables extendTables(LaunchBuilder &L) {
+  Table extendSizes(LaunchBuilder &L) {
     Emitter &E = L.E;
-    Tables T;
+    Table T;
     for (const Chunking &C : Plan.Chunkings) {
       Value Length = extentValue(E, C.Length, [&](unsigned K) { return L.size(K); });
       Value Chunk = E.max(E.ceilDiv(Length, C.MaxChunks), E.index(C.MinChunk));
@@ -96,15 +98,6 @@ private:
     auto slot = [&](Value Table, Type T, size_t I) {
       return LLVM::GEPOp::create(E.B, Pointer, T, Table, ArrayRef<LLVM::GEPArg>{static_cast<int32_t>(I)}).getResult();
     };
-    size_t Own = Plan.NumInputs + Plan.NumResults;
-    auto Workspace = llvm::make_filter_range(Plan.Memory, [](const MemoryDesc &M) { return M.Workspace != 0; });
-    T.Buffers = stack(Pointer, static_cast<int64_t>(Own) + std::distance(Workspace.begin(), Workspace.end()));
-    for (size_t I = 0; I < Own; ++I)
-      LLVM::StoreOp::create(E.B, LLVM::LoadOp::create(E.B, Pointer, slot(L.buffers(), Pointer, I), 8),
-                            slot(T.Buffers, Pointer, I), 8);
-    for (auto [I, M] : llvm::enumerate(Workspace))
-      LLVM::StoreOp::create(E.B, stack(LaneEmitter::memoryType(M.Element), M.Workspace),
-                            slot(T.Buffers, Pointer, Own + I), 8);
     T.Sizes = stack(I64, Plan.numSizes());
     for (unsigned I = 0; I < Plan.NumSizes; ++I) LLVM::StoreOp::create(E.B, L.size(I), slot(T.Sizes, I64, I), 8);
     for (auto [I, V] : llvm::enumerate(T.Derived))
@@ -117,10 +110,19 @@ private:
   Location Loc;
   const KernelPlan &Plan;
   const CpuTarget &Target;
+  unsigned Own; ///< buffers of the kernel: what follows in the table is workspace
   unsigned Count = 0;
 };
 
 } // namespace
+
+Workspace nestsWorkspace(const KernelPlan &Plan, const CpuTarget &Target) {
+  Workspace W;
+  if (Plan.WorkspaceBytes) W.Shared.push_back(Extent::number(Plan.WorkspaceBytes));
+  for (const Nest &N : Plan.Nests)
+    if (auto Nodes = keptNodes(N, scheduleNest(N, Plan, Target)); !Nodes.empty()) W.Each.append(keptBytes(Nodes));
+  return W;
+}
 
 void emitNests(const Kernel &K, const KernelPlan &Plan, const CpuTarget &Target) {
   KernelEmitter(K, Plan, Target).emit();

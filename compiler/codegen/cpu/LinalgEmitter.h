@@ -13,10 +13,10 @@ namespace burin::codegen::cpu {
 //
 //     void NAME(void* const* buffers, const int64_t* sizes, burin_rt_ctx* ctx)
 //
-// `buffers`: inputs, then results, in the order of the kernel's signature; `sizes`: its trailing index arguments. The
+// `buffers`: inputs, then results, in the order of the kernel's signature, then its workspace; `sizes`: its trailing index arguments. The
 // launch function computes the number of blocks from the sizes, decides the grain, and calls `ctx->parallel_for` (or the
 // block function directly when there is too little work); functions of the kernel ABI `NAME.p0`, `NAME.p1`, ... stay
-// private to the object. So a host program needs no block counts and no scratch results for reductions.
+// private to the object. So a host program needs no block counts and no results of parts of reductions.
 // How a reduction is split into partial results depends on the sizes only, never on the number of threads.
 //
 // A result may share memory with an input only where Kernel::InPlace says so: every access to that input is at the
@@ -33,6 +33,8 @@ namespace burin::codegen::cpu {
 //   all results of the kernel agree on which dims are kept. A reduction may not feed a reduction over its kept dims.
 // Anything else is refused with a diagnostic at the op.
 
+/// Partial results of split reductions, and what several passes over a row need.
+Workspace nestsWorkspace(const KernelPlan &Plan, const CpuTarget &Target);
 /// Adds block functions and the launch function to the kernel's module.
 void emitNests(const Kernel &K, const KernelPlan &Plan, const CpuTarget &Target);
 

@@ -15,25 +15,19 @@ namespace {
 
 uint64_t bit(unsigned D) { return uint64_t(1) << D; }
 
-/// Reductions of one depth over the same dims, and outputs within a kept point: one walk over the dims.
-struct Pass {
-  SmallVector<unsigned> Dims;
-  SmallVector<NodeId> Reductions;
-  SmallVector<unsigned> Outputs;
-};
-
 class NestEmitter {
 public:
-  NestEmitter(KernelBuilder &K, const KernelPlan &Plan, MemoryBuffers Memory, const Nest &N, const Schedule &S)
-      : K(K), E(K.E), L(K.E), Plan(Plan), Memory(Memory), N(N), S(S), Iv(N.DimExtents.size()) {
+  NestEmitter(KernelBuilder &K, const KernelPlan &Plan, MemoryBuffers Memory, OwnBuffer OwnWorkspace, const Nest &N,
+              const Schedule &S)
+      : K(K), E(K.E), L(K.E), Plan(Plan), Memory(Memory), OwnWorkspace(OwnWorkspace), N(N), S(S), Passes(passesOf(N)),
+        Iv(N.DimExtents.size()) {
     Now.Scalar.resize(N.Nodes.size());
     Now.Splat.resize(N.Nodes.size());
     Now.Bases.resize(N.Nodes.size() + N.Outputs.size());
-    findPasses();
   }
 
   void emit() {
-    findMaterialised();
+    openMaterialised();
     if (!S.KeptVector) {
       E.loop(K.begin(), K.end(), 1, [&](Value Block) { inScope([&] { decode(Block, false), point(); }); });
       return;
@@ -91,87 +85,32 @@ private:
 
   // -- what is computed where -----------------------------------------------------------------------------------------
 
-  void findPasses() {
-    unsigned Deepest = 0;
-    for (const Node &X : N.Nodes) Deepest = std::max(Deepest, X.Level);
-    auto passFor = [&](ArrayRef<unsigned> Dims, size_t From) -> Pass & {
-      for (size_t I = From; I < Passes.size(); ++I)
-        if (ArrayRef(Passes[I].Dims) == Dims) return Passes[I];
-      Passes.push_back({SmallVector<unsigned>(Dims), {}, {}});
-      return Passes.back();
-    };
-    SmallVector<bool> Live(N.Nodes.size(), false);
-    for (const Output &O : N.Outputs) Live[O.Value] = true;
-    for (size_t I = N.Nodes.size(); I-- > 0;)
-      if (Live[I])
-        for (NodeId O : N.Nodes[I].Operands) Live[O] = true;
-    for (unsigned Level = 0; Level <= Deepest; ++Level) {
-      size_t From = Passes.size();
-      for (auto [I, X] : llvm::enumerate(N.Nodes))
-        if (Live[I] && X.Kind == Node::Kind::reduction && X.Level == Level)
-          passFor(X.Reduced, From).Reductions.push_back(static_cast<NodeId>(I));
-    }
-    size_t From = Passes.size();
-    for (auto [I, O] : llvm::enumerate(N.Outputs))
-      if (!O.Inner.empty()) passFor(O.Inner, From).Outputs.push_back(static_cast<unsigned>(I));
-  }
-
   /// Nodes to compute for these, operands first; reductions and what is known already end the search.
   SmallVector<NodeId> needed(ArrayRef<NodeId> Roots) {
-    SmallVector<bool> Mark(N.Nodes.size(), false);
-    for (NodeId R : Roots) Mark[R] = true;
-    SmallVector<NodeId> List;
-    for (size_t I = N.Nodes.size(); I-- > 0;) {
-      const Node &X = N.Nodes[I];
-      if (!Mark[I] || X.Kind == Node::Kind::reduction || known(static_cast<NodeId>(I))) continue;
-      List.push_back(static_cast<NodeId>(I));
-      if (!stored(static_cast<NodeId>(I)))
-        for (NodeId O : X.Operands) Mark[O] = true;
-    }
-    std::reverse(List.begin(), List.end());
-    return List;
+    return neededNodes(N, Roots, [&](NodeId Id) { return known(Id); }, [&](NodeId Id) { return stored(Id); });
   }
-  SmallVector<NodeId> neededFor(const Pass &P) {
-    SmallVector<NodeId> Roots;
-    for (NodeId R : P.Reductions) Roots.push_back(N.Nodes[R].Operands[0]);
-    for (unsigned O : P.Outputs) Roots.push_back(N.Outputs[O].Value);
-    return needed(Roots);
-  }
+  SmallVector<NodeId> neededFor(const Pass &P) { return needed(rootsOf(N, P)); }
   bool known(NodeId Id) const { return Now.Scalar[Id] || (!Now.Vector.empty() && Now.Vector[0][Id]); }
   bool inLanes(NodeId Id) const { return VectorDim && (N.Nodes[Id].Dims >> *VectorDim & 1); }
 
-  // exp and the like that several passes over a row need are kept in scratch: recomputing costs more than L1 traffic.
-  void findMaterialised() {
-    if (S.KeptVector || Passes.size() < 2) return;
-    std::map<NodeId, SmallVector<size_t>> Uses;
-    for (auto [P, X] : llvm::enumerate(Passes))
-      for (NodeId Id : neededFor(X))
-        if (N.Nodes[Id].Kind == Node::Kind::compute && isa<math::ExpOp, math::LogOp>(N.Nodes[Id].Op))
-          Uses[Id].push_back(P);
-    Value Bytes = E.index(0);
-    SmallVector<std::pair<NodeId, Value>> Places;
-    for (auto &[Id, In] : Uses) {
-      ArrayRef<unsigned> Dims = Passes[In[0]].Dims;
-      bool Same = llvm::all_of(In, [&](size_t P) { return ArrayRef(Passes[P].Dims) == Dims; });
-      if (In.size() < 2 || !Same || Dims.empty() || !(N.Nodes[Id].Dims >> Dims.back() & 1)) continue;
-      Extent Size = Extent::number(LaneEmitter::registerType(N.Nodes[Id].Type).getIntOrFloatBitWidth() / 8);
-      for (unsigned D : Dims) Size = Size.times(N.DimExtents[D]);
-      Places.push_back({Id, Bytes});
-      Bytes = E.mul(E.ceilDiv(E.add(Bytes, value(Size)), 64), 64);
-    }
-    if (Places.empty()) return;
-    Buffer Scratch = K.scratch(Bytes, E.B.getI8Type());
-    for (auto &[Id, Offset] : Places) {
-      const Pass &P = Passes[Uses[Id][0]];
-      Stored X;
-      X.Memory = Buffer(E.address(Scratch, Offset), LaneEmitter::registerType(N.Nodes[Id].Type));
+  void openMaterialised() {
+    SmallVector<KeptNode> Nodes = keptNodes(N, S);
+    if (Nodes.empty()) return;
+    Value Bytes = E.index(0), Offset = Bytes;
+    for (const Extent &X : keptBytes(Nodes)) Bytes = E.add(Bytes, value(X));
+    Buffer Own = OwnWorkspace(Bytes);
+    Own.Element = E.B.getI8Type();
+    for (const KeptNode &X : Nodes) {
+      Stored To;
+      To.Memory = Buffer(E.address(Own, Offset), LaneEmitter::registerType(N.Nodes[X.Id].Type));
+      Offset = E.mul(E.ceilDiv(E.add(Offset, value(X.Bytes)), 64), 64);
       Extent Stride = Extent::number(1);
-      for (size_t I = P.Dims.size(); I-- > 0; Stride = Stride.times(N.DimExtents[P.Dims[I]]))
-        X.Strides.push_back({P.Dims[I], Stride});
-      Materialised[Id] = X;
+      for (size_t I = X.Dims.size(); I-- > 0; Stride = Stride.times(N.DimExtents[X.Dims[I]]))
+        To.Strides.push_back({X.Dims[I], Stride});
+      Materialised[X.Id] = To;
     }
   }
-  /// Whether the node is read from scratch now.
+  /// Whether the node is read from workspace now.
   bool stored(NodeId Id) const {
     auto It = Materialised.find(Id);
     return It != Materialised.end() && It->second.Written;
@@ -657,6 +596,7 @@ private:
   LaneEmitter L;
   const KernelPlan &Plan;
   MemoryBuffers Memory;
+  OwnBuffer OwnWorkspace;
   const Nest &N;
   const Schedule &S;
   SmallVector<Pass> Passes;
@@ -677,8 +617,9 @@ private:
 
 } // namespace
 
-void emitNest(KernelBuilder &K, const KernelPlan &Plan, MemoryBuffers Memory, const Nest &N, const Schedule &S) {
-  NestEmitter(K, Plan, Memory, N, S).emit();
+void emitNest(KernelBuilder &K, const KernelPlan &Plan, MemoryBuffers Memory, OwnBuffer OwnWorkspace, const Nest &N,
+              const Schedule &S) {
+  NestEmitter(K, Plan, Memory, OwnWorkspace, N, S).emit();
 }
 
 } // namespace burin::codegen::cpu

@@ -26,9 +26,36 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
 Value blockCount(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
 Value blockGrain(Emitter &E, const Nest &N, const Schedule &S, llvm::function_ref<Value(unsigned)> Size);
 
+/// Reductions of one depth over the same dims, and outputs within a kept point: one walk over the dims.
+struct Pass {
+  llvm::SmallVector<unsigned> Dims;
+  llvm::SmallVector<NodeId> Reductions;
+  llvm::SmallVector<unsigned> Outputs;
+};
+llvm::SmallVector<Pass> passesOf(const Nest &N);
+llvm::SmallVector<NodeId> rootsOf(const Nest &N, const Pass &P);
+/// Nodes to compute for `Roots`, operands first; reductions and what is known already end the search, and nothing is needed
+/// for what is stored.
+llvm::SmallVector<NodeId> neededNodes(const Nest &N, llvm::ArrayRef<NodeId> Roots,
+                                      llvm::function_ref<bool(NodeId)> Known,
+                                      llvm::function_ref<bool(NodeId)> IsStored);
+
+/// A node whose values several passes over a row need, and which is kept in the worker's workspace between them.
+struct KeptNode {
+  NodeId Id;
+  llvm::SmallVector<unsigned> Dims;
+  Extent Bytes;
+};
+llvm::SmallVector<KeptNode> keptNodes(const Nest &N, const Schedule &S);
+/// Room for them, each from a multiple of 64 bytes on; a sum.
+Extents keptBytes(llvm::ArrayRef<KeptNode> Nodes);
+
 /// The plan's memory as buffers.
 using MemoryBuffers = llvm::function_ref<Buffer(unsigned)>;
+/// The worker's workspace, of so many bytes.
+using OwnBuffer = llvm::function_ref<Buffer(Value Bytes)>;
 /// Writes the body of the block function that `K` opened.
-void emitNest(KernelBuilder &K, const KernelPlan &Plan, MemoryBuffers Memory, const Nest &N, const Schedule &S);
+void emitNest(KernelBuilder &K, const KernelPlan &Plan, MemoryBuffers Memory, OwnBuffer OwnWorkspace, const Nest &N,
+              const Schedule &S);
 
 } // namespace burin::codegen::cpu

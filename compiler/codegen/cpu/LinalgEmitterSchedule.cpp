@@ -5,6 +5,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 
+#include <map>
+
 namespace burin::codegen::cpu {
 using namespace mlir;
 
@@ -110,6 +112,88 @@ Schedule scheduleNest(const Nest &N, const KernelPlan &Plan, const CpuTarget &Ta
     S.Chunk = Whole ? 0 : Chunk;
   }
   return S;
+}
+
+SmallVector<Pass> passesOf(const Nest &N) {
+  SmallVector<Pass> Passes;
+  unsigned Deepest = 0;
+  for (const Node &X : N.Nodes) Deepest = std::max(Deepest, X.Level);
+  auto passFor = [&](ArrayRef<unsigned> Dims, size_t From) -> Pass & {
+    for (size_t I = From; I < Passes.size(); ++I)
+      if (ArrayRef(Passes[I].Dims) == Dims) return Passes[I];
+    Passes.push_back({SmallVector<unsigned>(Dims), {}, {}});
+    return Passes.back();
+  };
+  SmallVector<bool> Live(N.Nodes.size(), false);
+  for (const Output &O : N.Outputs) Live[O.Value] = true;
+  for (size_t I = N.Nodes.size(); I-- > 0;)
+    if (Live[I])
+      for (NodeId O : N.Nodes[I].Operands) Live[O] = true;
+  for (unsigned Level = 0; Level <= Deepest; ++Level) {
+    size_t From = Passes.size();
+    for (auto [I, X] : llvm::enumerate(N.Nodes))
+      if (Live[I] && X.Kind == Node::Kind::reduction && X.Level == Level)
+        passFor(X.Reduced, From).Reductions.push_back(static_cast<NodeId>(I));
+  }
+  size_t From = Passes.size();
+  for (auto [I, O] : llvm::enumerate(N.Outputs))
+    if (!O.Inner.empty()) passFor(O.Inner, From).Outputs.push_back(static_cast<unsigned>(I));
+  return Passes;
+}
+
+SmallVector<NodeId> rootsOf(const Nest &N, const Pass &P) {
+  SmallVector<NodeId> Roots;
+  for (NodeId R : P.Reductions) Roots.push_back(N.Nodes[R].Operands[0]);
+  for (unsigned O : P.Outputs) Roots.push_back(N.Outputs[O].Value);
+  return Roots;
+}
+
+SmallVector<NodeId> neededNodes(const Nest &N, ArrayRef<NodeId> Roots, function_ref<bool(NodeId)> Known,
+                                function_ref<bool(NodeId)> IsStored) {
+  SmallVector<bool> Mark(N.Nodes.size(), false);
+  for (NodeId R : Roots) Mark[R] = true;
+  SmallVector<NodeId> List;
+  for (size_t I = N.Nodes.size(); I-- > 0;) {
+    auto Id = static_cast<NodeId>(I);
+    if (!Mark[I] || N.Nodes[I].Kind == Node::Kind::reduction || Known(Id)) continue;
+    List.push_back(Id);
+    if (!IsStored(Id))
+      for (NodeId O : N.Nodes[I].Operands) Mark[O] = true;
+  }
+  std::reverse(List.begin(), List.end());
+  return List;
+}
+
+// exp and the like that several passes over a row need: recomputing costs more than L1 traffic.
+SmallVector<KeptNode> keptNodes(const Nest &N, const Schedule &S) {
+  SmallVector<Pass> Passes = passesOf(N);
+  SmallVector<KeptNode> Nodes;
+  if (S.KeptVector || Passes.size() < 2) return Nodes;
+  auto never = [](NodeId) { return false; };
+  std::map<NodeId, SmallVector<size_t>> Uses;
+  for (auto [P, X] : llvm::enumerate(Passes))
+    for (NodeId Id : neededNodes(N, rootsOf(N, X), never, never))
+      if (N.Nodes[Id].Kind == Node::Kind::compute && isa<math::ExpOp, math::LogOp>(N.Nodes[Id].Op))
+        Uses[Id].push_back(P);
+  for (auto &[Id, In] : Uses) {
+    ArrayRef<unsigned> Dims = Passes[In[0]].Dims;
+    bool Same = llvm::all_of(In, [&](size_t P) { return ArrayRef(Passes[P].Dims) == Dims; });
+    if (In.size() < 2 || !Same || Dims.empty() || !(N.Nodes[Id].Dims >> Dims.back() & 1)) continue;
+    Extent Size = Extent::number(LaneEmitter::registerType(N.Nodes[Id].Type).getIntOrFloatBitWidth() / 8);
+    for (unsigned D : Dims) Size = Size.times(N.DimExtents[D]);
+    Nodes.push_back({Id, SmallVector<unsigned>(Dims), Size});
+  }
+  return Nodes;
+}
+
+Extents keptBytes(ArrayRef<KeptNode> Nodes) {
+  Extents Sum{Extent::number(64 * static_cast<int64_t>(Nodes.size()))};
+  for (const KeptNode &X : Nodes)
+    if (X.Bytes.isStatic())
+      Sum[0].Coefficient += X.Bytes.Coefficient;
+    else
+      Sum.push_back(X.Bytes);
+  return Sum;
 }
 
 Value blockCount(Emitter &E, const Nest &N, const Schedule &S, function_ref<Value(unsigned)> Size) {

@@ -22,10 +22,8 @@ public:
       : LoopBlock(K.E.B), K(K), E(K.E), In(K.E), Elements(Elements), One(K.E.index(1)) {
     for (unsigned I = 0; I < Elements.size(); ++I) Memory.push_back(K.buffer(I));
   }
-  void addWorkspace(Type Element, const Buffer &M) {
-    Elements.push_back(Element);
-    Memory.push_back(M);
-  }
+  /// Buffer `I` is the worker's stretch of it.
+  void takeOwn(unsigned I, Value Bytes) { Memory[I] = K.ownStretch(I, Bytes); }
 
   Value size(unsigned I) override { return K.size(I); }
   Value differ(BufferNumber X, BufferNumber Y) override {
@@ -119,15 +117,17 @@ void emitLoops(const Kernel &Of, const LoopPlan &Plan, const CpuTarget &Target) 
   Location Loc = Plan.Op->getLoc();
   SmallVector<Type> Elements;
   for (unsigned I = 0; I < Loops.numBuffers(); ++I) Elements.push_back(Loops.element(I));
+  SmallVector<unsigned> Order = Of.Order;
+  if (Loops.hasWorkspace()) {
+    Elements.push_back(Loops.workspaceElement());
+    Order.push_back(Of.workspaceAt());
+  }
   auto name = [&](size_t I) { return Of.Name + ".p" + std::to_string(I); };
   for (auto [I, Phase] : llvm::enumerate(Loops.phases())) {
-    KernelBuilder K(Module, name(I), inMemory(Elements), Of.NumSizes, Target, Loc, Of.Order);
+    KernelBuilder K(Module, name(I), inMemory(Elements), Of.NumSizes, Target, Loc, Order);
     CpuBlock Inside(K, Elements);
-    if (Type T = Phase.Memory.Element) {
-      Type Stored = LaneEmitter::memoryType(T);
-      Value Bytes = Inside.mul(Phase.Memory.Elements(Inside), Stored.getIntOrFloatBitWidth() / 8);
-      Inside.addWorkspace(T, K.scratch(Bytes, Stored));
-    }
+    if (Loops.hasWorkspace() && Loops.workspaceOfEach())
+      Inside.takeOwn(Loops.numBuffers(), Inside.value(Loops.workspaceBytes()));
     K.E.loop(K.begin(), K.end(), 1, [&](Value Block) { Phase.Each(Inside, Block); });
     K.finish();
   }

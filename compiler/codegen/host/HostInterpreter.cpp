@@ -63,7 +63,20 @@ private:
       Places.push_back(total);
       total += (bytes.value() + 63) / 64 * 64;
     }
-    return total;
+    // Launches work in what lies behind, one after the other, as one worker each.
+    Places.push_back(total);
+    std::int64_t most = 0;
+    if (auto pairs = entry->getAttrOfType<ArrayAttr>(ir::workspacesAttrName))
+      for (auto pair : pairs.getAsRange<ArrayAttr>()) {
+        std::int64_t here = 0;
+        for (unsigned k = 0; k < 2; ++k) {
+          Dim bytes = substitute(cast<DimsAttr>(pair[1]).dim(k), Bindings);
+          if (!bytes.is_known() || bytes.value() > max_bytes - total - here) return std::nullopt;
+          here += (bytes.value() + 63) / 64 * 64;
+        }
+        most = std::max(most, here);
+      }
+    return total + most;
   }
   static std::size_t placeOf(ops::SlotOp slot) {
     auto place = slot->getAttrOfType<IntegerAttr>(ir::placeAttrName);
@@ -86,6 +99,9 @@ private:
     if (auto slot = dyn_cast<ops::SlotOp>(op)) {
       Buffers[slot.getBuffer()] =
           static_cast<char *>(Arena.mutable_data()) + Places[placeOf(slot)] + size(slot.getOffset(), 0);
+    } else if (auto workspace = dyn_cast<ops::WorkspaceOp>(op)) {
+      Buffers[workspace.getBuffer()] =
+          static_cast<char *>(Arena.mutable_data()) + Places.back() + size(workspace.getOffset(), 0);
     } else if (auto bytes = dyn_cast<ops::BytesOp>(op)) {
       Kept.push_back(toHostTensor(cast<DenseElementsAttr>(bytes.getValue())));
       Buffers[bytes.getBuffer()] = Kept.back().buffer.mutable_data();

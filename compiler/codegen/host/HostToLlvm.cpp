@@ -48,7 +48,10 @@ public:
   HostLowering(func::FuncOp entry, ModuleOp module, const cpu::CpuTarget &target)
       : Entry(entry), Module(module), Target(target), Builder(module.getContext()),
         Pointer(LLVM::LLVMPointerType::get(module.getContext())),
-        Places(entry->getAttrOfType<DimsAttr>(ir::arenaAttrName)) {}
+        Places(entry->getAttrOfType<DimsAttr>(ir::arenaAttrName)) {
+    if (auto pairs = entry->getAttrOfType<ArrayAttr>(ir::workspacesAttrName))
+      llvm::append_range(Workspaces, pairs.getAsRange<ArrayAttr>());
+  }
 
   LogicalResult run() {
     mlir::Block &block = Entry.getBody().front();
@@ -82,11 +85,12 @@ public:
         if (load) part.push_back(load);
       }
       size += count;
-      if (!isa<ops::SlotOp, ops::BytesOp, arith::ConstantOp>(op)) part.push_back(&op);
+      if (!isa<ops::SlotOp, ops::WorkspaceOp, ops::BytesOp, arith::ConstantOp>(op)) part.push_back(&op);
     }
     close(false);
     if (failed(Status)) return failure();
     writeEntry(parts, checked);
+    writePlanned();
     return Status;
   }
 
@@ -158,6 +162,74 @@ private:
     LLVM::ReturnOp::create(e.B, status(BURIN_RT_OK));
   }
 
+  /// What a call takes beside its arguments and results.
+  struct Demand {
+    Value Total, Overflow;     // bytes; i1, null where nothing can overflow
+    SmallVector<Value> Bytes;  // of each place of the arena
+    SmallVector<Value> Begins; // of all places but the first, and of the workspace if there is any
+    SmallVector<std::pair<StringRef, Value>> Workspaces; // a text and bytes each
+    SmallVector<std::pair<StringRef, Value>> Refused; // those which depend on sizes: a text and whether it is too large
+  };
+  Demand demand(Emitter &e, SizeExpressions &expressions, Value workers) {
+    Demand need;
+    Value most = e.index(max_bytes);
+    auto roundUp = [&](Value bytes, Value &overflow) {
+      if (auto known = Emitter::constantOf(bytes)) return e.index((*known + 63) / 64 * 64); // at most max_bytes
+      return e.both(expressions.sum(bytes, e.index(63), overflow), e.index(-64));
+    };
+    // Each place begins where the one before ends, rounded up; no place is larger than what was checked above, so that a
+    // sum which grows from place to place and stays below the limit has not overflowed.
+    need.Total = e.index(Places.dim(0).value());
+    need.Bytes.push_back(need.Total);
+    for (unsigned k = 1; k < Places.size(); ++k) {
+      need.Begins.push_back(need.Total);
+      need.Bytes.push_back(checkedSize(expressions, Places.dim(k), need.Overflow));
+      need.Total = expressions.sum(need.Total, roundUp(need.Bytes.back(), need.Overflow), need.Overflow);
+    }
+    if (Places.size() > 1) need.Overflow = either(e, e.less(most, need.Total), need.Overflow);
+    Value largest;
+    for (auto pair : Workspaces) {
+      auto dims = cast<DimsAttr>(pair[1]);
+      StringRef text = cast<StringAttr>(pair[0]).getValue();
+      Value overflow, shared = roundUp(checkedSize(expressions, dims.dim(0), overflow), overflow);
+      Value each = roundUp(checkedSize(expressions, dims.dim(1), overflow), overflow);
+      constexpr std::int64_t small = std::int64_t{1} << 29; // so that no number of workers makes too much of it
+      auto knownShared = Emitter::constantOf(shared), knownEach = Emitter::constantOf(each);
+      Value bytes;
+      if (knownShared && knownEach && *knownShared <= small && *knownEach <= small) {
+        bytes = e.add(shared, e.mul(each, workers));
+      } else {
+        bytes = expressions.sum(shared, expressions.product({each, workers}, overflow), overflow);
+        need.Refused.push_back({text, either(e, e.less(most, bytes), overflow)});
+      }
+      need.Workspaces.push_back({text, bytes});
+      largest = largest ? e.max(largest, bytes) : bytes;
+    }
+    if (largest) {
+      need.Begins.push_back(need.Total);
+      need.Total = expressions.sum(need.Total, largest, need.Overflow);
+      if (need.Overflow) need.Overflow = either(e, e.less(most, need.Total), need.Overflow);
+    }
+    return need;
+  }
+
+  /// `i64 burin_planned(const i64* sizes, i64 workers)`: bytes that a call with such sizes takes beside its arguments and
+  /// results, known before it runs; -1 where no memory holds them.
+  void writePlanned() {
+    Builder.setInsertionPointToEnd(Module.getBody());
+    mlir::Type i64 = Builder.getI64Type();
+    auto function = LLVM::LLVMFuncOp::create(Builder, Entry.getLoc(), ir::plannedName,
+                                             LLVM::LLVMFunctionType::get(i64, {Pointer, i64}));
+    function.setNoUnwind(true);
+    Builder.setInsertionPointToStart(function.addEntryBlock(Builder));
+    Emitter e(Builder, Entry.getLoc(), Target);
+    SizeExpressions expressions(e, sizeNames(Entry), function.getArgument(0));
+    Demand need = demand(e, expressions, function.getArgument(1));
+    for (auto &[text, condition] : need.Refused) need.Overflow = either(e, condition, need.Overflow);
+    Value bytes = need.Overflow ? e.select(need.Overflow, e.index(-1), need.Total) : need.Total;
+    LLVM::ReturnOp::create(e.B, bytes);
+  }
+
   /// Computes the table of sizes, leaves where they are too large, and gets the arena.
   void openArena(Emitter &e, llvm::function_ref<void(Value, burin_rt_status, llvm::function_ref<void()>)> leaveIf) {
     SizeExpressions expressions(e, sizeNames(Entry), Sizes);
@@ -173,32 +245,22 @@ private:
         Value bytes = expressions.product(factors, overflow), beyond = e.less(most, bytes);
         refused.push_back({cast<StringAttr>(check[0]).getValue(), either(e, beyond, overflow)});
       }
-    const auto places = static_cast<std::int64_t>(Places.size());
-    std::int64_t entries = places - 1 + static_cast<std::int64_t>(Computed.size());
-    Value table = Sizes, overflow;
-    if (entries > 0) table = LLVM::AllocaOp::create(e.B, Pointer, e.B.getI64Type(), e.index(entries), 8);
+    Demand need = demand(e, expressions, cpu::rt::numThreads(e, Ctx));
+    Value overflow = need.Overflow;
+    for (auto &[text, condition] : need.Refused) refused.push_back({text, condition});
+    Value table = Sizes;
+    if (std::size_t entries = need.Begins.size() + Computed.size(); entries > 0)
+      table = LLVM::AllocaOp::create(e.B, Pointer, e.B.getI64Type(), e.index(static_cast<std::int64_t>(entries)), 8);
     cpu::Buffer slots(table, e.B.getI64Type());
-    for (auto [i, dim] : llvm::enumerate(Computed))
-      e.store(checkedSize(expressions, dim, overflow), slots, e.index(places - 1 + static_cast<std::int64_t>(i)));
-    // Each place begins where the one before ends, rounded up; no place is larger than what was checked above, so that a
-    // sum which grows from place to place and stays below the limit has not overflowed.
-    Value total = e.index(Places.dim(0).value());
-    SmallVector<Value> bytesOf{total};
-    for (std::int64_t k = 1; k < places; ++k) {
-      e.store(total, slots, e.index(k - 1));
-      Value bytes = checkedSize(expressions, Places.dim(static_cast<unsigned>(k)), overflow);
-      bytesOf.push_back(bytes);
-      Value rounded = expressions.sum(bytes, e.index(63), overflow);
-      rounded = e.both(rounded, e.index(-64));
-      total = expressions.sum(total, rounded, overflow);
-    }
-    if (places > 1) overflow = either(e, e.less(most, total), overflow);
+    std::int64_t next = 0;
+    for (Value begin : need.Begins) e.store(begin, slots, e.index(next++));
+    for (Dim dim : Computed) e.store(checkedSize(expressions, dim, overflow), slots, e.index(next++));
     Sizes = table;
     if (!refused.empty() || overflow) {
       Value any = overflow;
       for (auto &[what, condition] : refused) any = any ? either(e, condition, any) : condition;
       leaveIf(any, BURIN_RT_OUT_OF_MEMORY, [&] {
-        auto [what, bytes] = largest(e, bytesOf);
+        auto [what, bytes] = largest(e, need);
         for (auto &[text, condition] : llvm::reverse(refused)) { // the first in program order decides
           what = e.select(condition, line(e, text), what);
           bytes = e.select(condition, tooMany, bytes);
@@ -207,12 +269,12 @@ private:
       });
     }
     Arena = LLVM::ZeroOp::create(e.B, Pointer);
-    if (Emitter::constantOf(total) == 0) return;
+    if (Emitter::constantOf(need.Total) == 0) return;
     Value none = LLVM::ZeroOp::create(e.B, Pointer);
-    Arena = cpu::rt::arena(e, Ctx, total);
+    Arena = cpu::rt::arena(e, Ctx, need.Total);
     leaveIf(LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::eq, Arena, none), BURIN_RT_OUT_OF_MEMORY, [&] {
-      auto [what, bytes] = largest(e, bytesOf);
-      cpu::rt::refuse(e, Ctx, what, bytes, total);
+      auto [what, bytes] = largest(e, need);
+      cpu::rt::refuse(e, Ctx, what, bytes, need.Total);
     });
   }
 
@@ -223,23 +285,25 @@ private:
     return place ? static_cast<std::size_t>(place.getInt()) : 0;
   }
 
-  /// The largest of the arena's slots: what a call is told that has no memory for it, and its bytes.
-  std::pair<Value, Value> largest(Emitter &e, ArrayRef<Value> bytesOf) {
-    SmallVector<ops::SlotOp> by(bytesOf.size());
+  /// What takes most of the arena: what a call is told that has no memory for it, and its bytes.
+  std::pair<Value, Value> largest(Emitter &e, const Demand &need) {
+    SmallVector<ops::SlotOp> by(need.Bytes.size());
     for (auto slot : Entry.getOps<ops::SlotOp>()) {
       auto &known = by[placeOf(slot)];
       if (!known || (placeOf(slot) == 0 && slot.getBytes().dim(0).value() > known.getBytes().dim(0).value()))
         known = slot;
     }
     Value what, bytes;
-    for (auto [slot, size] : llvm::zip(by, bytesOf)) {
-      if (!slot) continue;
-      Value here = placeOf(slot) ? size : e.index(slot.getBytes().dim(0).value());
-      Value text = line(e, slot->getAttrOfType<StringAttr>(ir::shortageAttrName).getValue());
-      Value larger = what ? e.less(bytes, here) : Value();
+    auto consider = [&](StringRef told, Value here) {
+      Value text = line(e, told), larger = what ? e.less(bytes, here) : Value();
       what = larger ? e.select(larger, text, what) : text;
       bytes = larger ? e.select(larger, here, bytes) : here;
-    }
+    };
+    for (auto [slot, size] : llvm::zip(by, need.Bytes))
+      if (slot)
+        consider(slot->getAttrOfType<StringAttr>(ir::shortageAttrName).getValue(),
+                 placeOf(slot) ? size : e.index(slot.getBytes().dim(0).value()));
+    for (auto &[text, size] : need.Workspaces) consider(text, size);
     if (what) return {what, bytes};
     return {line(e, "a size of the call has no number of 64 bits"), e.index(-1)};
   }
@@ -262,7 +326,7 @@ private:
     if (dim.is_known()) return e.index(dim.value());
     auto [it, fresh] = Positions.try_emplace(dim.word(), static_cast<unsigned>(Computed.size()));
     if (fresh) Computed.push_back(dim);
-    return entry(e, Places.size() - 1 + it->second);
+    return entry(e, Places.size() - (Workspaces.empty() ? 1 : 0) + it->second);
   }
   Value entry(Emitter &e, std::size_t position) {
     return e.load(cpu::Buffer(Sizes, e.B.getI64Type()), e.index(static_cast<std::int64_t>(position)));
@@ -275,6 +339,9 @@ private:
     if (auto slot = dyn_cast<ops::SlotOp>(def))
       return e.address(cpu::Buffer(Arena, e.B.getI8Type()),
                        placeOf(slot) ? entry(e, placeOf(slot) - 1) : size(e, slot.getOffset().dim(0)));
+    if (auto workspace = dyn_cast<ops::WorkspaceOp>(def))
+      return e.address(cpu::Buffer(Arena, e.B.getI8Type()),
+                       e.add(entry(e, Places.size() - 1), size(e, workspace.getOffset().dim(0))));
     auto elements = cast<DenseElementsAttr>(cast<ops::BytesOp>(def).getValue());
     HostTensor data = toHostTensor(elements);
     return global(e, StringRef(data.data<char>(), static_cast<std::size_t>(data.num_bytes())));
@@ -322,7 +389,7 @@ private:
       return;
     }
     if (auto bound = dyn_cast<ops::BoundOp>(op)) return writeBound(e, bound);
-    if (isa<arith::ConstantOp>(op)) return; // made where it is used
+    if (isa<arith::ConstantOp, ops::WorkspaceOp>(op)) return; // made where it is used
     if (auto add = dyn_cast<arith::AddIOp>(op)) {
       Scalars[add.getResult()] = e.add(scalar(e, add.getLhs()), scalar(e, add.getRhs()));
       return;
@@ -426,6 +493,7 @@ private:
   OpBuilder Builder;
   mlir::Type Pointer;
   DimsAttr Places;                            // of the arena; the offsets of all but the first begin the table of sizes
+  llvm::SmallVector<ArrayAttr> Workspaces;    // of launches (ArenaAttributes.h); one offset behind those of the places
   llvm::SmallVector<Dim> Computed;            // the rest of that table
   std::map<std::int64_t, unsigned> Positions; // in Computed, by word
   llvm::DenseMap<Value, unsigned> Inputs;

@@ -47,8 +47,25 @@ Extent LoopKernel::product(unsigned I, size_t From, size_t To) const {
   return P;
 }
 
-void LoopKernel::parallel(Count Blocks, Count Work, Body Each, Workspace Memory) {
-  Phases.push_back({std::move(Blocks), std::move(Work), std::move(Each), std::move(Memory)});
+void LoopKernel::parallel(Count Blocks, Count Work, Body Each) {
+  Phases.push_back({std::move(Blocks), std::move(Work), std::move(Each)});
+}
+void LoopKernel::workspace(Type Element, Extent Elements, bool Each) {
+  assert(!WorkspaceType && "asked for twice");
+  WorkspaceType = Element;
+  // Not empty, whatever the sizes: so a kernel either has workspace or has none.
+  WorkspaceElements = Elements.is(0) ? Extent::number(1) : std::move(Elements);
+  EachWorker = Each;
+}
+Extent LoopKernel::workspaceBytes() const {
+  return WorkspaceElements.times(std::max(1u, WorkspaceType.getIntOrFloatBitWidth() / 8));
+}
+
+Workspace loopWorkspace(const Kernel &Of, const LoopPlan &Plan) {
+  LoopKernel Loops(Of, Plan);
+  Workspace W;
+  if (Loops.hasWorkspace()) (Loops.workspaceOfEach() ? W.Each : W.Shared).push_back(Loops.workspaceBytes());
+  return W;
 }
 
 Value LoopKernel::position(LoopBlock &B, unsigned Input, Value At, Value Size) const {

@@ -16,15 +16,9 @@ class LoopKernel {
 public:
   using Count = std::function<Value(LoopBuilder &)>;
   using Body = std::function<void(LoopBlock &, Value Block)>;
-  /// Memory of whoever runs a block: a buffer more, numBuffers(), of elements of `Element`.
-  struct Workspace {
-    Type Element;
-    Count Elements;
-  };
   struct Phase {
     Count Blocks, Work;
     Body Each;
-    Workspace Memory; ///< no Element: none
   };
 
   /// Asks the op's lowering. The phases refer to this object.
@@ -43,8 +37,16 @@ public:
   Extent product(unsigned I, size_t From, size_t To) const;
   Extent elements(unsigned I) const { return product(I, 0, Shapes[I].size()); }
 
+  /// Asks for workspace of `Elements` elements, once: buffer numBuffers(). Whoever runs a block has its own where `Each`,
+  /// else all blocks have it together.
+  void workspace(Type Element, Extent Elements, bool Each);
+  bool hasWorkspace() const { return static_cast<bool>(WorkspaceType); }
+  bool workspaceOfEach() const { return EachWorker; }
+  Type workspaceElement() const { return WorkspaceType; }
+  Extent workspaceBytes() const; ///< precondition: hasWorkspace()
+
   /// A parallel loop over `Blocks` blocks, each of about `Work` element steps.
-  void parallel(Count Blocks, Count Work, Body Each, Workspace Memory = {});
+  void parallel(Count Blocks, Count Work, Body Each);
   llvm::ArrayRef<Phase> phases() const { return Phases; }
 
   /// Element `At` of an index tensor. One that is not within [0, Size) is a fault; the nearest that is takes its place.
@@ -55,6 +57,12 @@ private:
   llvm::SmallVector<Dtype> Dtypes;
   llvm::SmallVector<Extents> Shapes;
   llvm::SmallVector<Phase, 2> Phases;
+  Type WorkspaceType;
+  Extent WorkspaceElements;
+  bool EachWorker = false;
 };
+
+/// The workspace of a kernel that is loops: what its op's lowering asks for.
+Workspace loopWorkspace(const Kernel &Of, const LoopPlan &Plan);
 
 } // namespace burin::codegen

@@ -1,6 +1,7 @@
 // See Backend.h.
 #include "compiler/codegen/null/Backend.h"
 
+#include "compiler/codegen/loops/LoopLowering.h"
 #include "compiler/codegen/null/Loops.h"
 #include "compiler/codegen/plan/SplitReductions.h"
 
@@ -57,7 +58,12 @@ public:
     Context.loadDialect<memref::MemRefDialect, scf::SCFDialect>();
   }
   void schedule(Kernel &K) const override {
-    if (auto *Plan = std::get_if<KernelPlan>(&K.Work)) splitReductions(*Plan, Splits);
+    if (auto *Plan = std::get_if<KernelPlan>(&K.Work)) {
+      splitReductions(*Plan, Splits);
+      if (Plan->WorkspaceBytes) K.Memory.Shared.push_back(Extent::number(Plan->WorkspaceBytes));
+    } else if (auto *Plan = std::get_if<LoopPlan>(&K.Work)) {
+      K.Memory = loopWorkspace(K, *Plan);
+    }
   }
   std::unique_ptr<Code> begin(ModuleOp Kernels) const override { return std::make_unique<NullCode>(Kernels); }
 };

@@ -128,7 +128,6 @@ LogicalResult evaluateLoops(func::FuncOp Kernel, const Machine &M) {
   SmallVector<Cell> Arguments;
   for (int64_t I : Kernel->getAttrOfType<DenseI64ArrayAttr>(orderAttrName).asArrayRef())
     Arguments.push_back({{}, M.Buffers[static_cast<size_t>(I)]});
-  size_t NumBuffers = Arguments.size();
   for (int64_t S : M.Sizes) Arguments.push_back({{S, 0}, nullptr});
   int64_t NumPhases = Kernel->getAttrOfType<IntegerAttr>(phasesAttrName).getInt();
   for (int64_t I = 0; I < NumPhases; ++I) {
@@ -139,13 +138,6 @@ LogicalResult evaluateLoops(func::FuncOp Kernel, const Machine &M) {
     auto Blocks = W.call(find(".blocks"), Arguments);
     if (failed(Blocks)) return failure();
     SmallVector<Cell> All = Arguments;
-    std::vector<double> Memory;
-    if (func::FuncOp Workspace = find(".workspace")) {
-      auto Count = W.call(Workspace, Arguments);
-      if (failed(Count)) return failure();
-      Memory.resize(static_cast<size_t>(*Count));
-      All.insert(All.begin() + static_cast<std::ptrdiff_t>(NumBuffers), Cell{{}, Memory.data()});
-    }
     for (int64_t Block = 0; Block < *Blocks; ++Block) {
       All.push_back({{Block, 0}, nullptr});
       if (failed(W.call(find(".p"), All))) return failure();

@@ -178,14 +178,13 @@ LogicalResult evaluateNests(const KernelPlan &Plan, const Machine &M) {
     Chunk = (Chunk + C.Alignment - 1) / C.Alignment * C.Alignment;
     Sizes.append({(Length + Chunk - 1) / Chunk, Chunk});
   }
-  std::vector<std::vector<double>> Workspace;
+  const size_t Own =
+      Plan.NumInputs + Plan.NumResults; // the kernel's buffers; then comes the workspace, constants have none
   SmallVector<void *> Memory;
-  for (const MemoryDesc &D : Plan.Memory) {
-    if (D.Workspace) Workspace.emplace_back(static_cast<size_t>(D.Workspace));
-    Memory.push_back(D.Workspace                        ? Workspace.back().data()
-                     : Memory.size() < M.Buffers.size() ? M.Buffers[Memory.size()]
-                                                        : nullptr);
-  }
+  for (const MemoryDesc &D : Plan.Memory)
+    Memory.push_back(D.Workspace           ? static_cast<char *>(M.Buffers[Own]) + D.Offset
+                     : Memory.size() < Own ? M.Buffers[Memory.size()]
+                                           : nullptr);
   for (const Nest &N : Plan.Nests)
     if (failed(NestWalker(Plan, N, Memory, Sizes).run())) return failure();
   return success();

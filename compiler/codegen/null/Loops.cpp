@@ -89,17 +89,15 @@ public:
     declare("burin_faulted", B.getFunctionType({}, {B.getI1Type()}));
   }
   /// A function of the buffers, the sizes and, if it is a block, its number; it gives what `Body` gives, if anything.
-  void function(const std::string &Name, Type Workspace, bool Block, bool Gives,
-                function_ref<Value(NullBlock &, Value Block)> Body) {
-    SmallVector<Type> All = Elements, Arguments;
-    if (Workspace) All.push_back(Workspace);
-    for (Type T : All) Arguments.push_back(MemRefType::get({ShapedType::kDynamic}, stored(T)));
+  void function(const std::string &Name, bool Block, bool Gives, function_ref<Value(NullBlock &, Value Block)> Body) {
+    SmallVector<Type> Arguments;
+    for (Type T : Elements) Arguments.push_back(MemRefType::get({ShapedType::kDynamic}, stored(T)));
     Arguments.append(Of.NumSizes + (Block ? 1 : 0), B.getI64Type());
     SmallVector<Type> Results(Gives ? 1 : 0, B.getI64Type());
     B.setInsertionPointToEnd(Module.getBody());
     auto Function = func::FuncOp::create(B, Name, B.getFunctionType(Arguments, Results));
     B.setInsertionPointToStart(Function.addEntryBlock());
-    NullBlock Inside(B, Function, All);
+    NullBlock Inside(B, Function, Elements);
     Value Made = Body(Inside, Block ? Value(Function.getArguments().back()) : Value());
     func::ReturnOp::create(B, Gives ? ValueRange(Made) : ValueRange());
   }
@@ -126,27 +124,29 @@ void writeLoops(const Kernel &Of, const LoopPlan &Plan) {
   LoopKernel Loops(Of, Plan);
   SmallVector<Type> Elements;
   for (unsigned I = 0; I < Loops.numBuffers(); ++I) Elements.push_back(Loops.element(I));
+  SmallVector<unsigned> Order = Of.Order;
+  if (Loops.hasWorkspace()) { // there is one worker
+    Elements.push_back(Loops.workspaceElement());
+    Order.push_back(Of.workspaceAt());
+  }
   Writer W(Of, Elements);
   for (auto [I, Phase] : llvm::enumerate(Loops.phases())) {
     std::string Number = std::to_string(I);
-    W.function(Of.Name + ".blocks" + Number, {}, false, true, [&](NullBlock &E, Value) { return Phase.Blocks(E); });
-    if (Phase.Memory.Element)
-      W.function(Of.Name + ".workspace" + Number, {}, false, true,
-                 [&](NullBlock &E, Value) { return Phase.Memory.Elements(E); });
-    W.function(Of.Name + ".p" + Number, Phase.Memory.Element, true, false, [&](NullBlock &E, Value Block) {
+    W.function(Of.Name + ".blocks" + Number, false, true, [&](NullBlock &E, Value) { return Phase.Blocks(E); });
+    W.function(Of.Name + ".p" + Number, true, false, [&](NullBlock &E, Value Block) {
       Phase.Each(E, Block);
       return Value();
     });
   }
-  W.finish(Loops.phases().size(), Of.Order);
+  W.finish(Loops.phases().size(), Order);
 }
 
 LogicalResult writeSmallLoop(const Kernel &Of) {
   SmallVector<Type> Elements = smallLoopElements(Of);
   Writer W(Of, Elements);
   LogicalResult Done = success();
-  W.function(Of.Name + ".blocks0", {}, false, true, [](NullBlock &E, Value) { return E.index(1); });
-  W.function(Of.Name + ".p0", {}, true, false, [&](NullBlock &E, Value) {
+  W.function(Of.Name + ".blocks0", false, true, [](NullBlock &E, Value) { return E.index(1); });
+  W.function(Of.Name + ".p0", true, false, [&](NullBlock &E, Value) {
     Done = codegen::writeSmallLoop(Of, E);
     return Value();
   });

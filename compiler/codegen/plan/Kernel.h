@@ -48,6 +48,12 @@ struct Kernel {
   llvm::SmallVector<unsigned> Order;
   /// (input, result) pairs of buffers that may share memory.
   llvm::SmallVector<std::pair<unsigned, unsigned>> InPlace;
+  Workspace Memory; ///< decided by the target (Target::schedule)
+  /// The number of the first buffer of workspace: inputs and results come before.
+  unsigned workspaceAt() const {
+    mlir::FunctionType T = mlir::func::FuncOp(Function).getFunctionType();
+    return T.getNumInputs() - NumSizes + T.getNumResults();
+  }
 };
 using PlannedKernels = llvm::StringMap<Kernel>; ///< by symbol
 

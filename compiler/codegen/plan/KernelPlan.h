@@ -33,7 +33,8 @@ using Linears = llvm::SmallVector<Linear, 4>;
 struct MemoryDesc {
   mlir::Type Element;    ///< as the tensor says it: i1 for bool, bf16, f16
   mlir::Value Tensor;    ///< null for results and workspace
-  int64_t Workspace = 0; ///< elements of partial results, in memory that only the kernel knows
+  int64_t Workspace = 0; ///< elements of partial results, in the workspace that blocks share
+  int64_t Offset = 0;    ///< where they begin there, in bytes
   /// Elements of a small constant; it is no buffer of the kernel.
   mlir::DenseElementsAttr constant() const;
 };
@@ -102,6 +103,13 @@ struct KernelPlan {
   llvm::SmallVector<std::pair<unsigned, unsigned>> InPlace;
   /// Each gives the nests two more size operands, behind the kernel's own: the number of chunks and their length.
   llvm::SmallVector<Chunking, 0> Chunkings;
+  int64_t WorkspaceBytes = 0; ///< of all partial results
+  /// Adds memory for partial results and gives its number.
+  unsigned addWorkspace(mlir::Type Element, int64_t Elements) {
+    Memory.push_back({Element, mlir::Value(), Elements, WorkspaceBytes});
+    WorkspaceBytes += (Elements * std::max(1u, Element.getIntOrFloatBitWidth() / 8) + 63) / 64 * 64;
+    return static_cast<unsigned>(Memory.size()) - 1;
+  }
   /// The number of its first size operand.
   unsigned addChunking(const Chunking &C) {
     Chunkings.push_back(C);

@@ -29,6 +29,14 @@ struct Extent {
 };
 using Extents = llvm::SmallVector<Extent, 4>;
 
+/// Memory that a kernel needs while it runs, in bytes, each a sum: what its blocks share, and what each worker has for
+/// itself. The launch hands it over behind inputs and results, a buffer for each of the two that is not empty, aligned to 64
+/// bytes; the stretches of workers follow each other, rounded up to 64. Nothing else is allocated once a call has begun.
+struct Workspace {
+  Extents Shared, Each;
+  bool empty() const { return Shared.empty() && Each.empty(); }
+};
+
 /// The sizes of a tensor of a kernel: from its `burin.shape`, or from its type where that is missing and static.
 mlir::FailureOr<Extents> shapeOf(mlir::DictionaryAttr Attributes, mlir::RankedTensorType Type);
 /// The same of an argument or result of a kernel function; fails at the kernel where neither says it.

@@ -63,8 +63,7 @@ std::optional<Split> split(const Nest &N, KernelPlan &Plan, const SplitPolicy &P
   Second.DimExtents.push_back(Extent::size(Count));
   Second.ChunkDim = Chunk;
   for (NodeId R : Reductions) {
-    auto Memory = static_cast<unsigned>(Plan.Memory.size());
-    Plan.Memory.push_back({heldType(N.Nodes[R].Type), Value(), Cut.MaxChunks * Kept.Coefficient});
+    unsigned Memory = Plan.addWorkspace(heldType(N.Nodes[R].Type), Cut.MaxChunks * Kept.Coefficient);
     First.Outputs.push_back(Output{R, partial(Memory), {}, 0});
     Second.Nodes[R].Reduced.assign({Chunk});
   }

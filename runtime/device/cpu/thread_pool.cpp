@@ -16,6 +16,7 @@
 #include <chrono>
 #include <mutex>
 #include <string>
+#include <utility>
 
 namespace burin::rt {
 namespace {
@@ -25,6 +26,7 @@ constexpr std::uint32_t max_shares = 64;
 constexpr std::uint32_t open_bit = 1u << 31;
 
 [[gnu::tls_model("initial-exec")]] constinit thread_local int depth = 0;
+[[gnu::tls_model("initial-exec")]] constinit thread_local std::uint32_t own_number = 0;
 
 void relax() {
 #if defined(__x86_64__)
@@ -50,6 +52,7 @@ class Pool {
 
     job_ = job;
     helpers_ = helpers;
+    entered_.store(0, std::memory_order_relaxed);
     num_shares_ = std::min<std::uint32_t>(helpers + 1, max_shares);
     for (std::int64_t i = 0; i < num_shares_; ++i) {
       shares_[i].next.store(i * chunks / num_shares_, std::memory_order_relaxed);
@@ -70,7 +73,9 @@ class Pool {
 
   static void serial(const Job& job, std::int64_t chunks) {
     ++depth;
+    const std::uint32_t outer = std::exchange(own_number, 0);  // a job within a job has one worker
     for (std::int64_t i = 0; i < chunks; ++i) run_chunk(job, i);
+    own_number = outer;
     --depth;
   }
 
@@ -113,7 +118,13 @@ class Pool {
     for (;;) {
       seen = wait_for_job(seen);
       std::uint32_t gate = gate_.fetch_add(1, std::memory_order_acquire);
-      if ((gate & open_bit) && (gate & ~open_bit) < helpers_) work(number);
+      // As many as are wanted, each under a number of its own: where all are, that of its life, so that a worker finds in its
+      // caches what it worked in before.
+      if (gate & open_bit)
+        if (std::uint32_t entered = entered_.fetch_add(1, std::memory_order_relaxed); entered < helpers_) {
+          own_number = helpers_ == workers_ ? number : entered + 1;
+          work(number);
+        }
       gate = gate_.fetch_sub(1, std::memory_order_acq_rel);
       if (gate == 1) gate_.notify_one();  // closed, and we were the last: the caller may be asleep
     }
@@ -171,6 +182,7 @@ class Pool {
   };
   Job job_{};  // the job and its shares are written while the gate is closed and nobody is inside
   std::uint32_t helpers_ = 0, num_shares_ = 0;
+  std::atomic<std::uint32_t> entered_{0};  // workers, in this job
   Share shares_[max_shares];
   alignas(64) std::atomic<std::uint32_t> epoch_{0};
   alignas(64) std::atomic<std::uint32_t> gate_{0};  // open bit, and how many workers are inside
@@ -194,7 +206,7 @@ void run_job(const Job& job, std::uint32_t threads) noexcept {
   pool.run(job, chunks, threads);
 }
 
-int kernel_depth() noexcept { return depth; }
+std::int64_t worker_number() noexcept { return own_number; }
 
 }  // namespace burin::rt
 

@@ -23,7 +23,7 @@ BURIN_RT_API std::int64_t chunk_of(std::int64_t blocks, std::int64_t grain) noex
 /// workers serve another caller, or from inside a kernel, the caller does it all. Starts the workers at the first need.
 BURIN_RT_API void run_job(const Job& job, std::uint32_t threads) noexcept;
 
-/// How deep in kernels this thread is: 0 outside.
-BURIN_RT_API int kernel_depth() noexcept;
+/// The number of this thread among those that run the job at hand, below the job's `threads`; 0 outside of jobs.
+BURIN_RT_API std::int64_t worker_number() noexcept;
 
 }  // namespace burin::rt

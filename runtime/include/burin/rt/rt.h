@@ -47,8 +47,7 @@ typedef enum burin_rt_fault_kind {
   BURIN_RT_FAULT_ASSERTION = 2,
   BURIN_RT_FAULT_NAN = 3,              /* check mode only */
   BURIN_RT_FAULT_DIVISION_BY_ZERO = 4, /* check mode only */
-  BURIN_RT_FAULT_TRIP_COUNT = 5,       /* a while that exceeds its max_trips */
-  BURIN_RT_FAULT_OUT_OF_MEMORY = 6     /* a kernel found no scratch; op: -1, value: the bytes */
+  BURIN_RT_FAULT_TRIP_COUNT = 5        /* a while that exceeds its max_trips */
 } burin_rt_fault_kind;
 
 /* The first fault of a call in program order: the least (op, index). `op` is the position of the op in its graph. */
@@ -61,14 +60,14 @@ typedef struct burin_rt_fault {
 
 typedef struct burin_rt_ctx burin_rt_ctx;
 
-/* Kernel ABI. `buffers`: inputs, then destinations, in the order of the kernel's signature. `sizes`: values of the
+/* Kernel ABI. `buffers`: inputs, then destinations, in the order of the kernel's signature, then workspace. `sizes`: values of the
  * size operands. [begin, end): the range of blocks to compute; blocks are independent of each other. */
 typedef void (*burin_rt_kernel)(void* const* buffers, const int64_t* sizes, int64_t begin, int64_t end,
                                 burin_rt_ctx* ctx);
 
 /* Host program ABI, the entry of an image. `buffers`: inputs in signature order, constants, then results;
- * `sizes`: values of the entry's named sizes. Returns a burin_rt_status; a fault is left in ctx->fault. The
- * caller looks there even after OK: a program without faulting ops does not, yet its kernels may lack memory. */
+ * `sizes`: values of the entry's named sizes. Returns a burin_rt_status; a fault is left in ctx->fault.
+ * All memory that the call needs is got from arena() at once before anything runs, or the call is refused. */
 typedef int32_t (*burin_rt_entry)(void* const* buffers, const int64_t* sizes, burin_rt_ctx* ctx);
 
 /* What compiled code may call; one table for the whole process. */
@@ -79,8 +78,8 @@ typedef struct burin_rt_functions {
    * chunks, at most 256). One level only: a call from inside a kernel runs serially. */
   void (*parallel_for)(burin_rt_ctx* ctx, burin_rt_kernel kernel, void* const* buffers, const int64_t* sizes,
                        int64_t blocks, int64_t grain);
-  /* Memory for planned temporaries, at least `bytes`, 64-byte aligned, each request its own, all valid until the call
-   * ends: ask once at entry, not in loops. Null when memory is exhausted: the host program returns OUT_OF_MEMORY. */
+  /* Memory for planned temporaries and workspace, at least `bytes`, 64-byte aligned, each request its own, all valid until
+   * the call ends: ask once at entry, not in loops. Null when memory is exhausted: the host program returns OUT_OF_MEMORY. */
   void* (*arena)(burin_rt_ctx* ctx, int64_t bytes);
   /* Records a fault if it comes before the one recorded; any thread. */
   void (*fault_at)(burin_rt_ctx* ctx, int32_t kind, int32_t op, int64_t index, int64_t value);
@@ -90,9 +89,9 @@ typedef struct burin_rt_functions {
   /* An interval of the calling thread, for the profiler; nothing where nobody records. */
   void (*profile_begin)(burin_rt_ctx* ctx, const char* name);
   void (*profile_end)(burin_rt_ctx* ctx);
-  /* The calling worker's scratch, at least `bytes`, 64-byte aligned, valid until the kernel returns or asks again: one
-   * request a kernel. Null when memory is exhausted: a fault is recorded, and the kernel returns at once. */
-  void* (*scratch)(burin_rt_ctx* ctx, int64_t bytes);
+  /* The number of the worker that runs the calling kernel, below num_threads: no other runs a kernel of the same
+   * parallel_for under it. Outside of kernels 0. */
+  int64_t (*worker)(burin_rt_ctx* ctx);
 } burin_rt_functions;
 
 /* A call: its state first, at places that stay, then what it may call. runtime/core/abi.h has the places as numbers. */
@@ -125,7 +124,7 @@ BURIN_RT_API int32_t burin_rt_image_load(const void* bytes, size_t size, burin_r
                                          size_t message_size);
 /* The image's host program. Any thread; valid until unload. */
 BURIN_RT_API burin_rt_entry burin_rt_image_entry(const burin_rt_image* image);
-/* What the entry asks of arena(), or -1 where that depends on named sizes. */
+/* What the entry asks of arena() beside workspace, or -1 where that depends on named sizes. */
 BURIN_RT_API int64_t burin_rt_image_arena_bytes(const burin_rt_image* image);
 /* A global symbol that the image defines (a kernel, in tests), or null. */
 BURIN_RT_API void* burin_rt_image_symbol(const burin_rt_image* image, const char* name);
