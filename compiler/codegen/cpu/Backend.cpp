@@ -51,7 +51,7 @@ public:
     Function.erase();
     return Done;
   }
-  LogicalResult emitLaunches(func::FuncOp Entry) override { return host::lowerHostProgram(Entry, Kernels, T); }
+  LogicalResult emitLaunches(func::FuncOp Entry) override { return host::lowerHostProgram(Entry, Kernels); }
   Result<void> emitCFunction(const CFunction &F) override {
     Externals = writeCFunction(Kernels, F, T);
     return {};

@@ -1,8 +1,7 @@
 // The host program to the LLVM dialect.
 #include "compiler/codegen/host/HostToLlvm.h"
 
-#include "compiler/codegen/cpu/EntryAbi.h"
-#include "compiler/codegen/cpu/KernelAbi.h"
+#include "compiler/codegen/host/ContextAbi.h"
 #include "compiler/ir/ArenaAttributes.h"
 #include "compiler/ir/Dialect.h"
 #include "compiler/ir/KernelAttributes.h"
@@ -23,7 +22,6 @@ namespace burin::codegen::host {
 namespace {
 using namespace burin::ir;
 namespace ops = burin::ir::host;
-using cpu::Emitter;
 
 /// Rounds down for dividends below zero too; a divisor of zero gives zero.
 Value floorDiv(Emitter &e, Value x, Value y) {
@@ -45,8 +43,8 @@ std::vector<std::string> sizeNames(func::FuncOp entry) {
 
 class HostLowering {
 public:
-  HostLowering(func::FuncOp entry, ModuleOp module, const cpu::CpuTarget &target)
-      : Entry(entry), Module(module), Target(target), Builder(module.getContext()),
+  HostLowering(func::FuncOp entry, ModuleOp module)
+      : Entry(entry), Module(module), Builder(module.getContext()),
         Pointer(LLVM::LLVMPointerType::get(module.getContext())),
         Places(entry->getAttrOfType<DimsAttr>(ir::arenaAttrName)) {
     if (auto pairs = entry->getAttrOfType<ArrayAttr>(ir::workspacesAttrName))
@@ -110,7 +108,7 @@ private:
     std::string name = (ir::entryName + "." + Twine(number)).str();
     auto function = openFunction(name, LLVM::LLVMVoidType::get(Module.getContext()), 4);
     function.setLinkage(LLVM::Linkage::Internal);
-    Emitter e(Builder, Entry.getLoc(), Target);
+    Emitter e(Builder, Entry.getLoc());
     Table = function.getArgument(0);
     Sizes = function.getArgument(1);
     Ctx = function.getArgument(2);
@@ -134,7 +132,7 @@ private:
 
   void writeEntry(ArrayRef<std::string> parts, ArrayRef<bool> checked) {
     auto function = openFunction(ir::entryName, Builder.getI32Type(), 3);
-    Emitter e(Builder, Entry.getLoc(), Target);
+    Emitter e(Builder, Entry.getLoc());
     Table = function.getArgument(0);
     Sizes = function.getArgument(1);
     Ctx = function.getArgument(2);
@@ -157,7 +155,7 @@ private:
         LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Module.getContext()), SmallVector<mlir::Type>(4, Pointer));
     for (auto [part, check] : llvm::zip(parts, checked)) {
       if (!part.empty()) LLVM::CallOp::create(e.B, type, part, ValueRange{Table, Sizes, Ctx, Arena}).setNoUnwind(true);
-      if (check) leaveIf(cpu::rt::faulted(e, Ctx), BURIN_RT_FAULT);
+      if (check) leaveIf(rt::faulted(e, Ctx), BURIN_RT_FAULT);
     }
     LLVM::ReturnOp::create(e.B, status(BURIN_RT_OK));
   }
@@ -222,7 +220,7 @@ private:
                                              LLVM::LLVMFunctionType::get(i64, {Pointer, i64}));
     function.setNoUnwind(true);
     Builder.setInsertionPointToStart(function.addEntryBlock(Builder));
-    Emitter e(Builder, Entry.getLoc(), Target);
+    Emitter e(Builder, Entry.getLoc());
     SizeExpressions expressions(e, sizeNames(Entry), function.getArgument(0));
     Demand need = demand(e, expressions, function.getArgument(1));
     for (auto &[text, condition] : need.Refused) need.Overflow = either(e, condition, need.Overflow);
@@ -245,13 +243,13 @@ private:
         Value bytes = expressions.product(factors, overflow), beyond = e.less(most, bytes);
         refused.push_back({cast<StringAttr>(check[0]).getValue(), either(e, beyond, overflow)});
       }
-    Demand need = demand(e, expressions, cpu::rt::numThreads(e, Ctx));
+    Demand need = demand(e, expressions, rt::numThreads(e, Ctx));
     Value overflow = need.Overflow;
     for (auto &[text, condition] : need.Refused) refused.push_back({text, condition});
     Value table = Sizes;
     if (std::size_t entries = need.Begins.size() + Computed.size(); entries > 0)
       table = LLVM::AllocaOp::create(e.B, Pointer, e.B.getI64Type(), e.index(static_cast<std::int64_t>(entries)), 8);
-    cpu::Buffer slots(table, e.B.getI64Type());
+    Buffer slots(table, e.B.getI64Type());
     std::int64_t next = 0;
     for (Value begin : need.Begins) e.store(begin, slots, e.index(next++));
     for (Dim dim : Computed) e.store(checkedSize(expressions, dim, overflow), slots, e.index(next++));
@@ -265,16 +263,16 @@ private:
           what = e.select(condition, line(e, text), what);
           bytes = e.select(condition, tooMany, bytes);
         }
-        cpu::rt::refuse(e, Ctx, what, bytes, tooMany);
+        rt::refuse(e, Ctx, what, bytes, tooMany);
       });
     }
     Arena = LLVM::ZeroOp::create(e.B, Pointer);
     if (Emitter::constantOf(need.Total) == 0) return;
     Value none = LLVM::ZeroOp::create(e.B, Pointer);
-    Arena = cpu::rt::arena(e, Ctx, need.Total);
+    Arena = rt::arena(e, Ctx, need.Total);
     leaveIf(LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::eq, Arena, none), BURIN_RT_OUT_OF_MEMORY, [&] {
       auto [what, bytes] = largest(e, need);
-      cpu::rt::refuse(e, Ctx, what, bytes, need.Total);
+      rt::refuse(e, Ctx, what, bytes, need.Total);
     });
   }
 
@@ -329,18 +327,17 @@ private:
     return entry(e, Places.size() - (Workspaces.empty() ? 1 : 0) + it->second);
   }
   Value entry(Emitter &e, std::size_t position) {
-    return e.load(cpu::Buffer(Sizes, e.B.getI64Type()), e.index(static_cast<std::int64_t>(position)));
+    return e.load(Buffer(Sizes, e.B.getI64Type()), e.index(static_cast<std::int64_t>(position)));
   }
 
   Value buffer(Emitter &e, Value value) {
-    if (auto it = Inputs.find(value); it != Inputs.end())
-      return e.load(cpu::Buffer(Table, Pointer, 8), e.index(it->second));
+    if (auto it = Inputs.find(value); it != Inputs.end()) return e.load(Buffer(Table, Pointer, 8), e.index(it->second));
     Operation *def = value.getDefiningOp();
     if (auto slot = dyn_cast<ops::SlotOp>(def))
-      return e.address(cpu::Buffer(Arena, e.B.getI8Type()),
+      return e.address(Buffer(Arena, e.B.getI8Type()),
                        placeOf(slot) ? entry(e, placeOf(slot) - 1) : size(e, slot.getOffset().dim(0)));
     if (auto workspace = dyn_cast<ops::WorkspaceOp>(def))
-      return e.address(cpu::Buffer(Arena, e.B.getI8Type()),
+      return e.address(Buffer(Arena, e.B.getI8Type()),
                        e.add(entry(e, Places.size() - 1), size(e, workspace.getOffset().dim(0))));
     auto elements = cast<DenseElementsAttr>(cast<ops::BytesOp>(def).getValue());
     HostTensor data = toHostTensor(elements);
@@ -378,14 +375,14 @@ private:
     }
     if (auto exchange = dyn_cast<ops::ExchangeOp>(op)) return writeExchange(e, exchange);
     if (auto load = dyn_cast<ops::LoadOp>(op)) {
-      Value byte = e.load(cpu::Buffer(buffer(e, load.getFrom()), e.B.getI8Type()), e.index(0));
+      Value byte = e.load(Buffer(buffer(e, load.getFrom()), e.B.getI8Type()), e.index(0));
       Value zero = LLVM::ConstantOp::create(e.B, e.B.getI8Type(), 0);
       Scalars[load.getResult()] = LLVM::ICmpOp::create(e.B, LLVM::ICmpPredicate::ne, byte, zero);
       return;
     }
     if (auto print = dyn_cast<ops::PrintOp>(op)) return writePrint(e, print);
     if (isa<ops::FaultedOp>(op)) {
-      Scalars[op->getResult(0)] = cpu::rt::faulted(e, Ctx);
+      Scalars[op->getResult(0)] = rt::faulted(e, Ctx);
       return;
     }
     if (auto bound = dyn_cast<ops::BoundOp>(op)) return writeBound(e, bound);
@@ -429,8 +426,8 @@ private:
       return LLVM::ConstantOp::create(e.B, constant.getType(), constant.getValue());
     return Scalars.lookup(value);
   }
-  cpu::Values scalars(Emitter &e, ValueRange values) {
-    cpu::Values result;
+  Values scalars(Emitter &e, ValueRange values) {
+    Values result;
     for (Value value : values) result.push_back(scalar(e, value));
     return result;
   }
@@ -443,7 +440,7 @@ private:
     Value fits = e.less(scalar(e, bound.getTrips()), most);
     Value exceeds = e.both(again, LLVM::XOrOp::create(e.B, fits, scalarTrue(e)));
     e.when(exceeds, [&] {
-      cpu::rt::faultAt(e, Ctx, BURIN_RT_FAULT_TRIP_COUNT, static_cast<int32_t>(bound.getOp()), e.index(0), most);
+      rt::faultAt(e, Ctx, BURIN_RT_FAULT_TRIP_COUNT, static_cast<int32_t>(bound.getOp()), e.index(0), most);
     });
     Scalars[bound.getValue()] = e.both(again, fits);
   }
@@ -451,9 +448,9 @@ private:
 
   void writeLaunch(Emitter &e, ops::LaunchOp launch) {
     for (auto [i, operand] : llvm::enumerate(launch->getOperands()))
-      e.store(buffer(e, operand), cpu::Buffer(LaunchBuffers, Pointer, 8), e.index(static_cast<int64_t>(i)));
+      e.store(buffer(e, operand), Buffer(LaunchBuffers, Pointer, 8), e.index(static_cast<int64_t>(i)));
     for (unsigned i = 0; i < launch.getSizes().size(); ++i)
-      e.store(size(e, launch.getSizes().dim(i)), cpu::Buffer(LaunchSizes, e.B.getI64Type()), e.index(i));
+      e.store(size(e, launch.getSizes().dim(i)), Buffer(LaunchSizes, e.B.getI64Type()), e.index(i));
     auto type =
         LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(Module.getContext()), SmallVector<mlir::Type>(3, Pointer));
     LLVM::CallOp::create(e.B, type, launch.getKernel(), ValueRange{LaunchBuffers, LaunchSizes, Ctx}).setNoUnwind(true);
@@ -463,14 +460,15 @@ private:
     // Through registers: it needs no memory, so none can be missing.
     Value bytes = size(e, exchange.getBytes().dim(0));
     mlir::Type byte = e.B.getI8Type();
-    cpu::Buffer a(buffer(e, exchange.getA()), byte), b(buffer(e, exchange.getB()), byte);
-    const int64_t lanes = Target.lanes(8);
-    mlir::VectorType vector = e.vectorType(byte, lanes);
+    Buffer a(buffer(e, exchange.getA()), byte), b(buffer(e, exchange.getB()), byte);
+    constexpr int64_t lanes = 64; // a processor with shorter registers takes several
+    auto vector = mlir::VectorType::get({lanes}, byte);
     Value whole = e.mul(e.div(bytes, lanes), lanes);
     e.loop(e.index(0), whole, lanes, [&](Value at) {
-      Value x = e.loadVector(vector, a, at), y = e.loadVector(vector, b, at);
-      e.storeVector(y, a, at);
-      e.storeVector(x, b, at);
+      Value inA = e.address(a, at), inB = e.address(b, at);
+      Value x = LLVM::LoadOp::create(e.B, vector, inA, 1), y = LLVM::LoadOp::create(e.B, vector, inB, 1);
+      LLVM::StoreOp::create(e.B, y, inA, 1);
+      LLVM::StoreOp::create(e.B, x, inB, 1);
     });
     e.loop(whole, bytes, 1, [&](Value at) {
       Value x = e.load(a, at), y = e.load(b, at);
@@ -481,15 +479,14 @@ private:
 
   void writePrint(Emitter &e, ops::PrintOp print) {
     for (unsigned i = 0; i < print.getShape().size(); ++i)
-      e.store(size(e, print.getShape().dim(i)), cpu::Buffer(LaunchSizes, e.B.getI64Type()), e.index(i));
-    cpu::rt::print(e, Ctx, global(e, print.getLabel()), static_cast<int64_t>(print.getLabel().size()),
-                   static_cast<int32_t>(*toDtype(print.getDtype())), static_cast<int32_t>(print.getShape().size()),
-                   LaunchSizes, buffer(e, print.getFrom()));
+      e.store(size(e, print.getShape().dim(i)), Buffer(LaunchSizes, e.B.getI64Type()), e.index(i));
+    rt::print(e, Ctx, global(e, print.getLabel()), static_cast<int64_t>(print.getLabel().size()),
+              static_cast<int32_t>(*toDtype(print.getDtype())), static_cast<int32_t>(print.getShape().size()),
+              LaunchSizes, buffer(e, print.getFrom()));
   }
 
   func::FuncOp Entry;
   ModuleOp Module;
-  const cpu::CpuTarget &Target;
   OpBuilder Builder;
   mlir::Type Pointer;
   DimsAttr Places;                            // of the arena; the offsets of all but the first begin the table of sizes
@@ -547,7 +544,7 @@ Value SizeExpressions::atom(const dims::Atom &atom, Value &overflow) {
   if (atom.kind == dims::AtomKind::name) {
     auto it = llvm::find(Names, atom.text);
     if (it == Names.end()) return {};
-    return E.load(cpu::Buffer(Table, E.B.getI64Type()), E.index(it - Names.begin()));
+    return E.load(Buffer(Table, E.B.getI64Type()), E.index(it - Names.begin()));
   }
   Value result = value(atom.arguments[0], overflow);
   for (Dim next : ArrayRef(atom.arguments).drop_front()) {
@@ -574,8 +571,6 @@ Value SizeExpressions::value(Dim dim, Value &overflow) {
   return total;
 }
 
-LogicalResult lowerHostProgram(func::FuncOp entry, ModuleOp module, const cpu::CpuTarget &target) {
-  return HostLowering(entry, module, target).run();
-}
+LogicalResult lowerHostProgram(func::FuncOp entry, ModuleOp module) { return HostLowering(entry, module).run(); }
 
 } // namespace burin::codegen::host

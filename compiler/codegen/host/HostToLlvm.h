@@ -2,7 +2,7 @@
 // computes every size that the program uses, once and in exact arithmetic, and refuses the call before anything runs where
 // one of them is too large. The other functions find sizes in its table, buffers in the caller's or in the arena.
 #pragma once
-#include "compiler/codegen/cpu/Emitter.h"
+#include "compiler/codegen/host/Emitter.h"
 
 #include "runtime/ops/dim_expression.h"
 
@@ -14,7 +14,7 @@ namespace burin::codegen::host {
 /// Code for size expressions over a table of named sizes (i64 each, in the order of the names), in exact arithmetic.
 class SizeExpressions {
 public:
-  SizeExpressions(cpu::Emitter &e, std::vector<std::string> names, mlir::Value table)
+  SizeExpressions(Emitter &e, std::vector<std::string> names, mlir::Value table)
       : E(e), Names(std::move(names)), Table(table) {}
   /// Null where the expression mentions a name that is not in the table. Where it leaves 64 bits on the way, `Overflow`
   /// becomes true; an i1 that is null as long as nothing can.
@@ -26,7 +26,7 @@ public:
 private:
   template <class Op> mlir::Value exact(mlir::Value x, mlir::Value y, mlir::Value &overflow);
   mlir::Value atom(const dims::Atom &atom, mlir::Value &overflow);
-  cpu::Emitter &E;
+  Emitter &E;
   std::vector<std::string> Names;
   mlir::Value Table;
 };
@@ -35,6 +35,6 @@ private:
 inline constexpr unsigned maxOpsPerFunction = 128;
 
 /// Writes `entry` (what plan-memory made) into `module`, where the kernels' launch functions are or will be.
-mlir::LogicalResult lowerHostProgram(mlir::func::FuncOp entry, mlir::ModuleOp module, const cpu::CpuTarget &target);
+mlir::LogicalResult lowerHostProgram(mlir::func::FuncOp entry, mlir::ModuleOp module);
 
 } // namespace burin::codegen::host
