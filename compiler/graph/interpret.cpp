@@ -92,6 +92,14 @@ Result<std::vector<HostTensor>> interpret(const Graph& graph, std::span<const Ho
   return results;
 }
 
+Result<std::vector<HostTensor>> interpret_unguarded(const Graph& graph, std::span<const HostTensor> inputs,
+                                                    std::span<const DimBinding> bindings, const KernelSink& sink) {
+  Referee referee{sink};
+  auto results = evaluate<HostTensor>(graph, inputs, referee, bindings);
+  if (!results && referee.failed) tell_place(results.error(), graph, *referee.failed);
+  return results;
+}
+
 Error fault_error(const Graph& graph, const burin_rt_fault& fault) {
   if (fault.op < 0 || static_cast<std::size_t>(fault.op) >= graph.num_ops())
     return {ErrorCode::internal, "a fault names an op that \"" + graph.name + "\" does not have", "fault", "", ""};

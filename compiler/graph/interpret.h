@@ -10,6 +10,9 @@ namespace burin {
 /// The first fault ends the run: its error is returned, `where` being the op's line, and `faulted` tells the op.
 Result<std::vector<HostTensor>> interpret(const Graph&, std::span<const HostTensor> inputs, const KernelSink& sink = {},
                                           std::optional<OpId>* faulted = nullptr);
+/// The same with sizes that break guards: each op that runs checks what it is given. For guards that may_go_unneeded().
+Result<std::vector<HostTensor>> interpret_unguarded(const Graph&, std::span<const HostTensor> inputs,
+                                                    std::span<const DimBinding>, const KernelSink& sink = {});
 
 /// The error for a fault that compiled code recorded: the words of the referee, `where` from the graph's lines.
 Error fault_error(const Graph&, const burin_rt_fault&);

@@ -96,6 +96,28 @@ Result<std::vector<DimBinding>> bind_sizes(const Graph& graph, std::span<const T
   return bindings;
 }
 
+bool may_go_unneeded(const Graph& graph, const Guard& guard) {
+  bool needed = false, in_region = false;
+  auto relies = [&](const Op& op) {
+    std::vector<TensorType> operands;
+    for (ValueId v : graph.operands(op)) operands.push_back(graph.type(v));
+    std::vector<Guard> guards;
+    (void)infer_types(op.kind, {operands, op.attributes, &guards});
+    return std::find(guards.begin(), guards.end(), guard) != guards.end();
+  };
+  auto visit = [&](auto& self, BlockId b, bool certain) -> void {
+    for (OpId id : graph.block(b).ops) {
+      const Op& op = graph.op(id);
+      if (op.regions.empty() && relies(op)) (certain ? needed : in_region) = true;
+      const RegionKind kind = region_kind(op.kind);
+      for (std::size_t i = 0; i < op.regions.size(); ++i)  // a scope runs, and a loop's test once
+        self(self, op.regions[i], certain && i == 0 && kind != RegionKind::branch);
+    }
+  };
+  visit(visit, BlockId::top, true);
+  return in_region && !needed;
+}
+
 Result<void> check_sizes(const Graph& graph, std::span<const DimBinding> bindings) {
   if (bindings.empty()) return {};  // what is static was refused where it was recorded
   for (std::uint32_t i = 0; i < graph.num_ops(); ++i) {

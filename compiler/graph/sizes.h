@@ -11,6 +11,10 @@ namespace burin {
 Result<std::vector<DimBinding>> bind_sizes(const Graph&, std::span<const TensorType> inputs,
                                            std::vector<Guard>* open = nullptr);
 
+/// Whether ops rely on the guard, but only in branches and loops, which a call may not come to. What runs then checks for
+/// itself (interpret_unguarded); compiled code does not.
+bool may_go_unneeded(const Graph&, const Guard&);
+
 /// Refuses a call, before anything of it runs, whose sizes no memory can hold: names the first op that makes such a value.
 /// Compiled code checks the same at its entry.
 Result<void> check_sizes(const Graph&, std::span<const DimBinding>);

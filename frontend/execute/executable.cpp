@@ -11,17 +11,24 @@ namespace burin::detail {
 
 namespace {
 
+std::vector<HostTensor> host_views(std::span<const DeviceTensor* const> inputs) {
+  std::vector<HostTensor> values;
+  for (auto* t : inputs) values.push_back(host_view(*t));
+  return values;
+}
+KernelSink sink_of(bool check) {
+  KernelSink sink;
+  sink.check_mode = check;
+  sink.print = [](void*, std::string_view label, const HostTensor& value) { print_value(label, value); };
+  return sink;
+}
+
 class Interpreted final : public Executable {
  public:
   Interpreted(std::shared_ptr<const Graph> g, bool check) : graph_(std::move(g)), check_(check) {}
   Result<void> run(std::span<const DeviceTensor* const> inputs, std::span<DeviceTensor* const> outputs,
                    std::span<const std::int64_t>) const override {
-    std::vector<HostTensor> values;
-    for (auto* t : inputs) values.push_back(host_view(*t));
-    KernelSink sink;
-    sink.check_mode = check_;
-    sink.print = [](void*, std::string_view label, const HostTensor& value) { print_value(label, value); };
-    auto made = interpret(*graph_, values, sink);
+    auto made = interpret(*graph_, host_views(inputs), sink_of(check_));
     if (!made) return made.error();
     for (std::size_t i = 0; i < outputs.size(); ++i) *outputs[i] = std::move((*made)[i]);
     return {};
@@ -36,6 +43,11 @@ class Interpreted final : public Executable {
 
 std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph> g, bool check) {
   return std::make_shared<Interpreted>(std::move(g), check);
+}
+
+Result<std::vector<HostTensor>> run_unguarded(const Graph& g, std::span<const DeviceTensor* const> inputs,
+                                              std::span<const DimBinding> bindings, bool check) {
+  return interpret_unguarded(g, host_views(inputs), bindings, sink_of(check));
 }
 
 Result<DeviceTensor> output_memory(const Graph& g, ValueId v, const TensorType& type) {

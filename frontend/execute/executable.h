@@ -23,6 +23,9 @@ struct ExecutableStats {
 };
 /// Level `graph`. `check`: in check mode.
 std::shared_ptr<Executable> interpreted(std::shared_ptr<const Graph>, bool check = false);
+/// The referee once, where sizes break guards that the call may do without (may_go_unneeded): it refuses what it comes to.
+Result<std::vector<HostTensor>> run_unguarded(const Graph&, std::span<const DeviceTensor* const> inputs,
+                                              std::span<const DimBinding>, bool check);
 /// Levels `no_fuse` and `full`: from the caches, or compiled now.
 BURIN_API Result<std::shared_ptr<Executable>> compiled(std::shared_ptr<const Graph>, bool fuse, ExecutableStats&,
                                                        bool check = false);

@@ -48,6 +48,7 @@ struct Entry {
   std::shared_ptr<Executable> executable;                 ///< null where the entry has served traces only
   std::shared_ptr<const Program> program;                 ///< in its place on another device than the CPU
   mutable std::atomic<const Executable*> ready{nullptr};  ///< the executable, for calls
+  mutable std::atomic<bool> warned{false};                ///< that the referee runs calls in place of the code
   std::size_t bytes = 0;
   std::string story;  ///< why it was traced
 };
