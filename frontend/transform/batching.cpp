@@ -18,6 +18,7 @@
 #include "frontend/transform/gradient.h"
 #include "frontend/value/variable.h"
 
+#include <array>
 #include <set>
 
 namespace burin::detail {
@@ -38,6 +39,11 @@ class ToLanes {
   Result<LaneValues> op(const Graph& g, OpId id, const Attributes& attributes, std::span<const Lane> operands) {
     const Op& op = g.op(id);
     ReplayLine line(op.line ? &g.line(op.line) : nullptr);
+    if (auto at = writes_.find(index(id)); at != writes_.end() && !operands[1].batched) {
+      at->second.positions.push_back(operands[1]);
+      at->second.rows.push_back(operands[2]);
+      return LaneValues{operands[0]};
+    }
     const bool any = std::any_of(operands.begin(), operands.end(), [](const Lane& l) { return l.batched; });
     if (!any) return plain(op, attributes, operands);
     const bool steep = needs_mask(op.kind);
@@ -304,6 +310,57 @@ class ToLanes {
     return {substitute(trips[0], run.bindings()), std::get<bool>(op.attributes[1])};
   }
 
+  // -- stacks, eagerly -------------------------------------------------------------------------------------------------
+  // A loop that writes a row of a stack each trip would copy the stack each time: the rows are kept, and written behind it.
+
+  struct Writes {
+    std::size_t carried = 0;
+    LaneValues positions, rows;  // by trip; all have lanes or none, as the marks of a loop stay
+  };
+  using WritesByOp = std::unordered_map<std::uint32_t, Writes>;  // by the op that writes
+
+  /// Carried values that a trip does nothing with but scatter a row into them at a position.
+  static WritesByOp writes_of(const Graph& g, const Op& op) {
+    WritesByOp found;
+    if (context().trace || tapes_listen()) return found;
+    const Block &test = g.block(op.regions[0]), &body = g.block(op.regions[1]);
+    std::unordered_map<std::uint32_t, int> uses;
+    auto count = [&](auto& self, BlockId b) -> void {
+      for (ValueId v : g.block(b).yields) ++uses[index(v)];
+      for (OpId id : g.block(b).ops) {
+        for (ValueId v : g.operands(g.op(id))) ++uses[index(v)];
+        for (BlockId r : g.op(id).regions) self(self, r);
+      }
+    };
+    for (BlockId r : op.regions) count(count, r);
+    for (std::size_t i = 0; i < body.yields.size(); ++i) {
+      const ValueId next = body.yields[i], before = body.arguments[i];
+      if (!g.is_op_result(next) || uses[index(next)] != 1 || uses[index(before)] != 1) continue;
+      if (test.yields[i + 1] != test.arguments[i] || uses[index(test.arguments[i])] != 1) continue;
+      const OpId id = g.defining_op(next);
+      const Op& write = g.op(id);
+      if (write.kind != OpKind::scatter || write.block != op.regions[1] || g.operands(write)[0] != before) continue;
+      if (g.type(g.operands(write)[1]).shape.rank() == 0) found[index(id)].carried = i;
+    }
+    return found;
+  }
+  Content written(const Graph& g, const Op& op, const Content& stack, bool batched, const Writes& w) {
+    ReplayLine line(op.line ? &g.line(op.line) : nullptr);
+    auto joined = [](const LaneValues& values, Axis axis) {
+      std::vector<Tensor> list;
+      for (const Lane& l : values) list.push_back(expand_dims(HandleAccess::make(l.content), axis));
+      return HandleAccess::raw(concatenate(list, axis));
+    };
+    const bool rows = w.rows[0].batched;
+    const Axis axis = std::get<std::int64_t>(op.attributes[0]) + (rows ? 1 : 0);
+    const Content positions = joined(w.positions, 0), all = joined(w.rows, axis);
+    if (!batched) return evaluate_op(OpKind::scatter, op.attributes, std::array{stack, positions, all})[0];
+    const Tensor values[] = {HandleAccess::make(stack), HandleAccess::make(positions), HandleAccess::make(all)};
+    const std::array marks{batched, false, rows};
+    return HandleAccess::raw(
+        rules::batch_of(OpKind::scatter)({OpKind::scatter, values, {}, op.attributes}, marks, lanes_));
+  }
+
   // All lanes make the same number of trips.
   LaneValues together(Run& run, const Op& op, const LaneValues& given) {
     const std::vector<bool> batched = carried_marks(run, op, given);
@@ -321,7 +378,15 @@ class ToLanes {
       for (std::size_t i = 0; i < next.size(); ++i) out.push_back(batched[i] ? in_lanes(next[i]) : next[i].content);
       return out;
     };
-    const Contents last = run_loop(std::move(init), bound(run, op), {}, again, trip);
+    WritesByOp kept = writes_of(run.graph(), op);
+    for (auto& [id, writes] : kept) writes_[id] = {.carried = writes.carried};
+    Contents last = run_loop(std::move(init), bound(run, op), {}, again, trip);
+    for (const auto& [id, writes] : kept) {
+      const Writes made = std::move(writes_.extract(id).mapped());
+      Content& stack = last[made.carried];
+      if (!made.rows.empty())
+        stack = written(run.graph(), run.graph().op(OpId{id}), stack, batched[made.carried], made);
+    }
     return handed_on(tested(run, op, marked(last, batched)));
   }
 
@@ -420,6 +485,7 @@ class ToLanes {
     Content from, to;  // `from` keeps its identity its own
   };
   Dim lanes_;
+  WritesByOp writes_;            // of the loops that run
   std::optional<Content> mask_;  // bool[lanes] of the region that runs, where not all lanes take it
   std::unordered_map<Identity, Masked, IdentityHash> masked_;
 };

@@ -209,3 +209,23 @@ TEST_CASE("the eager slope of a scan takes time by its trips") {
   const double one = seconds(1000), eight = seconds(8000);
   CHECK(eight < 24 * one);  // 64 where each trip copies what all trips share
 }
+
+TEST_CASE("an eager vmap of a scan takes time by its trips") {
+  auto seconds = [](std::int64_t n) {
+    const Tensor x = broadcast_to(reshape(iota({n}, 0, f32), {1, n, 1}), {32, n, 32});
+    auto sums = [](const Tensor& rows) {
+      auto step = [](const Tensor& c, const Tensor& t) { return std::pair(c + t, c * 1.0f); };
+      return scan(step, zeros({32}), rows).second;
+    };
+    const auto start = std::chrono::steady_clock::now();
+    const Tensor y = vmap(sums)(x);
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    REQUIRE(y.shape() == Shape{32, n, 32});
+    CHECK(y.type() == x.type());
+    CHECK(all(y == cumsum(x, 1, true)).item<bool>());
+    return taken.count();
+  };
+  seconds(100);
+  const double one = std::max(seconds(250), seconds(250)), eight = std::min(seconds(2000), seconds(2000));
+  CHECK(eight < 24 * one);  // 64 where each trip copies what all trips write
+}
