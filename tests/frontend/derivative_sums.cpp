@@ -4,8 +4,10 @@
 
 #include <burin/burin.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <limits>
 
 using namespace burin;
@@ -212,20 +214,19 @@ TEST_CASE("the eager slope of a scan takes time by its trips") {
 
 TEST_CASE("an eager vmap of a scan takes time by its trips") {
   auto seconds = [](std::int64_t n) {
-    const Tensor x = broadcast_to(reshape(iota({n}, 0, f32), {1, n, 1}), {32, n, 32});
+    const Tensor x = broadcast_to(reshape(iota({n}, 0, f32), {1, n, 1}), {16, n, 256});
     auto sums = [](const Tensor& rows) {
       auto step = [](const Tensor& c, const Tensor& t) { return std::pair(c + t, c * 1.0f); };
-      return scan(step, zeros({32}), rows).second;
+      return scan(step, zeros({256}), rows).second;
     };
-    const auto start = std::chrono::steady_clock::now();
+    const auto start = std::clock();
     const Tensor y = vmap(sums)(x);
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    REQUIRE(y.shape() == Shape{32, n, 32});
-    CHECK(y.type() == x.type());
+    const auto taken = static_cast<double>(std::clock() - start);
+    REQUIRE(y.type() == x.type());
     CHECK(all(y == cumsum(x, 1, true)).item<bool>());
-    return taken.count();
+    return taken;
   };
-  seconds(100);
-  const double one = std::max(seconds(250), seconds(250)), eight = std::min(seconds(2000), seconds(2000));
-  CHECK(eight < 24 * one);  // 64 where each trip copies what all trips write
+  seconds(50);
+  const double one = std::min(seconds(100), seconds(100)), eight = std::min(seconds(800), seconds(800));
+  CHECK(eight < 24 * one);  // some 60 where each trip copies what all trips write
 }
