@@ -211,12 +211,17 @@ TEST_CASE("child: asks for more memory than there is", "[.]") {
       CHECK(error_of<DeviceError>([&] { result(large); }) ==
             "broadcast_to: no memory for the result f32[2048,2048] (16777216 bytes) [out-of-memory]");
       const std::string text = error_of<DeviceError>([&] { g(large); });
-      if (level == Level::graph)
+      if (level == Level::graph) {
         CHECK(text == "matmul: no memory for the result f32[2048,2048] (16777216 bytes) [out-of-memory]");
-      else
-        CHECK(text ==
-              "matmul: no memory for the result f32[2048,2048] (16777216 bytes, 33554432 with all temporaries) "
-              "[out-of-memory]");
+      } else {  // two products, and what the second packs, which depends on the CPU
+        const std::string before = "matmul: no memory for the result f32[2048,2048] (16777216 bytes, ";
+        REQUIRE(text.starts_with(before));
+        std::size_t digits = 0;
+        const long long all = std::stoll(text.substr(before.size()), &digits);
+        CHECK(all > 33554432);
+        CHECK(all < 33554432 + (16 << 20));
+        CHECK(text.substr(before.size() + digits) == " with all temporaries) [out-of-memory]");
+      }
       CHECK(f(small).to_vector<float>() == std::vector<float>{1, 1, 2, 2});
       CHECK(g(small).to_vector<float>() == std::vector<float>{10, 20});
     }
