@@ -6,6 +6,7 @@
 #include "runtime/core/environment.h"
 #include "runtime/core/fork.h"
 #include "runtime/core/immortal.h"
+#include "runtime/core/no_unwind.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -168,7 +169,8 @@ void* from_system(std::int64_t capacity) {
 
 std::int64_t cache_bound() {
   static constinit Immortal<const std::int64_t> bound;
-  return bound.get([] { return std::min(environment().integer(Env::memory_cache_bytes), memory_limit() / 4); });
+  auto find = [] { return std::min(environment().integer(Env::memory_cache_bytes), memory_limit() / 4); };
+  return no_unwind(std::int64_t{0}, [&] { return bound.get(find); });
 }
 
 // Puts a chain of blocks of one class into the shared lists; what exceeds the bound goes to the system.
@@ -295,13 +297,14 @@ std::int64_t read_limit(const char* path) {
 
 std::int64_t memory_limit() noexcept {
   static constinit Immortal<const std::int64_t> limit;
-  return limit.get([] {
+  auto find = [] {
     if (std::int64_t asked = environment().integer(Env::memory_limit); asked > 0) return asked;
     std::int64_t physical = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
     for (const char* path : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"})
       if (std::int64_t group = read_limit(path); group > 0) physical = std::min(physical, group);
     return physical;
-  });
+  };
+  return no_unwind(std::int64_t{0}, [&] { return limit.get(find); });
 }
 
 std::int64_t allocation_size(std::int64_t bytes) noexcept {

@@ -5,6 +5,7 @@
 #include "runtime/core/file.h"
 #include "runtime/core/fork.h"
 #include "runtime/core/hash.h"
+#include "runtime/core/no_unwind.h"
 
 #include <burin/dtype.h>
 #include <burin/rt/state.h>
@@ -354,8 +355,7 @@ extern "C" int32_t burin_rt_state_get(const burin_rt_state* s, int64_t v, const 
   return BURIN_RT_OK;
 }
 
-extern "C" int32_t burin_rt_state_save(const burin_rt_state* s, const char* path) {
-  const State state(*s);
+static int32_t save(const State& state, const char* path) {
   Held held(state, /*whole=*/true);
   if (held.status != BURIN_RT_OK) return held.status;
   if (!path) return aot_failure(BURIN_RT_INVALID_ARGUMENT, "%s: no path was given [null-pointer]", state.function());
@@ -372,8 +372,7 @@ extern "C" int32_t burin_rt_state_save(const burin_rt_state* s, const char* path
   return BURIN_RT_OK;
 }
 
-extern "C" int32_t burin_rt_state_load(const burin_rt_state* s, const char* path) {
-  const State state(*s);
+static int32_t load(const State& state, const char* path) {
   clear_last_error();
   if (std::int32_t bad = check_aot_version(state.called())) return bad;
   if (!path) return aot_failure(BURIN_RT_INVALID_ARGUMENT, "%s: no path was given [null-pointer]", state.function());
@@ -384,4 +383,16 @@ extern "C" int32_t burin_rt_state_load(const burin_rt_state* s, const char* path
   if (held.status != BURIN_RT_OK) return held.status;
   state.replace(memory.data() + memory.bytes().size() - state.num_bytes());
   return BURIN_RT_OK;
+}
+
+extern "C" int32_t burin_rt_state_save(const burin_rt_state* s, const char* path) {
+  const State state(*s);
+  const int32_t status = no_unwind<int32_t>(-1, [&] { return save(state, path); });
+  return status < 0 ? no_memory(state) : status;
+}
+
+extern "C" int32_t burin_rt_state_load(const burin_rt_state* s, const char* path) {
+  const State state(*s);
+  const int32_t status = no_unwind<int32_t>(-1, [&] { return load(state, path); });
+  return status < 0 ? no_memory(state) : status;
 }

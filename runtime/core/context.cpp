@@ -2,7 +2,9 @@
 // released them, each with the arena of its last call, so that a warm call allocates and shares nothing.
 #include "runtime/core/abi.h"
 #include "runtime/core/allocator.h"
+#include "runtime/core/environment.h"
 #include "runtime/core/immortal.h"
+#include "runtime/core/no_unwind.h"
 #include "runtime/core/print.h"
 #include "runtime/core/profile.h"
 #include "runtime/device/cpu/thread_pool.h"
@@ -159,13 +161,18 @@ using namespace burin::rt;
 
 extern "C" burin_rt_ctx* burin_rt_ctx_acquire(uint32_t num_threads) {
   static constinit Immortal<const uint32_t> default_threads;
+  const uint32_t threads = no_unwind(uint32_t{0}, [] {
+    return default_threads.get([] {
+      environment();  // what the pool reads later
+      profiler_start_from_environment();
+      return burin_rt_num_threads();
+    });
+  });
+  if (threads == 0) return nullptr;
   Context* c = idle;
   if (c) idle = c->next;
   else if (!(c = create())) return nullptr;
-  c->abi.num_threads = num_threads ? num_threads : default_threads.get([] {
-    profiler_start_from_environment();
-    return burin_rt_num_threads();
-  });
+  c->abi.num_threads = num_threads ? num_threads : threads;
   c->profiling = profiler_active();
   c->abi.fault = {};
   c->abi.refused = nullptr;

@@ -3,6 +3,7 @@
 #include "runtime/core/cpu_features.h"
 
 #include "runtime/core/immortal.h"
+#include "runtime/core/no_unwind.h"
 
 #include <array>
 #include <cstdint>
@@ -165,9 +166,11 @@ std::array<bool, count> detect() {
 
 #endif
 
-const std::array<bool, count>& host() {
+std::array<bool, count> host() noexcept {
   static constinit Immortal<const std::array<bool, count>> have;
-  return have.get(detect);
+  using Kept = const std::array<bool, count>*;
+  const Kept kept = no_unwind(Kept{}, [] { return &have.get(detect); });
+  return kept ? *kept : detect();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "runtime/core/image.h"
 
 #include "runtime/core/cpu_features.h"
+#include "runtime/core/no_unwind.h"
 
 #include <algorithm>
 #include <bit>
@@ -173,16 +174,22 @@ extern "C" int32_t burin_rt_image_load(const void* bytes, size_t size, burin_rt_
   using namespace burin::rt;
   if (!image) return BURIN_RT_INVALID_ARGUMENT;
   *image = nullptr;
-  LoadError error;
-  if (!bytes && size != 0) {
-    error = {BURIN_RT_INVALID_ARGUMENT, "image: null"};
-  } else {
-    auto made = std::make_unique<burin_rt_image>();
-    error = load({static_cast<const std::uint8_t*>(bytes), size}, *made);
-    if (!error) *image = made.release();
-  }
-  if (message && message_size > 0) std::snprintf(message, message_size, "%s", error.message.c_str());
-  return error.status;
+  auto say = [&](const char* text) {
+    if (message && message_size > 0) std::snprintf(message, message_size, "%s", text);
+  };
+  say("image: memory is exhausted");
+  return no_unwind<int32_t>(BURIN_RT_OUT_OF_MEMORY, [&] {
+    LoadError error;
+    if (!bytes && size != 0) {
+      error = {BURIN_RT_INVALID_ARGUMENT, "image: null"};
+    } else {
+      auto made = std::make_unique<burin_rt_image>();
+      error = load({static_cast<const std::uint8_t*>(bytes), size}, *made);
+      if (!error) *image = made.release();
+    }
+    say(error.message.c_str());
+    return error.status;
+  });
 }
 
 extern "C" burin_rt_entry burin_rt_image_entry(const burin_rt_image* image) { return image->entry; }

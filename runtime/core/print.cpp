@@ -2,7 +2,7 @@
 #include "runtime/core/print.h"
 
 #include "runtime/core/fork.h"
-#include "runtime/core/immortal.h"
+#include "runtime/core/no_unwind.h"
 
 #include <burin/dtype.h>
 
@@ -24,8 +24,8 @@ struct Sink {
   void* user = nullptr;
 };
 Sink& sink() {
-  static constinit Immortal<Sink> s;
-  return s.get();
+  static constinit Sink s;  // nothing is made, and nothing destroyed
+  return s;
 }
 
 template <class T> void append_number(std::string& out, T v) {
@@ -108,9 +108,14 @@ void print_value(const char* label, std::int64_t label_size, std::int32_t dtype,
     s.inside = false;
     return;
   }
-  std::string text = format_value({label, static_cast<std::size_t>(label_size)}, dtype, rank, shape, data);
-  text += '\n';
-  std::fwrite(text.data(), 1, text.size(), stdout);
+  const bool printed = no_unwind(false, [&] {
+    std::string text = format_value({label, static_cast<std::size_t>(label_size)}, dtype, rank, shape, data);
+    text += '\n';
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return true;
+  });
+  if (!printed)
+    std::printf("%.*s: memory is exhausted, the value is not printed\n", static_cast<int>(label_size), label);
   std::fflush(stdout);
 }
 

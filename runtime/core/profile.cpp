@@ -4,6 +4,7 @@
 #include "runtime/core/environment.h"
 #include "runtime/core/fork.h"
 #include "runtime/core/immortal.h"
+#include "runtime/core/no_unwind.h"
 #include "runtime/core/warning.h"
 
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -47,8 +49,19 @@ struct Open {
 struct Thread {
   int number = threads.fetch_add(1, std::memory_order_relaxed);
   std::vector<Open> open;
+  int lost = 0;  // intervals within these that began without memory
 };
 thread_local Thread mine;
+
+/// Adds events; none where memory is exhausted.
+template <class Add> void record(Add add) noexcept {
+  no_unwind(false, [&] {
+    Profile& p = profile();
+    std::lock_guard lock(p.mutex);
+    add(p);
+    return true;
+  });
+}
 
 void append_json(std::string& out, const std::string& text) {
   for (char c : text) {
@@ -58,63 +71,19 @@ void append_json(std::string& out, const std::string& text) {
   }
 }
 
-}  // namespace
-
-bool profiler_active() noexcept { return active.load(std::memory_order_relaxed); }
-
-void profiler_begin(const char* name) noexcept { mine.open.push_back({name, Clock::now()}); }
-
-void profiler_end() noexcept {
-  if (mine.open.empty()) return;  // began before recording did
-  auto end = Clock::now();
-  Open o = std::move(mine.open.back());
-  mine.open.pop_back();
-  using Micros = std::chrono::duration<double, std::micro>;
-  Profile& p = profile();
-  std::lock_guard lock(p.mutex);
-  p.events.push_back(
-      {std::move(o.name), mine.number, Micros(o.start - p.origin).count(), Micros(end - o.start).count()});
-}
-
-void profiler_add(const char* name, double milliseconds) noexcept {
-  if (!profiler_active()) return;
-  double duration = milliseconds * 1e3;
-  Profile& p = profile();
-  std::lock_guard lock(p.mutex);
-  double now = std::chrono::duration<double, std::micro>(Clock::now() - p.origin).count();
-  p.events.push_back({name, mine.number, now - duration, duration});
-}
-
-void profiler_start_from_environment() noexcept {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    if (!environment().is_set(Env::profile)) return;
-    burin_rt_profile_start();
-    std::atexit([] {
-      const std::string& path = environment().text(Env::profile);
-      if (burin_rt_profile_stop(path.c_str()) != BURIN_RT_OK) warn("cannot write the profile to " + path);
-    });
-  });
-}
-
-}  // namespace burin::rt
-
-using namespace burin::rt;
-
-extern "C" void burin_rt_profile_start(void) {
-  profile();
-  active.store(true, std::memory_order_relaxed);
-}
-
-extern "C" int32_t burin_rt_profile_stop(const char* path) {
-  active.store(false, std::memory_order_relaxed);
+/// Forgets the events.
+std::int32_t write_events(const char* path) {
   std::vector<Event> events;
   {
     Profile& p = profile();
     std::lock_guard lock(p.mutex);
     events.swap(p.events);
   }
-  std::FILE* f = path ? std::fopen(path, "w") : nullptr;
+  struct Close {
+    void operator()(std::FILE* f) const { std::fclose(f); }
+  };
+  std::unique_ptr<std::FILE, Close> file(path ? std::fopen(path, "w") : nullptr);
+  std::FILE* f = file.get();
   if (!f) return BURIN_RT_INVALID_ARGUMENT;
   std::string line = "{\"traceEvents\":[";
   bool good = true, first = true;
@@ -132,6 +101,74 @@ extern "C" int32_t burin_rt_profile_stop(const char* path) {
   }
   line += "\n]}\n";
   good = good && std::fwrite(line.data(), 1, line.size(), f) == line.size();
-  good = std::fclose(f) == 0 && good;
+  good = std::fclose(file.release()) == 0 && good;
   return good ? BURIN_RT_OK : BURIN_RT_INVALID_ARGUMENT;
+}
+
+}  // namespace
+
+bool profiler_active() noexcept { return active.load(std::memory_order_relaxed); }
+
+void profiler_begin(const char* name) noexcept {
+  auto note = [&] {
+    mine.open.push_back({name, Clock::now()});
+    return true;
+  };
+  if (mine.lost > 0 || !no_unwind(false, note)) ++mine.lost;
+}
+
+void profiler_end() noexcept {
+  if (mine.lost > 0) {
+    --mine.lost;
+    return;
+  }
+  if (mine.open.empty()) return;  // began before recording did
+  auto end = Clock::now();
+  Open o = std::move(mine.open.back());
+  mine.open.pop_back();
+  using Micros = std::chrono::duration<double, std::micro>;
+  record([&](Profile& p) {
+    p.events.push_back(
+        {std::move(o.name), mine.number, Micros(o.start - p.origin).count(), Micros(end - o.start).count()});
+  });
+}
+
+void profiler_add(const char* name, double milliseconds) noexcept {
+  if (!profiler_active()) return;
+  double duration = milliseconds * 1e3;
+  record([&](Profile& p) {
+    double now = std::chrono::duration<double, std::micro>(Clock::now() - p.origin).count();
+    p.events.push_back({name, mine.number, now - duration, duration});
+  });
+}
+
+void profiler_start_from_environment() noexcept {
+  static std::once_flag once;
+  auto begin = [] {
+    if (!environment().is_set(Env::profile)) return;
+    burin_rt_profile_start();
+    std::atexit([] {
+      const std::string& path = environment().text(Env::profile);
+      if (burin_rt_profile_stop(path.c_str()) != BURIN_RT_OK) warn("cannot write the profile to " + path);
+    });
+  };
+  no_unwind(false, [&] {
+    std::call_once(once, begin);
+    return true;
+  });
+}
+
+}  // namespace burin::rt
+
+using namespace burin::rt;
+
+extern "C" void burin_rt_profile_start(void) {
+  const bool ready = no_unwind(false, [] { return profile(), true; });
+  if (!ready) return warn("no memory for a profile: nothing is recorded");
+  active.store(true, std::memory_order_relaxed);
+}
+
+extern "C" int32_t burin_rt_profile_stop(const char* path) {
+  active.store(false, std::memory_order_relaxed);
+  return no_unwind<int32_t>(BURIN_RT_OUT_OF_MEMORY, [&] { return write_events(path); });
 }

@@ -2,7 +2,6 @@
 #include "runtime/core/warning.h"
 
 #include "runtime/core/fork.h"
-#include "runtime/core/immortal.h"
 
 #include <cstdio>
 #include <mutex>
@@ -18,8 +17,8 @@ struct Sink {
   burin_rt_warning_sink fallback = nullptr;
 };
 Sink& sink() {
-  static constinit Immortal<Sink> s;
-  return s.get();
+  static constinit Sink s;  // nothing is made, and nothing destroyed
+  return s;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "runtime/core/environment.h"
 #include "runtime/core/float_mode.h"
 #include "runtime/core/immortal.h"
+#include "runtime/core/no_unwind.h"
 #include "runtime/core/warning.h"
 
 #include <pthread.h>
@@ -14,8 +15,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <mutex>
-#include <string>
 #include <utility>
 
 namespace burin::rt {
@@ -103,8 +104,9 @@ class Pool {
       };
       auto number = static_cast<std::uintptr_t>(workers_ + 1);
       if (int error = ::pthread_create(&thread, &attributes, body, reinterpret_cast<void*>(number)); error != 0) {
-        warn("only " + std::to_string(workers_ + 1) + " of " + std::to_string(wanted + 1) +
-             " threads could be started");
+        char text[80];
+        std::snprintf(text, sizeof text, "only %u of %u threads could be started", workers_ + 1, wanted + 1);
+        warn(text);
         break;
       }
       ::pthread_setname_np(thread, "burin-worker");
@@ -212,12 +214,13 @@ std::int64_t worker_number() noexcept { return own_number; }
 
 extern "C" uint32_t burin_rt_num_threads(void) {
   static constinit burin::rt::Immortal<const uint32_t> count;
-  return count.get([] {
+  auto find = [] {
     if (auto asked = burin::rt::environment().integer(burin::rt::Env::num_threads); asked > 0)
       return static_cast<uint32_t>(asked);
     cpu_set_t set;
     CPU_ZERO(&set);
     if (::sched_getaffinity(0, sizeof set, &set) != 0) return uint32_t{1};
     return static_cast<uint32_t>(std::max(CPU_COUNT(&set), 1));
-  });
+  };
+  return burin::rt::no_unwind(uint32_t{1}, [&] { return count.get(find); });
 }

@@ -178,7 +178,8 @@ typedef void (*burin_rt_print_sink)(void* user, const char* label, int64_t label
 BURIN_RT_API void burin_rt_set_print_sink(burin_rt_print_sink sink, void* user);
 
 /* Records what compiled calls do from now on (BURIN_PROFILE does so from the start); stop writes a Chrome trace (JSON,
- * chrome://tracing) to `path` and forgets the events. stop: INVALID_ARGUMENT when the file cannot be written. */
+ * chrome://tracing) to `path` and forgets the events. stop: INVALID_ARGUMENT when the file cannot be written, OUT_OF_MEMORY;
+ * what finds no memory while it is recorded is left out. */
 BURIN_RT_API void burin_rt_profile_start(void);
 BURIN_RT_API int32_t burin_rt_profile_stop(const char* path);
 
