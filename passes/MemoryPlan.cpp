@@ -45,7 +45,7 @@ int MemoryPlan::make(Value value, Storage::Kind kind, int time, int depth) {
   Storage &storage = All.emplace_back();
   storage.kind = kind;
   storage.value = value;
-  storage.bytes = byteCount(*toTensorType(value.getType()));
+  storage.bytes = num_bytes(*toTensorType(value.getType()));
   storage.start = storage.end = time;
   storage.depth = depth;
   Of[value] = s;
@@ -265,7 +265,7 @@ void MemoryPlan::orderCopies(func::FuncOp main, ArrayRef<unsigned> copied) {
     Storage &output = All.emplace_back();
     output.kind = Storage::Kind::output;
     output.index = i;
-    output.bytes = byteCount(*toTensorType(value.getType()));
+    output.bytes = num_bytes(*toTensorType(value.getType()));
     output.start = output.end = time;
     auto state = main.getResultAttrOfType<IntegerAttr>(i, stateOutputAttrName);
     int ends = state ? Of.lookup(main.getArgument(static_cast<unsigned>(state.getInt()))) : -1;

@@ -100,7 +100,7 @@ private:
   DimsAttr dims(Dim dim) { return DimsAttr::get(Main.getContext(), ArrayRef<Dim>(dim)); }
   Value buffer(const Storage &s) { return Buffers[Plan.id(s)]; }
   Value bufferOf(Value value) { return buffer(Plan.storage(value)); }
-  Dim bytesOf(Value value) { return byteCount(*toTensorType(value.getType())); }
+  Dim bytesOf(Value value) { return num_bytes(*toTensorType(value.getType())); }
   void copy(Location loc, Value from, Value to, Dim bytes) {
     if (from != to && bytes != Dim(0)) host::CopyOp::create(B, loc, from, to, dims(bytes));
   }

@@ -124,7 +124,7 @@ Result<void> check_sizes(const Graph& graph, std::span<const DimBinding> binding
     const Op& op = graph.op(OpId{i});
     for (std::uint32_t r = 0; r < op.num_results; ++r) {
       const TensorType type = substitute(graph.type(graph.result(op, r)), bindings);
-      if (byte_count(type)) continue;
+      if (fits_memory(num_bytes(type))) continue;
       Error e = no_memory(op_info(op.kind).mnemonic, type);
       e.where = place_of(graph, OpId{i});
       return e;

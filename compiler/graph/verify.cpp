@@ -75,7 +75,7 @@ class Verifier {
       if (auto ok = check_size(d, whose); !ok) return ok;
       if (constant_value(d).value_or(0) < 0) return fail(whose + " has a size below zero: " + to_string(type), "size");
     }
-    if (type.shape.is_static() && !byte_count(type))
+    if (type.shape.is_static() && !fits_memory(num_bytes(type)))
       return fail(whose + " is larger than any memory: " + to_string(type), "size");
     return {};
   }

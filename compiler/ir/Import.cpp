@@ -106,7 +106,7 @@ private:
       const Op &op = Source.op(OpId{i});
       for (std::uint32_t r = 0; r < op.num_results; ++r) {
         TensorType type = tensorTypeOf(Source.result(op, r));
-        Check check{{}, byte_size(type.dtype), Source.result(op, r)};
+        Check check{{}, bytes(type.dtype, 1), Source.result(op, r)};
         for (Dim dim : type.shape)
           if (!dim.is_known())
             check.named.push_back(dim);

@@ -181,6 +181,4 @@ std::optional<Attributes> toAttributes(Operation *op, const OpInfo &info, bool w
   return result;
 }
 
-Dim byteCount(const TensorType &type) { return num_bytes(type); }
-
 } // namespace burin::ir

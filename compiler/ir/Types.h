@@ -34,7 +34,4 @@ bool isNarrowFloat(mlir::Type);
 mlir::DenseElementsAttr toElements(mlir::MLIRContext *, const HostTensor &);
 HostTensor toHostTensor(mlir::DenseElementsAttr);
 
-/// Bytes of a value of that type; an expression where sizes are named.
-Dim byteCount(const TensorType &);
-
 } // namespace burin::ir

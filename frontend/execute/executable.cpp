@@ -52,7 +52,7 @@ Result<std::vector<HostTensor>> run_unguarded(const Graph& g, std::span<const De
 
 Result<DeviceTensor> output_memory(const Graph& g, ValueId v, const TensorType& type) {
   HostTensor output{type, {}};
-  if (auto bytes = byte_count(type)) output.buffer = Buffer::allocate(*bytes);
+  if (const Dim bytes = num_bytes(type); fits_memory(bytes)) output.buffer = Buffer::allocate(bytes.value());
   if (output.buffer) return DeviceTensor(std::move(output));
   const bool made = g.is_op_result(v);
   Error e = no_memory(made ? op_info(g.op(g.defining_op(v)).kind).mnemonic : std::string_view(g.name), type);

@@ -86,7 +86,7 @@ struct Call {
     return word > BURIN_RT_AOT_COMPUTED ? sizes[-1 - word] : computed[BURIN_RT_AOT_COMPUTED - word];
   }
   int32_t check_sizes(const burin_rt_tensor& t, const int64_t* r, bool written) {
-    int64_t bytes = burin::byte_size(static_cast<burin::Dtype>(t.dtype));
+    int64_t bytes = burin::bytes(static_cast<burin::Dtype>(t.dtype), 1);
     bool empty = false, large = false;
     for (int32_t d = 0; d < t.rank; ++d) {
       if (expected(r[4 + d]) == burin::rt::aot_no_size)

@@ -95,7 +95,7 @@ class State {
   const std::int64_t* shape(std::int64_t v) const { return record(v) + 4; }
   std::int64_t place(std::int64_t v) const { return s_.records[v * BURIN_RT_STATE_RECORD + 1]; }
   std::int64_t bytes(std::int64_t v) const {
-    std::int64_t n = byte_size(static_cast<Dtype>(record(v)[0]));
+    std::int64_t n = burin::bytes(static_cast<Dtype>(record(v)[0]), 1);
     for (std::int64_t d = 0; d < record(v)[1]; ++d) n *= shape(v)[d];
     return n;
   }

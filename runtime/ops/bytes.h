@@ -9,9 +9,8 @@ namespace burin {
 
 using rt::max_bytes;
 
-/// Bytes of a value of that type. Nothing where they are more than any memory has (max_bytes), or where a size is not known
-/// or has left 64 bits.
-std::optional<std::int64_t> byte_count(const TensorType&);
+/// Whether so many bytes (num_bytes of a type) are known, and no more than some memory may have (max_bytes).
+constexpr bool fits_memory(Dim bytes) { return bytes.is_known() && bytes.value() <= max_bytes; }
 std::string byte_text(std::int64_t bytes);  ///< `64 bytes`; `more than 2^62 bytes` for -1, which stands for too many
 
 /// That what `maker` makes, of known sizes, has no memory: `cumsum: no memory for the result f32[8] (32 bytes)`.

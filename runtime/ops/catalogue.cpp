@@ -213,7 +213,7 @@ Result<std::vector<TensorType>> infer_types(OpKind kind, const ShapeQuery& query
   // An expression may be as large as the numbers in it; a tensor may not.
   if (types)
     for (const TensorType& t : *types)
-      if (t.shape.is_static() && !byte_count(t))
+      if (t.shape.is_static() && !fits_memory(num_bytes(t)))
         return mistake(info, "too-large", "the result would be " + to_string(t) + ", which no memory can hold");
   return types;
 }

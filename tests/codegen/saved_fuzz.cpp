@@ -149,7 +149,7 @@ std::string run(const Graph& graph, const compiler::Image& image, const std::vec
   std::vector<std::unique_ptr<Guarded>> held;
   const bool at_end = random() % 4 != 0, in_place = random() % 2 == 0;
   auto guarded = [&](const HostTensor& t, const void* content) {
-    held.push_back(std::make_unique<Guarded>(t.num_bytes(), at_end, static_cast<std::size_t>(byte_size(t.type.dtype))));
+    held.push_back(std::make_unique<Guarded>(t.num_bytes(), at_end, static_cast<std::size_t>(bytes(t.type.dtype, 1))));
     if (content && t.num_bytes() > 0)
       std::memcpy(held.back()->data(), content, static_cast<std::size_t>(t.num_bytes()));
     return held.back()->data();

@@ -69,7 +69,7 @@ class Interpreted final : public Program, public rt::NullKernel {
     std::vector<HostTensor> values;
     for (auto& in : graph_->inputs()) {
       TensorType type = substitute(graph_->type(in.value), bindings);
-      const std::int64_t bytes = type.shape.num_elements().value() * byte_size(type.dtype);
+      const std::int64_t bytes = num_bytes(type).value();
       values.push_back({type, Buffer::adopt(*buffers++, bytes, {})});
     }
     KernelSink sink;

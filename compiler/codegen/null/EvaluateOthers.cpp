@@ -74,7 +74,7 @@ LogicalResult evaluateProduct(const Kernel &K, const ProductPlan &Plan, const Ma
 LogicalResult evaluateCheck(const CheckPlan &Plan, const Machine &M) {
   auto Op = static_cast<std::int32_t>(M.Sizes[0]);
   // By bits: neither a NaN nor a zero divisor needs the type's arithmetic.
-  auto bytes = static_cast<size_t>(byte_size(Plan.Element));
+  auto bytes = static_cast<size_t>(burin::bytes(Plan.Element, 1));
   auto bitsAt = [&](int64_t I) {
     uint64_t Bits = 0;
     std::memcpy(&Bits, static_cast<const char *>(M.Buffers[0]) + I * static_cast<int64_t>(bytes), bytes);

@@ -79,7 +79,7 @@ void planLoop(Kernel &K, Operation *Op) {
 /// Values are in registers before the first result is written, so any two buffers that are equally large may be one.
 void planSmallLoop(Kernel &K) {
   K.Work = SmallLoopPlan();
-  auto bytes = [](Type T) { return byteCount(*toTensorType(T)); };
+  auto bytes = [](Type T) { return num_bytes(*toTensorType(T)); };
   for (auto [I, Input] : llvm::enumerate(K.Function.getArgumentTypes()))
     for (auto [R, Result] : llvm::enumerate(K.Function.getResultTypes()))
       if (!Input.isIndex() && bytes(Input) == bytes(Result))

@@ -88,8 +88,6 @@ constexpr std::int64_t bytes(Dtype t, std::int64_t count) {
   const int bits = dtype_info(t).bits;
   return bits >= 8 ? count * (bits / 8) : (count + 8 / bits - 1) / (8 / bits);
 }
-/// Bytes from one element to the next, for code that walks them by address.
-constexpr std::int64_t byte_size(Dtype t) { return bytes(t, 1); }
 /// What the address of an element is a multiple of.
 constexpr std::int64_t element_alignment(Dtype t) { return bytes(t, 1); }
 
