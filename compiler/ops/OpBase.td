@@ -35,6 +35,11 @@ def Burin_Tensor : Type<CPred<"::llvm::isa<::mlir::RankedTensorType>($_self)">, 
 // -- Operands and results: the text is the shape and meaning as docs print them, `[..., m, k]: the left factor` -----
 class In<string doc> : Arg<Burin_Tensor, doc>;
 class Ins<string doc> : Arg<Variadic<Burin_Tensor>, doc>;
+/// One that may be left out, after all others: `const OptionalArg&`. The record, as everything below the public function, has
+/// an attribute more, the last one, `present`: bit k stands for optional operand k (optional_operand in
+/// runtime/ops/catalogue.h); absent ones are not among the operands. ODS' accessors know nothing of that: read operands by
+/// number. An op with several has the trait SameVariadicOperandSize, which mlir-tblgen asks for.
+class Opt<string doc> : Arg<Optional<Burin_Tensor>, doc>;
 class Out<string doc> : Res<Burin_Tensor, doc>;
 class Outs<string doc> : Res<Variadic<Burin_Tensor>, doc>;
 
@@ -54,6 +59,12 @@ def Burin_FlagAttr : Attr<CPred<"::llvm::isa<::mlir::BoolAttr>($_self)">, "true 
   let convertFromStorage = "$_self.getValue()";
 }
 def Burin_TextAttr : StringBasedAttr<StrAttrPred, "a text">, Burin_AttrKind<"string", "std::string_view">;
+/// One of some words, each `word: documentation`: `Burin_EnumAttr<"Side", ["left: ...", "right: ..."]>`. In C++ `enum class
+/// Side` of burin/ops.h, which ops of the same enumeration share; everything below has the word, and refuses another.
+class Burin_EnumAttr<string name, list<string> words_>
+    : StringBasedAttr<StrAttrPred, "a word">, Burin_AttrKind<"string", name> {
+  list<string> words = words_;
+}
 class Burin_IntListBase : Attr<CPred<"::llvm::isa<::mlir::DenseI64ArrayAttr>($_self)">, "a list of integers"> {
   let storageType = "::mlir::DenseI64ArrayAttr";
   let returnType = "::llvm::ArrayRef<int64_t>";
@@ -127,7 +138,8 @@ class Burin_Op<string mnemonic, list<Trait> traits = []>
   bit unconstrained = 0;
   // `operands` or `operands -> result`. Operands: one class for all, or one each, `bool, any, any`. A class is `any
   // numeric float int` (operands of such classes share one dtype T), or `index bool` or a dtype (each by itself).
-  // Result: `T` (the default), a dtype, `attribute` (the attribute of kind dtype or constant), `none`.
+  // Result: `T` (the default), a dtype, `attribute` (the attribute of kind dtype or constant), `none`; one for each result,
+  // `numeric -> T, i64`, or one for all. The public function gives several as a struct with the results' names.
   string dtypes = ?;
   string shapeRule = ?;            // C++ function in runtime/ops: `shape_rules::broadcast`; `regions`
   // Elementwise: a C++ expression over the operands' names, as double, wrapping integers or bool (runtime/ops/scalar.h).

@@ -50,14 +50,11 @@ void read(Operand& o, const Tensor& t, const std::source_location& where) {
 }
 
 // Two operands that no dtype holds both of.
-[[noreturn]] void no_meeting(OpKind kind, std::span<const Arg> operands, std::span<const Operand> values, std::size_t i,
-                             std::size_t j, const std::source_location& where) {
+[[noreturn]] void no_meeting(OpKind kind, std::span<const Arg> operands, const Attributes& attributes,
+                             std::span<const Operand> values, std::size_t i, std::size_t j,
+                             const std::source_location& where) {
   const OpInfo& info = op_info(kind);
-  auto said = [&](std::size_t k) {
-    const std::size_t last = info.operand_names.size() - 1;
-    const std::string name(info.operand_names[std::min(k, last)]);
-    return info.variadic && k >= last ? name + "[" + std::to_string(k - last) + "]" : name;
-  };
+  auto said = [&](std::size_t k) { return operand_name(info, attributes, k); };
   auto dtype = [&](std::size_t k) {
     return values[k].node ? type_of(*values[k].node).dtype : operands[k].number().dtype;
   };
@@ -75,8 +72,9 @@ void read(Operand& o, const Tensor& t, const std::source_location& where) {
 }
 
 // The dtype that the masked operands meet in; nullopt where none is masked. Those of the highest category decide.
-std::optional<Dtype> meeting_dtype(OpKind kind, std::span<const Arg> operands, std::span<const Operand> values,
-                                   PromotionMask mask, const std::source_location& where) {
+std::optional<Dtype> meeting_dtype(OpKind kind, std::span<const Arg> operands, const Attributes& attributes,
+                                   std::span<const Operand> values, PromotionMask mask,
+                                   const std::source_location& where) {
   struct Met {
     std::optional<Dtype> dtype;
     std::size_t by = 0;
@@ -94,7 +92,7 @@ std::optional<Dtype> meeting_dtype(OpKind kind, std::span<const Arg> operands, s
   each([&](std::size_t i, Dtype d, Met& met) {
     if (met.dtype == d || category(d) != met.highest) return;
     auto both = met.dtype ? promote(*met.dtype, d) : std::optional(d);
-    if (!both) no_meeting(kind, operands, values, met.by, i, where);
+    if (!both) no_meeting(kind, operands, attributes, values, met.by, i, where);
     if (both != met.dtype) met.dtype = both, met.by = i;
   });
   if (!strong_type.dtype || !weak_type.dtype) return strong_type.dtype ? strong_type.dtype : weak_type.dtype;
@@ -281,7 +279,7 @@ Results carry_out(OpKind kind, std::span<const Arg> operands, Attributes&& attri
     }
   }
   if (mask && n) {
-    if (auto d = meeting_dtype(kind, operands, values, mask, where))
+    if (auto d = meeting_dtype(kind, operands, attributes, values, mask, where))
       for (std::size_t i = 0; i < n; ++i) {
         Operand& o = values[i];
         if (!(mask >> (i < 31 ? i : 31) & 1)) continue;

@@ -104,6 +104,22 @@ std::uint64_t hash_attributes(const Attributes& attributes, std::uint64_t seed) 
 
 // ---- infer_types -------------------------------------------------------------------------------------------------
 
+std::size_t operand_slot(const OpInfo& info, const Attributes& attributes, std::size_t given) {
+  const std::size_t required = info.operand_names.size() - info.num_optional;
+  if (given < required) return given;
+  if (!info.num_optional) return info.operand_names.size() - 1;
+  auto present = static_cast<std::uint64_t>(std::get<std::int64_t>(attributes.back()));
+  for (std::size_t i = required; i < given; ++i) present &= present - 1;
+  return required + static_cast<std::size_t>(std::countr_zero(present));
+}
+
+std::string operand_name(const OpInfo& info, const Attributes& attributes, std::size_t given) {
+  const std::size_t slot = operand_slot(info, attributes, given);
+  std::string text(info.operand_names[slot]);
+  return info.variadic && slot + 1 == info.operand_names.size() ? text + "[" + std::to_string(given - slot) + "]"
+                                                                : text;
+}
+
 namespace {
 
 Error mistake(const OpInfo& info, std::string tag, std::string message, std::string hint = {}) {
@@ -111,21 +127,32 @@ Error mistake(const OpInfo& info, std::string tag, std::string message, std::str
                std::move(hint)};
 }
 
-/// Index into operand_names and operand_dtypes: the last entry of a variadic op repeats.
-std::size_t slot(const OpInfo& info, std::size_t operand) { return std::min(operand, info.operand_names.size() - 1); }
-
-std::string operand_name(const OpInfo& info, std::size_t i) {
-  std::size_t s = slot(info, i);
-  std::string text(info.operand_names[s]);
-  return info.variadic && s + 1 == info.operand_names.size() ? text + "[" + std::to_string(i - s) + "]" : text;
+Result<void> check_arity(const OpInfo& info, std::size_t given) {
+  std::size_t named = info.operand_names.size(), least = named - info.num_optional - (info.variadic ? 1 : 0);
+  if (given >= least && (given <= named || info.variadic)) return {};
+  std::string expected = std::to_string(least);
+  if (info.variadic) expected = "at least " + expected;
+  if (info.num_optional) expected += " to " + std::to_string(named);
+  return mistake(info, "operand-count", "has " + std::to_string(given) + " operands; expected " + expected);
 }
 
-Result<void> check_arity(const OpInfo& info, std::size_t given) {
-  std::size_t named = info.operand_names.size(), least = info.variadic ? named - 1 : named;
-  if (given == named || (info.variadic && given >= least)) return {};
+/// Of an op with optional operands: its last attribute says as many as there are.
+Result<void> check_present(const OpInfo& info, std::size_t given, const Attributes& attributes) {
+  if (!info.num_optional) return {};
+  const auto present = static_cast<std::uint64_t>(std::get<std::int64_t>(attributes.back()));
+  const std::size_t optional = given - (info.operand_names.size() - info.num_optional);
+  if (present >> info.num_optional == 0 && static_cast<std::size_t>(std::popcount(present)) == optional) return {};
   return mistake(info, "operand-count",
-                 "has " + std::to_string(given) + " operands; expected " + (info.variadic ? "at least " : "") +
-                     std::to_string(least));
+                 "has " + std::to_string(optional) + " optional operands; its attribute `present`, " +
+                     std::to_string(static_cast<std::int64_t>(present)) + ", says otherwise");
+}
+
+/// `left, right or both`.
+std::string choice_text(std::span<const std::string_view> words) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i)
+    text += (i == 0 ? "" : i + 1 == words.size() ? " or " : ", ") + std::string(words[i]);
+  return text;
 }
 
 Result<void> check_attributes(const OpInfo& info, const Attributes& attributes) {
@@ -148,37 +175,44 @@ Result<void> check_attributes(const OpInfo& info, const Attributes& attributes) 
       return mistake(
           info, "attribute",
           "attribute `" + std::string(info.attributes[i].name) + "` is of another kind than the catalogue says");
+    const std::span<const std::string_view> words = info.attributes[i].words;
+    if (words.empty()) continue;
+    if (const auto& word = std::get<std::string>(attributes[i]); !std::count(words.begin(), words.end(), word))
+      return mistake(info, "attribute",
+                     "attribute `" + std::string(info.attributes[i].name) + "` is \"" + word.substr(0, 100) +
+                         "\"; expected " + choice_text(words));
   }
   return {};
 }
 
 /// Each operand's dtype is in its class, and the shared ones are one dtype, which is returned.
-Result<Dtype> check_dtypes(const OpInfo& info, std::span<const TensorType> operands) {
+Result<Dtype> check_dtypes(const OpInfo& info, std::span<const TensorType> operands, const Attributes& attributes) {
+  auto named = [&](std::size_t i) { return operand_name(info, attributes, i); };
   std::size_t first = operands.size();
   for (std::size_t i = 0; i < operands.size(); ++i) {
-    const DtypeClass& c = info.operand_dtypes[slot(info, i)];
+    const std::size_t slot = operand_slot(info, attributes, i);
+    const DtypeClass& c = info.operand_dtypes[slot];
     Dtype t = operands[i].dtype;
     if (!c.contains(t)) {
       // A cast is the remedy only where the class leaves no doubt to what.
       bool floats = (c.set - floating_dtypes).empty();
       std::string hint = floats ? "did you mean " + std::string(info.mnemonic) + "(cast(" +
-                                      std::string(info.operand_names[slot(info, i)]) + ", f32))?"
+                                      std::string(info.operand_names[slot]) + ", f32))?"
                                 : "";
-      if (info.operand_names.size() > 1) hint = floats ? "cast " + operand_name(info, i) + " to f32 first" : "";
-      if (hint.empty() && t == Dtype::boolean) hint = "to count, cast " + operand_name(info, i) + " to i64 first";
-      if (c.contains(Dtype::boolean)) hint = "compare, for example " + operand_name(info, i) + " != 0";
+      if (info.operand_names.size() > 1) hint = floats ? "cast " + named(i) + " to f32 first" : "";
+      if (hint.empty() && t == Dtype::boolean) hint = "to count, cast " + named(i) + " to i64 first";
+      if (c.contains(Dtype::boolean)) hint = "compare, for example " + named(i) + " != 0";
       if (!c.contains(Dtype::f32) && c.contains(Dtype::i64) && is_floating(t))
-        hint = "cast " + operand_name(info, i) + " to i64 first";
-      return mistake(info, "dtype",
-                     operand_name(info, i) + " is " + to_string(operands[i]) + "; expected dtype " + to_string(c.set),
+        hint = "cast " + named(i) + " to i64 first";
+      return mistake(info, "dtype", named(i) + " is " + to_string(operands[i]) + "; expected dtype " + to_string(c.set),
                      hint);
     }
     if (!c.shared) continue;
     if (first == operands.size()) first = i;
     else if (operands[first].dtype != t)
       return mistake(info, "dtype-mismatch",
-                     "dtypes differ: " + operand_name(info, first) + " is " + to_string(operands[first]) + ", " +
-                         operand_name(info, i) + " is " + to_string(operands[i]) + "; expected one dtype for both",
+                     "dtypes differ: " + named(first) + " is " + to_string(operands[first]) + ", " + named(i) + " is " +
+                         to_string(operands[i]) + "; expected one dtype for both",
                      "cast one of them");
   }
   return first == operands.size() ? Dtype::f32 : operands[first].dtype;
@@ -195,20 +229,23 @@ Dtype attribute_dtype(const OpInfo& info, const Attributes& attributes) {
 
 }  // namespace
 
-Result<std::vector<TensorType>> infer_types(OpKind kind, const ShapeQuery& query) {
-  const OpInfo& info = op_info(kind);
+Result<std::vector<TensorType>> infer_types(const OpInfo& info, const ShapeQuery& query) {
   if (auto ok = check_arity(info, query.operands.size()); !ok) return ok.error();
   if (auto ok = check_attributes(info, query.attributes); !ok) return ok.error();
-  auto shared = check_dtypes(info, query.operands);
+  if (auto ok = check_present(info, query.operands.size(), query.attributes); !ok) return ok.error();
+  auto shared = check_dtypes(info, query.operands, query.attributes);
   if (!shared) return shared.error();
   if (!info.shape_rule)
     return Error{ErrorCode::internal,
                  std::string(info.mnemonic) + ": result types follow the regions, not a shape rule", "region-op"};
   ShapeQuery q = query;
   q.op = &info;
-  q.dtype = info.result_dtype == ResultDtype::fixed       ? info.fixed_dtype
-            : info.result_dtype == ResultDtype::attribute ? attribute_dtype(info, query.attributes)
-                                                          : *shared;
+  Few<Dtype, 4> dtypes;
+  for (const ResultDtype& r : info.result_dtypes)
+    dtypes.push_back(r.from == ResultDtype::From::fixed       ? r.fixed
+                     : r.from == ResultDtype::From::attribute ? attribute_dtype(info, query.attributes)
+                                                              : *shared);
+  q.dtypes = dtypes;
   auto types = info.shape_rule(q);
   // An expression may be as large as the numbers in it; a tensor may not.
   if (types)
@@ -268,13 +305,12 @@ struct FaultNote {
 
 }  // namespace
 
-Result<std::vector<HostTensor>> run_reference(OpKind kind, std::span<const HostTensor> operands,
+Result<std::vector<HostTensor>> run_reference(const OpInfo& info, std::span<const HostTensor> operands,
                                               const Attributes& attributes, const KernelSink& sink) {
-  const OpInfo& info = op_info(kind);
   Few<TensorType, 4> operand_types;
   operand_types.reserve(operands.size());
   for (const HostTensor& operand : operands) operand_types.push_back(operand.type);
-  auto types = infer_types(kind, {.operands = operand_types, .attributes = attributes});
+  auto types = infer_types(info, {.operands = operand_types, .attributes = attributes});
   if (!types) return types.error();
   std::vector<HostTensor> results;
   results.reserve(types->size());

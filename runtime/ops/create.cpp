@@ -17,7 +17,7 @@ Types iota(const ShapeQuery& q) {
                      "axis " + std::to_string(axis) + " is out of range: shape is " + to_string(*shape) +
                          "; expected " +
                          (shape->rank() == 0 ? "one size or more" : "0 to " + std::to_string(shape->rank() - 1)));
-  if (q.dtype == Dtype::boolean)
+  if (q.dtypes[0] == Dtype::boolean)
     return violation(q, "dtype", "dtype is bool, which cannot count; expected " + to_string(numeric_dtypes));
   return one(q, *shape);
 }

@@ -13,12 +13,8 @@ Error violation(const ShapeQuery& q, std::string_view label, std::string message
 
 std::string operand_text(const ShapeQuery& q) {
   std::string text;
-  for (std::size_t i = 0; i < q.operands.size(); ++i) {
-    std::size_t name = std::min(i, q.op->operand_names.size() - 1);
-    std::string number =
-        q.op->variadic && name + 1 == q.op->operand_names.size() ? "[" + std::to_string(i - name) + "]" : "";
-    text += (i ? ", " : "") + std::string(q.op->operand_names[name]) + number + " is " + to_string(q.operands[i]);
-  }
+  for (std::size_t i = 0; i < q.operands.size(); ++i)
+    text += (i ? ", " : "") + operand_name(*q.op, q.attributes, i) + " is " + to_string(q.operands[i]);
   return text;
 }
 
@@ -73,7 +69,13 @@ std::optional<Shape> with_axis_replaced(const ShapeQuery& q, std::int64_t axis, 
 
 Types one(const ShapeQuery& q, const Shape& shape) {
   std::vector<TensorType> types;
-  types.push_back({q.dtype, shape});  // a list in braces would be copied from
+  types.push_back({q.dtypes[0], shape});  // a list in braces would be copied from
+  return types;
+}
+
+Types each(const ShapeQuery& q, std::span<const Shape> shapes) {
+  std::vector<TensorType> types;
+  for (std::size_t i = 0; i < shapes.size(); ++i) types.push_back({q.dtypes[i], shapes[i]});
   return types;
 }
 

@@ -40,6 +40,8 @@ bool not_empty(const ShapeQuery&, std::int64_t axis);
 Error empty_axis(const ShapeQuery&, std::int64_t axis);
 /// One result of the query's dtype.
 Types one(const ShapeQuery&, const Shape&);
+/// Several results, of the query's dtypes.
+Types each(const ShapeQuery&, std::span<const Shape>);
 
 template <class T> const T& attribute(const ShapeQuery& q, std::size_t i) { return std::get<T>(q.attributes[i]); }
 

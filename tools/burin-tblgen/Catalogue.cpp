@@ -31,8 +31,10 @@ private:
   std::string oneOf(StringRef field, ArrayRef<StringRef> words);
   std::string orReason(StringRef field, ArrayRef<StringRef> words);
   void readArguments();
+  void readWords(const Record &constraint);
   void readVariables(StringRef field, std::vector<Variable> &variables);
   void readDtypes();
+  void readResultDtypes(StringRef text);
   std::optional<DtypeClass> dtypeClass(StringRef word);
   void readConstraints();
   void readReference();
@@ -106,14 +108,31 @@ void Reader::readVariables(StringRef field, std::vector<Variable> &variables) {
     if (!def || !def->getDef()->isSubClassOf("OpVariable")) {
       error("'" + name + "' in '" + field + "' has no documentation: write In<...>, Out<...> or Arg<...>");
       if (def && def->getDef()->isSubClassOf("TypeConstraint"))
-        variables.push_back({name, "?", false}); // so that what follows is not reported as well
+        variables.push_back({name, "?"}); // so that what follows is not reported as well
       continue;
     }
     const Record *constraint = def->getDef()->getValueAsDef("constraint");
     if (!constraint->isSubClassOf("TypeConstraint")) continue;
-    variables.push_back({name, def->getDef()->getValueAsString("summary").str(), constraint->isSubClassOf("Variadic")});
+    variables.push_back({name, def->getDef()->getValueAsString("summary").str(), constraint->isSubClassOf("Variadic"),
+                         constraint->isSubClassOf("Optional")});
     if (variables.back().doc.empty()) error("'" + name + "' in '" + field + "' has an empty documentation");
   }
+}
+
+/// `word: documentation`, one for each value of the attribute that was read last.
+void Reader::readWords(const Record &constraint) {
+  AttributeDef &attribute = op.attributes.back();
+  for (StringRef entry : constraint.getValueAsListOfStrings("words")) {
+    auto [word, doc] = entry.split(':');
+    word = word.trim(), doc = doc.trim();
+    bool name = !word.empty() && !isDigit(word.front()) && all_of(word, [](char c) { return isAlnum(c) || c == '_'; });
+    if (!name || doc.empty())
+      error("attribute '" + attribute.name + "' has the value '" + entry + "'; expected 'word: documentation'");
+    if (any_of(attribute.words, [&, w = word](const Label &l) { return l.label == w; }))
+      error("attribute '" + attribute.name + "' has the value '" + word + "' twice");
+    attribute.words.push_back({word.str(), doc.str()});
+  }
+  if (attribute.words.size() < 2) error("attribute '" + attribute.name + "' has less than two values");
 }
 
 void Reader::readArguments() {
@@ -121,6 +140,9 @@ void Reader::readArguments() {
   readVariables("results", op.results);
   for (size_t i = 0; i + 1 < op.operands.size(); ++i)
     if (op.operands[i].variadic) error("only the last operand may be variadic");
+  for (size_t i = 0; i + 1 < op.operands.size(); ++i)
+    if (op.operands[i].optional && !op.operands[i + 1].optional)
+      error("'" + op.operands[i + 1].name + "' may not be left out, but '" + op.operands[i].name + "' before it may");
   const DagInit *dag = record.getValueAsDag("arguments");
   for (unsigned i = 0; i < dag->getNumArgs(); ++i) {
     const auto *def = dyn_cast<DefInit>(dag->getArg(i));
@@ -132,9 +154,15 @@ void Reader::readArguments() {
       error("attribute '" + name + "' is not one of OpBase.td's (Burin_AxesAttr, ...)");
       continue;
     }
-    op.attributes.push_back({name, def->getDef()->getValueAsString("summary").str(),
-                             constraint->getValueAsString("kind").str(), constraint->getValueAsString("cpp").str(),
-                             ""});
+    op.attributes.push_back({name,
+                             def->getDef()->getValueAsString("summary").str(),
+                             constraint->getValueAsString("kind").str(),
+                             constraint->getValueAsString("cpp").str(),
+                             "",
+                             {}});
+    if (name == "present")
+      error("an attribute 'present' is the record's own: it says which optional operands are there");
+    if (constraint->isSubClassOf("Burin_EnumAttr")) readWords(*constraint);
     if (op.attributes.back().doc.empty()) error("attribute '" + name + "' has an empty documentation");
   }
   const DagInit *regions = record.getValueAsDag("regions");
@@ -182,25 +210,34 @@ void Reader::readDtypes() {
     error("field 'dtypes' has " + Twine(classes.size()) + " classes for " + Twine(op.operands.size()) + " operands");
   op.operandDtypes = classes;
 
-  result = result.trim();
-  bool anyShared = any_of(classes, [](const DtypeClass &c) { return c.shared; });
-  if (result.empty() || result == "T") {
-    op.resultDtype = ResultDtype::shared;
-    if (!op.results.empty() && !anyShared && !failed)
-      error("field 'dtypes' gives no operand the shared dtype T: say the result's, '-> f32'");
-  } else if (result == "attribute") {
-    op.resultDtype = ResultDtype::attribute;
-    if (none_of(op.attributes, [](const AttributeDef &a) { return a.kind == "dtype" || a.kind == "constant"; }))
-      error("field 'dtypes' takes the result's from an attribute, but there is none of kind dtype or constant");
-  } else if (result == "none") {
-    op.resultDtype = ResultDtype::none;
-  } else {
-    op.resultDtype = ResultDtype::fixed;
-    if (auto dtype = parse_dtype(result))
-      op.fixedDtype = *dtype;
-    else
-      error("field 'dtypes' gives the result '" + result + "'; expected T, attribute, none or a dtype");
+  readResultDtypes(result.trim());
+}
+
+/// `T, i64`: one for each result, or one for all.
+void Reader::readResultDtypes(StringRef text) {
+  if (text == "none") return;
+  SmallVector<StringRef> words;
+  (text.empty() ? StringRef("T") : text).split(words, ',');
+  bool anyShared = any_of(op.operandDtypes, [](const DtypeClass &c) { return c.shared; });
+  for (StringRef word : words) {
+    word = word.trim();
+    ResultDtype &result = op.resultDtypes.emplace_back();
+    if (word == "T") {
+      if (!op.results.empty() && !anyShared && !failed)
+        error("field 'dtypes' gives no operand the shared dtype T: say the result's, '-> f32'");
+    } else if (word == "attribute") {
+      result.from = ResultDtype::From::attribute;
+      if (none_of(op.attributes, [](const AttributeDef &a) { return a.kind == "dtype" || a.kind == "constant"; }))
+        error("field 'dtypes' takes the result's from an attribute, but there is none of kind dtype or constant");
+    } else if (auto dtype = parse_dtype(word)) {
+      result = {ResultDtype::From::fixed, *dtype};
+    } else {
+      error("field 'dtypes' gives the result '" + word + "'; expected T, attribute, none or a dtype");
+    }
   }
+  if (op.resultDtypes.size() == 1) op.resultDtypes.resize(op.results.size(), op.resultDtypes.front());
+  if (op.resultDtypes.size() != op.results.size())
+    error("field 'dtypes' gives " + Twine(op.resultDtypes.size()) + " results a dtype, of " + Twine(op.results.size()));
 }
 
 void Reader::readConstraints() {
@@ -235,8 +272,10 @@ void Reader::readReference() {
   }
   if (!StringRef(op.shapeRule).starts_with("shape_rules::"))
     error("field 'shapeRule' is '" + op.shapeRule + "'; expected 'shape_rules::function'");
-  if (op.elementwise() && (op.results.size() != 1 || op.operands.empty() || op.resultDtype == ResultDtype::attribute))
+  bool unknown = op.resultDtypes.empty() ? !failed : op.resultDtypes.front().from == ResultDtype::From::attribute;
+  if (op.elementwise() && (op.results.size() != 1 || op.operands.empty() || unknown))
     error("an elementwise 'reference' needs operands and one result whose dtype follows from them");
+  if (op.elementwise() && op.numOptional()) error("operands of an elementwise 'reference' may not be left out");
 }
 
 void Reader::readLowering() {
@@ -294,6 +333,7 @@ void Reader::readStructure() {
   if (inplace.empty() || inplace == "none") return;
   auto operand = find_if(op.operands, [&](const Variable &v) { return v.name == inplace; });
   if (operand == op.operands.end()) return error("field 'inplace' is '" + inplace + "', which is no operand");
+  if (operand->optional) error("field 'inplace' is '" + inplace + "', which may be absent");
   op.inplace = static_cast<int>(operand - op.operands.begin());
 }
 
@@ -382,8 +422,19 @@ std::optional<OpDef> Reader::read() {
   op.batching = orReason("batching", {"elementwise", "custom"});
   op.precision = oneOf("precision", {"half", "full", "follow", "accumulate"});
   op.fusion = oneOf("fusion", {"map", "reduce", "shape", "heavy", "barrier"});
+  // Of one result: the rules of frontend/rules give one.
+  if (op.results.size() > 1 && (op.derivative.kind != "none" || !StringRef(op.batching).starts_with("none:")))
+    error("an op of several results has no derivative and no batching yet: 'none: ' and a reason");
   if (!op.summary.empty() && op.summary.back() != '.') error("field 'summary' is one sentence and ends in a full stop");
   return failed ? std::nullopt : std::optional(std::move(op));
+}
+
+/// Ops that share an enumeration declare it alike.
+bool sameWords(ArrayRef<OpDef> ops, const AttributeDef &attribute) {
+  for (const OpDef &op : ops)
+    for (const AttributeDef &other : op.attributes)
+      if (!other.words.empty() && other.cpp == attribute.cpp && other.words != attribute.words) return false;
+  return true;
 }
 
 } // namespace
@@ -405,6 +456,11 @@ std::optional<std::vector<OpDef>> readCatalogue(const RecordKeeper &records) {
       PrintError(def->getLoc(), "op '" + op->mnemonic + "' is declared twice");
       failed = true;
     }
+    for (const AttributeDef &attribute : op->attributes)
+      if (!attribute.words.empty() && !sameWords(ops, attribute)) {
+        PrintError(def->getLoc(), "op '" + op->mnemonic + "': '" + attribute.cpp + "' has other values than before");
+        failed = true;
+      }
     ops.push_back(std::move(*op));
   }
   if (failed) return std::nullopt;

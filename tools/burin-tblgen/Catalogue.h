@@ -4,6 +4,7 @@
 #pragma once
 #include <burin/dtype.h>
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/raw_ostream.h"
 #include "llvm/TableGen/Record.h"
@@ -27,6 +28,12 @@ struct Variable {
   std::string name;
   std::string doc;
   bool variadic = false;
+  bool optional = false;
+};
+
+struct Label {
+  std::string label, text;
+  friend bool operator==(const Label &, const Label &) = default;
 };
 
 struct AttributeDef {
@@ -35,13 +42,14 @@ struct AttributeDef {
   std::string kind;         ///< enumerator of burin::AttributeKind
   std::string cpp;          ///< parameter type of the public function
   std::string defaultValue; ///< of the public parameter; empty: none
+  std::vector<Label> words; ///< of an enumerated one: what it may be; `cpp` is the C++ enumeration
 };
 
-struct Label {
-  std::string label, text;
+/// Where a result's dtype comes from; `fixed` for From::fixed.
+struct ResultDtype {
+  enum class From { shared, fixed, attribute } from = From::shared;
+  Dtype fixed = Dtype::f32;
 };
-
-enum class ResultDtype { shared, fixed, attribute, none };
 
 /// How a field with several forms was written; `formulas` maps a dtype class or operand to its expression.
 struct Lowering {
@@ -68,8 +76,7 @@ struct OpDef {
   std::vector<std::string> regions;
   std::vector<Label> constraints;
   std::vector<DtypeClass> operandDtypes; ///< one for each operand
-  ResultDtype resultDtype = ResultDtype::shared;
-  Dtype fixedDtype = Dtype::f32;
+  std::vector<ResultDtype> resultDtypes; ///< one for each result; none where regions say it
   std::string dtypes, shapeRule, reference, batching, precision, fusion;
   bool referenceIsKernel = false; ///< `reference` names a function
   bool regionOp = false;          ///< shape rule and reference are `regions`
@@ -82,6 +89,10 @@ struct OpDef {
 
   bool elementwise() const { return !referenceIsKernel && !regionOp; }
   bool variadic() const { return !operands.empty() && operands.back().variadic; }
+  /// So many operands, the last ones, may be absent.
+  size_t numOptional() const {
+    return static_cast<size_t>(llvm::count_if(operands, [](const Variable &v) { return v.optional; }));
+  }
 };
 
 /// Every op, checked. Prints each mistake at its record and returns nullopt if there was one.

@@ -8,11 +8,17 @@ using namespace llvm;
 namespace burin::tblgen {
 namespace {
 
+/// In the order of the public function's parameters (EmitFrontend.cpp).
 std::string signature(const OpDef &op) {
   std::vector<std::string> parts;
-  for (const Variable &operand : op.operands) parts.push_back(operand.name + (operand.variadic ? "..." : ""));
+  for (const Variable &operand : op.operands)
+    if (!operand.optional) parts.push_back(operand.name + (operand.variadic ? "..." : ""));
   for (const AttributeDef &attribute : op.attributes)
-    parts.push_back(attribute.name + (attribute.defaultValue.empty() ? "" : " = " + attribute.defaultValue));
+    if (attribute.defaultValue.empty()) parts.push_back(attribute.name);
+  for (const Variable &operand : op.operands)
+    if (operand.optional) parts.push_back(operand.name + " = {}");
+  for (const AttributeDef &attribute : op.attributes)
+    if (!attribute.defaultValue.empty()) parts.push_back(attribute.name + " = " + attribute.defaultValue);
   return op.mnemonic + "(" + join(parts, ", ") + ")";
 }
 
@@ -54,9 +60,15 @@ void emitDocs(ArrayRef<OpDef> ops, raw_ostream &os) {
     if (!op.description.empty()) os << "\n" << wrapped(op.description, "");
     os << "\n";
     for (auto [operand, c] : zip_equal(op.operands, op.operandDtypes))
-      os << "- `" << operand.name << "`: " << c.spelling << " (" << to_string(c.set) << "), " << operand.doc << "\n";
-    for (const AttributeDef &attribute : op.attributes) os << "- `" << attribute.name << "`: " << attribute.doc << "\n";
-    for (const Variable &result : op.results) os << "- gives " << result.doc << "\n";
+      os << "- `" << operand.name << "`: " << c.spelling << " (" << to_string(c.set) << "), " << operand.doc
+         << (operand.optional ? "; may be left out" : "") << "\n";
+    for (const AttributeDef &attribute : op.attributes) {
+      os << "- `" << attribute.name << "`: " << attribute.doc;
+      for (auto [i, word] : enumerate(attribute.words)) os << (i ? "; `" : ": `") << word.label << "`, " << word.text;
+      os << "\n";
+    }
+    for (const Variable &result : op.results)
+      os << "- gives " << (op.results.size() > 1 ? "`" + result.name + "`: " : "") << result.doc << "\n";
     for (const Label &label : op.constraints) os << "- error `[" << label.label << "]` unless " << label.text << "\n";
     if (op.derivative.kind == "formula") {
       os << "- derivative:";

@@ -34,18 +34,12 @@ std::string effectsText(const OpDef &op) {
   return join(bits, " | ");
 }
 
-StringRef resultDtypeText(ResultDtype result) {
-  switch (result) {
-  case ResultDtype::shared:
-    return "shared";
-  case ResultDtype::fixed:
-    return "fixed";
-  case ResultDtype::attribute:
-    return "attribute";
-  case ResultDtype::none:
-    return "none";
-  }
-  return "";
+std::string resultDtypeText(const ResultDtype &result) {
+  StringRef from = result.from == ResultDtype::From::shared  ? "shared"
+                   : result.from == ResultDtype::From::fixed ? "fixed"
+                                                             : "attribute";
+  std::string text = "{ResultDtype::From::" + from.str();
+  return text + (result.from == ResultDtype::From::fixed ? ", " + enumerator(result.fixed) : "") + "}";
 }
 
 /// Declares each shape rule and reference kernel that the catalogue names, so that nobody keeps a header of them.
@@ -84,23 +78,31 @@ void emitOpTables(ArrayRef<OpDef> ops, raw_ostream &os) {
   emitDeclarations(ops, os);
   std::vector<std::string> rows;
   for (const OpDef &op : ops) {
-    std::vector<std::string> names, attributes, dtypes, labels;
+    std::vector<std::string> names, attributes, dtypes, results, labels;
     for (const Variable &operand : op.operands) names.push_back(quoted(operand.name));
-    for (const AttributeDef &attribute : op.attributes)
-      attributes.push_back("{" + quoted(attribute.name) + ", AttributeKind::" + attribute.kind + "}");
+    for (const AttributeDef &attribute : op.attributes) {
+      std::vector<std::string> words;
+      for (const Label &word : attribute.words) words.push_back(quoted(word.label));
+      std::string span = emitArray(os, op, "std::string_view", attribute.name + "_words", words);
+      attributes.push_back("{" + quoted(attribute.name) + ", AttributeKind::" + attribute.kind +
+                           (words.empty() ? "" : ", " + span) + "}");
+    }
+    if (op.numOptional()) attributes.push_back("{\"present\", AttributeKind::i64}");
     for (const DtypeClass &c : op.operandDtypes)
       dtypes.push_back("{" + setText(c.set) + ", " + (c.shared ? "true" : "false") + "}");
+    for (const ResultDtype &result : op.resultDtypes) results.push_back(resultDtypeText(result));
     for (const Label &label : op.constraints) labels.push_back(quoted(label.label));
     std::string namesSpan = emitArray(os, op, "std::string_view", "operands", names);
     std::string attributesSpan = emitArray(os, op, "AttributeSpec", "attributes", attributes);
     std::string dtypesSpan = emitArray(os, op, "DtypeClass", "dtypes", dtypes);
+    std::string resultsSpan = emitArray(os, op, "ResultDtype", "results", results);
     std::string labelsSpan = emitArray(os, op, "std::string_view", "labels", labels);
     bool regionResults = op.regionOp;
     std::string row;
     raw_string_ostream out(row);
     out << "  {.kind = OpKind::" << op.enumerator << ", .mnemonic = " << quoted(op.mnemonic)
         << ", .version = " << op.version << ", .operand_names = " << namesSpan
-        << ", .variadic = " << (op.variadic() ? "true" : "false")
+        << ", .variadic = " << (op.variadic() ? "true" : "false") << ", .num_optional = " << op.numOptional()
         << ", .num_results = " << (regionResults ? "-1" : std::to_string(op.results.size()))
         << ",\n   .attributes = " << attributesSpan << ", .num_regions = " << op.regions.size()
         << ", .effects = " << effectsText(op) << ", .precision = Precision::" << op.precision
@@ -110,10 +112,8 @@ void emitOpTables(ArrayRef<OpDef> ops, raw_ostream &os) {
             : op.referenceIsKernel ? "&" + op.reference
                                    : "&elementwise_kernels::" + op.mnemonic)
         << ", .derivative = " << quoted(derivativeText(op)) << ", .batching = " << quoted(op.batching)
-        << ",\n   .operand_dtypes = " << dtypesSpan
-        << ", .result_dtype = ResultDtype::" << resultDtypeText(op.resultDtype)
-        << ", .fixed_dtype = " << enumerator(op.fixedDtype) << ", .labels = " << labelsSpan
-        << ", .elementwise = " << (op.elementwise() ? "true" : "false") << "},\n";
+        << ",\n   .operand_dtypes = " << dtypesSpan << ", .result_dtypes = " << resultsSpan
+        << ", .labels = " << labelsSpan << ", .elementwise = " << (op.elementwise() ? "true" : "false") << "},\n";
     rows.push_back(row);
   }
   os << "\nstatic constexpr OpInfo op_table[] = {\n" << join(rows, "") << "};\n";
@@ -140,7 +140,8 @@ void emitReferenceKernels(ArrayRef<OpDef> ops, raw_ostream &os) {
       types.push_back(c.shared ? "T" : hostType(only));
       parameters.push_back("[[maybe_unused]] auto " + operand.name);
     }
-    std::string result = op.resultDtype == ResultDtype::fixed ? hostType(op.fixedDtype) : "T";
+    const ResultDtype &dtype = op.resultDtypes.front();
+    std::string result = dtype.from == ResultDtype::From::fixed ? hostType(dtype.fixed) : "T";
     std::string body = "scalar::map<" + result + ", " + join(types, ", ") + ">(operands, results[0], sink, [](" +
                        join(parameters, ", ") + ") { return " + op.reference + "; });";
     os << "void " << op.mnemonic
