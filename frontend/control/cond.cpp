@@ -63,7 +63,7 @@ bool can_splice(const Trace& t, BlockId b) {
 
 /// Repeats the ops of a block that yields one value where the trace stands now; gives that value.
 ValueId splice(Trace& t, BlockId b) {
-  t.orphans = true;
+  t.rewritten = true;
   std::unordered_map<std::uint32_t, ValueId> map;
   auto mapped = [&](ValueId v) {
     auto it = map.find(index(v));

@@ -94,6 +94,7 @@ void Loop::finish() {
   Frame f = s.r.close("loop body");
   if (!s.trace) return;  // handles hold the last trip's values already, and outer frames know of the writes
   Trace& t = *s.trace;
+  SourceScope lines(s.where);
   if (const Exits::State& exits = *exits_.state_; exits.left)
     if (Slot* left = f.find(&*exits.left); left && left->written) {
       if (!left->test_argument) {

@@ -76,7 +76,7 @@ std::optional<Contents> carried_out_by_tape(OpKind kind, Trace& t, std::span<con
   if (!tape) return std::nullopt;
   for (std::size_t i = 0; i < blocks.size(); ++i)
     op.regions[i] = std::make_shared<const Graph>(t.region(blocks[i], outer));
-  t.orphans = true;
+  t.rewritten = true;
   Mute mute(*tape);
   return tape->carry_out(op);
 }

@@ -51,8 +51,9 @@ struct Trace {
   std::unordered_map<const Node*, std::uint32_t> capture_of;
   bool binds_variables = false;  ///< a function's: Variables are state of it. Other traces capture the values seen
   std::vector<StateInput> states;
-  LaneDraws* lanes = nullptr;    ///< vmap's: draws from generators are its
-  bool orphans = false;          ///< has blocks that no op holds: a tape carried their ops out in another form
+  LaneDraws* lanes = nullptr;  ///< vmap's: draws from generators are its
+  bool rewritten =
+      false;  ///< has blocks that no op holds, a tape having carried their ops out in another form, or identities
   bool captures_traced = false;  ///< captured a value of a trace around it: good for that trace only
   // What the Graph cannot say while it is recorded; finish() rebuilds it where any of these is filled.
   std::unordered_map<std::uint32_t, ValueId> forward;   ///< an invariant loop argument stands for this value

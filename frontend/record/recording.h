@@ -10,7 +10,8 @@ class Recording {
   Recording(Recorder& r, Trace& t, const std::source_location& where)
       : r_(r),
         t_(t),
-        scope_(std::exchange(r.scope, nullptr)) {
+        scope_(std::exchange(r.scope, nullptr)),
+        scope_storage_(r.scope_storage) {
     r_.push_trace(t);
     r_.open(Frame::Kind::function, where);
     depth_ = r_.frames.size();
@@ -23,6 +24,7 @@ class Recording {
     while (!r_.layers.empty() && r_.layers.back().trace != &t_) r_.layers.pop_back();
     r_.pop_trace(t_);
     r_.scope = scope_;
+    r_.scope_storage = scope_storage_;  // scopes within the recording had theirs in it
   }
   Frame close() {
     depth_ = 0;
@@ -33,6 +35,7 @@ class Recording {
   Recorder& r_;
   Trace& t_;
   const std::source_location* scope_;
+  std::source_location scope_storage_;
   std::size_t depth_ = 0;
 };
 

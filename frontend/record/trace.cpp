@@ -52,7 +52,7 @@ namespace {
 ValueId append_constant(Trace& t, HostTensor value, const std::source_location& where) {
   TensorType type = value.type;
   OpId op = t.graph.append(t.current, OpKind::constant, {}, Attributes{make_constant(std::move(value))},
-                           std::span(&type, 1), t.line(where));
+                           std::span(&type, 1), context().line_in(t, where));
   return t.graph.result(t.graph.op(op));
 }
 
@@ -149,6 +149,11 @@ class Finisher {
     return map(v);
   }
 
+  // A cast to its own dtype, which gave a value an identity for a tape.
+  bool is_identity(const Op& op) const {
+    return op.kind == OpKind::cast && t_.type(from_.result(op)).dtype == t_.type(from_.operands(op)[0]).dtype;
+  }
+
   BlockId copy_block(BlockId from, BlockId parent) {
     BlockId to = to_.add_block(parent);
     for (ValueId a : arguments(from)) map(a) = to_.add_argument(to, t_.type(a));
@@ -162,6 +167,10 @@ class Finisher {
   void copy_ops(BlockId from, BlockId to) {
     for (OpId o : from_.block(from).ops) {
       const Op& op = from_.op(o);
+      if (is_identity(op)) {
+        map(from_.result(op)) = get(from_.operands(op)[0]);
+        continue;
+      }
       std::vector<ValueId> operands;
       for (ValueId v : from_.operands(op)) operands.push_back(get(v));
       std::vector<BlockId> regions;
@@ -189,7 +198,7 @@ class Finisher {
 }  // namespace
 
 Graph Trace::finish() {
-  if (forward.empty() && types.empty() && arguments.empty() && !orphans) return std::move(graph);
+  if (forward.empty() && types.empty() && arguments.empty() && !rewritten) return std::move(graph);
   return Finisher(*this).run();
 }
 

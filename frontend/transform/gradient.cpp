@@ -8,6 +8,7 @@
 #include <burin/ops.h>
 
 #include "compiler/graph/accumulate.h"
+#include "frontend/control/evaluate.h"
 #include "frontend/record/recorder.h"
 #include "frontend/rules/rules.h"
 
@@ -67,6 +68,14 @@ class Cotangents {
 
 std::string mnemonic(OpKind kind) { return std::string(op_info(kind).mnemonic); }
 
+/// The line of the op of a finished graph that is evaluated now, in texts of the open trace.
+std::optional<SourceLine> replayed() {
+  const Recorder& r = context();
+  if (!r.replay_line || !r.trace) return std::nullopt;
+  Graph& g = r.trace->graph;
+  return g.line(g.intern_line_copy(*r.replay_line));
+}
+
 }  // namespace
 
 Error no_derivative(OpKind kind) {
@@ -91,8 +100,11 @@ std::vector<Tensor> handles(std::span<const Content> contents) {
 Tensor fresh_identity(const Tensor& t) {
   Content c = HandleAccess::read(t);
   // An op where somebody records or observes, so that the link to the old identity is kept: a capture may be a source further out.
-  if (context().trace || tapes_listen())
-    return dispatch(OpKind::cast, {Arg(t)}, Attributes{Attribute(t.dtype())}, promote_none);
+  // A finished trace is without it.
+  if (Trace* trace = context().trace; trace || tapes_listen()) {
+    if (trace) trace->rewritten = true;
+    return dispatch(OpKind::cast, {Arg(t, c.node.get()->where)}, Attributes{Attribute(t.dtype())}, promote_none);
+  }
   return HandleAccess::make(same_value(c.node), c.weak);
 }
 
@@ -125,7 +137,7 @@ void GradientNotes::note(const NotedOp& op) {
   for (const Tensor& r : op.results)
     if (is_floating(r.dtype())) flows = descendants_.insert(identity(r)).second || flows;
   if (!flows) return;  // integer and bool results carry no cotangent
-  steps_.push_back({op.kind, contents(op.operands), contents(op.results), op.attributes, {}, op.where});
+  steps_.push_back({op.kind, contents(op.operands), contents(op.results), op.attributes, {}, op.where, replayed()});
 }
 
 void GradientNotes::note(OpKind kind, std::vector<Content> operands, std::vector<Content>& results, Pullback pullback,
@@ -135,7 +147,7 @@ void GradientNotes::note(OpKind kind, std::vector<Content> operands, std::vector
     if (descends(r)) r = HandleAccess::raw(fresh_identity(HandleAccess::make(r)));
     descendants_.insert(identity(r));
   }
-  steps_.push_back({kind, std::move(operands), results, {}, std::move(pullback), where});
+  steps_.push_back({kind, std::move(operands), results, {}, std::move(pullback), where, replayed()});
 }
 
 std::vector<Tensor> GradientNotes::step_cotangents(const Step& step, std::span<const Tensor> operands,
@@ -155,6 +167,7 @@ std::vector<Tensor> GradientNotes::backward(std::span<const Tensor> results, std
   std::vector<Tensor> parts = reach(results, cotangents, sources);
   for (std::size_t i = 0; i < parts.size(); ++i)
     if (!parts[i].defined()) {
+      SourceScope lines(HandleAccess::node(sources[i]).get()->where);
       const DeviceOf device(sources[i]);
       parts[i] = rules::zeros_like(sources[i]);
     }
@@ -168,6 +181,7 @@ std::vector<Tensor> GradientNotes::reach(std::span<const Tensor> results, std::s
     if (is_floating(results[i].dtype())) known.add(results[i], cotangents[i]);
   for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
     SourceScope lines(step->where);  // what a gradient computes belongs to the line that it comes from
+    const ReplayLine replay(step->line ? &*step->line : context().replay_line);
     const DeviceOf device(step->results);
     std::vector<Tensor> operands = handles(step->operands), outs = handles(step->results), gs(outs.size());
     bool reached = false;
@@ -304,7 +318,7 @@ void GradientSession::finish(const Tensor& loss, const Leaves& sources, const st
   result.paths.push_back("loss");
   state_->run.finish(result);
   check_loss(loss, state_->who, where);
-  Tensor one = cast(Tensor(1.0f), loss.dtype());
+  Tensor one = cast(Arg(Tensor(1.0f, where), where), loss.dtype());
   result.tensors[0] = &one;
   state_->run.pull(result, sources, where);
 }

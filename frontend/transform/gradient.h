@@ -1,10 +1,12 @@
 // Reverse mode over a tape: what `grad` and `value_and_grad` are made of. The backward pass runs through the dispatch, so
 // it is recorded where a trace is open and noted by the tapes around (higher orders need nothing more).
 #pragma once
+#include "compiler/graph/graph.h"
 #include "frontend/record/tape.h"
 #include "frontend/value/node.h"
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
@@ -60,6 +62,7 @@ class GradientNotes final : public Tape {
     Attributes attributes;
     Pullback pullback;
     std::source_location where;
+    std::optional<SourceLine> line{};  // of an op that was evaluated from a finished graph
   };
   std::vector<Tensor> step_cotangents(const Step&, std::span<const Tensor> operands, std::span<const Tensor> results,
                                       std::span<const Tensor> cotangents) const;

@@ -129,6 +129,7 @@ bool GradientNotes::takes(const RegionOp& op) const {
 }
 
 std::vector<Content> GradientNotes::carry_out(const RegionOp& op) {
+  SourceScope lines(op.where);
   switch (op.kind) {
     case OpKind::while_: return loop(op);
     case OpKind::remat: return remat(op);

@@ -167,7 +167,7 @@ void GradientTape::pull(const Leaves& target, const Leaves& sources, Unconnected
   {
     std::optional<Mute> own;
     if (s.scope) own.emplace(s.notes);
-    for (const Tensor& y : targets) ones.push_back(cast(Tensor(1.0f), y.dtype()));
+    for (const Tensor& y : targets) ones.push_back(cast(Arg(Tensor(1.0f, where), where), y.dtype()));
     made = s.notes.reach(targets, ones, wanted);
     for (std::size_t i = 0; i < made.size(); ++i)
       if (!made[i].defined() && unconnected == Unconnected::zeros) made[i] = rules::zeros_like(wanted[i]);

@@ -59,6 +59,7 @@ bool Tangents::takes(const RegionOp& op) const {
 }
 
 std::vector<Content> Tangents::carry_out(const RegionOp& op) {
+  SourceScope lines(op.where);
   switch (op.kind) {
     case OpKind::while_: return loop(op);
     case OpKind::remat: return remat(op);

@@ -146,3 +146,31 @@ TEST_CASE("what prints in remat prints once") {
   };
   CHECK(count(*graph_of(noisy), OpKind::print) == 1);
 }
+
+TEST_CASE("the ops of a derivative stand at the lines that they derive from, and none casts to its own dtype") {
+  auto check = [](auto f) {
+    f(x);
+    const Graph& g = *f.graphs()[0];
+    for (std::uint32_t i = 0; i < g.num_ops(); ++i) {
+      const Op& op = g.op(OpId{i});
+      INFO(i << ": " << op_info(op.kind).mnemonic << " at " << g.line(op.line).file << ":" << g.line(op.line).line);
+      CHECK(g.line(op.line).file.ends_with("remat.cpp"));
+      if (op.kind == OpKind::cast) CHECK(g.type(g.result(op)).dtype != g.type(g.operands(op)[0]).dtype);
+    }
+  };
+  auto plain = [](const Tensor& t) { return sum(tanh(t * t) / (t + 2.0)); };
+  auto branch = [](const Tensor& t) { return sum(cond(sum(t) > 0.0, [&] { return exp(t); }, [&] { return t * t; })); };
+  auto loop = [](const Tensor& t) {
+    Tensor y = t;
+    for_loop(3, [&](const Tensor&) { y = tanh(y * t); });
+    return sum(y);
+  };
+  check(function([&](const Tensor& t) { return grad(plain)(t); }, {.level = Level::graph}));
+  check(function([&](const Tensor& t) { return grad(branch)(t); }, {.level = Level::graph}));
+  check(function([&](const Tensor& t) { return grad(loop)(t); }, {.level = Level::graph}));
+  check(function([&](const Tensor& t) { return jvp(plain, t, t).second; }, {.level = Level::graph}));
+  check(function([&](const Tensor& t) { return jvp(branch, t, t).second; }, {.level = Level::graph}));
+  check(function([&](const Tensor& t) { return jvp(loop, t, t).second; }, {.level = Level::graph}));
+  check(function([&](const Tensor& t) { return grad([&](const Tensor& s) { return sum(grad(loop)(s)); })(t); },
+                 {.level = Level::graph}));
+}
