@@ -6,9 +6,13 @@
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 
@@ -86,6 +90,12 @@ std::vector<std::unique_ptr<Pass>> makePipeline(const Options &options, bool exp
   // Last on tensors: every launch, and what each reads and may overwrite, is final.
   passes.push_back(passes::createPlanMemory());
   return passes;
+}
+
+void registerDialects(DialectRegistry &registry) {
+  registry.insert<ir::BurinDialect, ir::host::BurinHostDialect, arith::ArithDialect, func::FuncDialect,
+                  linalg::LinalgDialect, LLVM::LLVMDialect, math::MathDialect, scf::SCFDialect, tensor::TensorDialect,
+                  vector::VectorDialect>();
 }
 
 void registerPipelinePasses() { PassRegistration<LowerToLinalg>(); }

@@ -14,6 +14,9 @@ namespace burin::compiler {
 std::vector<std::unique_ptr<mlir::Pass>> makePipeline(const Options &, bool explain, const codegen::Target *target,
                                                       codegen::PlannedKernels &kernels);
 
+/// Every dialect that a module meets between import and code generation.
+void registerDialects(mlir::DialectRegistry &registry);
+
 /// Passes that are not in passes/Passes.td, since they need code generation: `--lower-to-linalg`.
 void registerPipelinePasses();
 
