@@ -22,10 +22,14 @@ void GraphCopy::op(const Op& op, BlockId to) {
   for (std::uint32_t i = 0; i < op.num_results; ++i) map(from_.result(op, i), to_.result(to_.op(copy), i));
 }
 
+void GraphCopy::ops(BlockId from, BlockId to) {
+  for (OpId id : from_.block(from).ops) op(from_.op(id), to);
+}
+
 BlockId GraphCopy::block(BlockId from, BlockId parent) {
   const BlockId to = to_.add_block(parent);
-  for (ValueId a : from_.block(from).arguments) map(a, to_.add_argument(to, type(a)));
-  for (OpId id : from_.block(from).ops) op(from_.op(id), to);
+  for (ValueId a : arguments(from)) map(a, to_.add_argument(to, type(a)));
+  ops(from, to);
   std::vector<ValueId> yields;
   for (ValueId y : from_.block(from).yields) yields.push_back(mapped(y));
   to_.set_yields(to, yields);

@@ -2,6 +2,7 @@
 #include "frontend/record/recorder.h"
 
 #include "compiler/graph/composite.h"
+#include "compiler/graph/copy.h"
 
 #include <burin/promotion.h>
 
@@ -111,97 +112,64 @@ Content adapt(const Content& c, Dtype target, std::string_view who) {
 
 namespace {
 
-class Finisher {
+class Finisher final : public GraphCopy {
  public:
-  explicit Finisher(const Trace& t)
-      : t_(t),
-        from_(t.graph),
-        map_(t.graph.num_values(), ValueId::none),
-        lines_(t.graph.num_lines(), 0) {}
+  Finisher(const Trace& t, Graph& to) : GraphCopy(t.graph, to), t_(t), from_(t.graph), to_(to) {}
 
-  Graph run() {
+  void whole() {
     to_.name = from_.name;
-    for (auto& in : from_.inputs()) map(in.value) = to_.add_input(in.kind, from_.type(in.value), in.name);
+    for (auto& in : from_.inputs()) add_input(in);
     for (auto& g : from_.guards()) to_.add_guard(g);
-    copy_ops(BlockId::top, BlockId::top);
-    for (auto& out : from_.outputs()) to_.add_output(out.kind, get(out.value), out.name, out.state);
-    return std::move(to_);
+    ops(BlockId::top, BlockId::top);
+    for (auto& out : from_.outputs()) add_output(out);
   }
 
   // A block by itself.
-  Graph run(BlockId block, std::span<const ValueId> outer) {
+  void region(BlockId block, std::span<const ValueId> outer) {
     to_.name = t_.name;
-    for (ValueId a : arguments(block)) map(a) = to_.add_input(InputKind::argument, t_.type(a), "carried");
-    for (ValueId v : outer) map(v) = to_.add_input(InputKind::argument, t_.type(v), "captured");
-    copy_ops(block, BlockId::top);
-    for (ValueId y : from_.block(block).yields) to_.add_output(OutputKind::result, get(y), "");
-    return std::move(to_);
+    for (ValueId a : arguments(block)) map(a, to_.add_input(InputKind::argument, type(a), "carried"));
+    for (ValueId v : outer) map(v, to_.add_input(InputKind::argument, type(v), "captured"));
+    ops(block, BlockId::top);
+    for (ValueId y : from_.block(block).yields) to_.add_output(OutputKind::result, mapped(y), "");
+  }
+
+  ValueId mapped(ValueId v) const override {
+    for (auto it = t_.forward.find(index(v)); it != t_.forward.end(); it = t_.forward.find(index(v))) v = it->second;
+    return GraphCopy::mapped(v);
+  }
+
+  // Leaves out casts to their own dtype, which gave a value an identity for a tape.
+  void op(const Op& op, BlockId to) override {
+    if (op.kind == OpKind::cast && type(from_.result(op)).dtype == type(from_.operands(op)[0]).dtype)
+      map(from_.result(op), mapped(from_.operands(op)[0]));
+    else GraphCopy::op(op, to);
   }
 
  private:
-  const std::vector<ValueId>& arguments(BlockId b) const {
+  TensorType type(ValueId v) const override { return t_.type(v); }
+  std::span<const ValueId> arguments(BlockId b) const override {
     auto it = t_.arguments.find(index(b));
-    return it == t_.arguments.end() ? from_.block(b).arguments : it->second;
-  }
-  ValueId& map(ValueId v) { return map_[index(v)]; }
-  ValueId get(ValueId v) {
-    for (auto it = t_.forward.find(index(v)); it != t_.forward.end(); it = t_.forward.find(index(v))) v = it->second;
-    return map(v);
-  }
-
-  // A cast to its own dtype, which gave a value an identity for a tape.
-  bool is_identity(const Op& op) const {
-    return op.kind == OpKind::cast && t_.type(from_.result(op)).dtype == t_.type(from_.operands(op)[0]).dtype;
-  }
-
-  BlockId copy_block(BlockId from, BlockId parent) {
-    BlockId to = to_.add_block(parent);
-    for (ValueId a : arguments(from)) map(a) = to_.add_argument(to, t_.type(a));
-    copy_ops(from, to);
-    std::vector<ValueId> yields;
-    for (ValueId y : from_.block(from).yields) yields.push_back(get(y));
-    to_.set_yields(to, yields);
-    return to;
-  }
-
-  void copy_ops(BlockId from, BlockId to) {
-    for (OpId o : from_.block(from).ops) {
-      const Op& op = from_.op(o);
-      if (is_identity(op)) {
-        map(from_.result(op)) = get(from_.operands(op)[0]);
-        continue;
-      }
-      std::vector<ValueId> operands;
-      for (ValueId v : from_.operands(op)) operands.push_back(get(v));
-      std::vector<BlockId> regions;
-      for (BlockId r : op.regions) regions.push_back(copy_block(r, to));
-      std::vector<TensorType> types;
-      for (std::uint32_t i = 0; i < op.num_results; ++i) types.push_back(t_.type(from_.result(op, i)));
-      OpId copy = to_.append(to, op.kind, operands, op.attributes, types, line(op.line), std::move(regions));
-      for (std::uint32_t i = 0; i < op.num_results; ++i) map(from_.result(op, i)) = to_.result(to_.op(copy), i);
-    }
-  }
-
-  // Texts of a line may be the trace's own (ops that were evaluated from a finished graph), and it dies before the copy.
-  std::uint32_t line(std::uint32_t i) {
-    if (i != 0 && lines_[i] == 0) lines_[i] = to_.intern_line_copy(from_.line(i));
-    return lines_[i];
+    return it == t_.arguments.end() ? GraphCopy::arguments(b) : it->second;
   }
 
   const Trace& t_;
   const Graph& from_;
-  Graph to_;
-  std::vector<ValueId> map_;
-  std::vector<std::uint32_t> lines_;
+  Graph& to_;
 };
 
 }  // namespace
 
 Graph Trace::finish() {
   if (forward.empty() && types.empty() && arguments.empty() && !rewritten) return std::move(graph);
-  return Finisher(*this).run();
+  Graph finished;
+  Finisher(*this, finished).whole();
+  return finished;
 }
 
-Graph Trace::region(BlockId block, std::span<const ValueId> outer) const { return Finisher(*this).run(block, outer); }
+Graph Trace::region(BlockId block, std::span<const ValueId> outer) const {
+  Graph alone;
+  Finisher(*this, alone).region(block, outer);
+  return alone;
+}
 
 }  // namespace burin::detail

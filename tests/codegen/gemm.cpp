@@ -88,7 +88,6 @@ std::vector<T> reference(const Case& C, const std::vector<L>& A, const std::vect
 struct Options {
   const char* Level = "host";
   bool Dynamic = false;  ///< sizes are operands
-  MatmulEpilogue Epilogue;
 };
 
 /// Emits and compiles the product; sizes that are operands are those of `C`, numbered in order of appearance.
@@ -99,7 +98,6 @@ std::unique_ptr<CompiledKernels> build(const Case& C, const MatmulConfig& Dtypes
   MatmulConfig Config = Dtypes;
   Config.LhsTransposed = C.LhsTransposed;
   Config.RhsTransposed = C.RhsTransposed;
-  Config.Epilogue = O.Epilogue;
   auto encode = [&](const std::vector<int64_t>& Shape) {
     burin::codegen::Extents Extents;
     for (std::size_t I = 0; I < Shape.size(); ++I) {
@@ -328,48 +326,6 @@ TEST_CASE("few rows stream the right operand") {
         std::swap(C.Lhs[C.Lhs.size() - 1], C.Lhs[C.Lhs.size() - 2]);
         C.LhsTransposed = true;
         check<float>(C, {Level, Dynamic});
-      }
-}
-
-TEST_CASE("an epilogue sees each finished element once, with its place") {
-  // out = max(product + bias[column] + 100 * row + 1000 * batch, 0)
-  Options O;
-  O.Epilogue.Inputs = {Dtype::f32};
-  O.Epilogue.Apply = [](Emitter& E, Value X, const MatmulEpilogue::Place& At, llvm::ArrayRef<Buffer> Inputs) -> Value {
-    namespace LLVM = mlir::LLVM;
-    auto V = llvm::cast<VectorType>(X.getType());
-    Value Bias = E.loadVector(V, Inputs[0], At.Column, At.Mask);
-    Value Place = E.add(E.mul(At.Row, 100), E.mul(At.Batch, 1000));
-    Value Added = E.splat(LLVM::SIToFPOp::create(E.B, V.getElementType(), Place), V);
-    Value Sum = LLVM::FAddOp::create(E.B, X, LLVM::FAddOp::create(E.B, Bias, Added));
-    return LLVM::MaximumOp::create(E.B, Sum, E.zero(V));
-  };
-  for (const char* Level : Levels)
-    for (bool Dynamic : {false, true})
-      for (const Case& C : {Case{{17, 65}, {65, 33}}, Case{{20, 600}, {600, 64}}, Case{{3, 30}, {30, 70}},
-                            Case{{2, 17, 65}, {65, 33}}, Case{{2, 24, 600}, {2, 600, 40}}}) {
-        O.Level = Level;
-        O.Dynamic = Dynamic;
-        if (!test::canRun(*resolveTarget(Level))) continue;
-        INFO(describe(C, O));
-        std::vector<int64_t> Sizes;
-        burin::codegen::Workspace Needed;
-        auto Kernels = build(C, config(Dtype::f32), O, Sizes, Needed);
-        auto A = samples<float>(product(C.Lhs), 1), B = samples<float>(product(C.Rhs), 2);
-        auto Expected = reference<float>(C, A, B);
-        int64_t N = C.Rhs.back(), M = C.Lhs[C.Lhs.size() - 2];
-        auto Bias = samples<float>(N, 3);
-        for (size_t I = 0; I < Expected.size(); ++I)
-          Expected[I] = std::max(Expected[I] + Bias[I % N] + 100 * (I / N % M) + 1000 * (I / N / M), 0.f);
-        for (unsigned Threads : {1u, 2u}) {
-          KernelRuntime Runtime(Threads);
-          std::vector<float> Out(Expected.size(), NAN);
-          std::vector<void*> Buffers = {A.data(), B.data(), Bias.data(), Out.data()};
-          test::KernelWorkspace Workspace(Needed, Sizes, Threads);
-          Workspace.appendTo(Buffers);
-          Kernels->function("product")(Buffers.data(), Sizes.data(), Runtime.ctx());
-          CHECK(Out == Expected);
-        }
       }
 }
 

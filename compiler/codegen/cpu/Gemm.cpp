@@ -33,8 +33,7 @@ static Result<void> broadcastBatches(MatmulProblem &P, ArrayRef<Extent> Lhs, Arr
 
 /// [batch, M, K] x [K, N] is one product with batch * M rows.
 static void foldBatchIntoRows(MatmulProblem &P) {
-  bool EpilogueSeesRows = P.Epilogue && P.Epilogue->Apply;
-  if (P.Batch.empty() || P.LhsTransposed || EpilogueSeesRows || !llvm::all_of(P.LhsMoves, [](bool M) { return M; }) ||
+  if (P.Batch.empty() || P.LhsTransposed || !llvm::all_of(P.LhsMoves, [](bool M) { return M; }) ||
       llvm::any_of(P.RhsMoves, [](bool M) { return M; }))
     return;
   for (const Extent &D : P.Batch) P.M = P.M.times(D);
@@ -73,7 +72,6 @@ static Result<MatmulProblem> problemOf(const MatmulConfig &Config, const CpuTarg
   P.RhsTransposed = Config.RhsTransposed;
   P.NumSizes = Config.NumSizes;
   P.Order = Config.Order;
-  P.Epilogue = Config.Epilogue.Apply ? &Config.Epilogue : nullptr;
   auto MK = Lhs.take_back(2), KN = Rhs.take_back(2);
   P.M = MK[P.LhsTransposed ? 1 : 0];
   P.K = MK[P.LhsTransposed ? 0 : 1];

@@ -1,6 +1,6 @@
 // Matrix products: C[batch..., M, N] = A[batch..., M, K] * B[batch..., K, N], written directly as register-tiled loops.
 // One call makes one launch function (LinalgEmitter.h says what that is): `void NAME(buffers, sizes, ctx)` with
-// buffers = lhs, rhs, the epilogue's inputs, result, workspace. Depends on the Emitter only; knows neither linalg nor burin ops.
+// buffers = lhs, rhs, result, workspace. Depends on the Emitter only; knows neither linalg nor burin ops.
 #pragma once
 #include "compiler/codegen/cpu/Emitter.h"
 #include "compiler/codegen/plan/Size.h"
@@ -9,24 +9,7 @@
 
 #include "mlir/IR/BuiltinOps.h"
 
-#include <functional>
-
 namespace burin::codegen::cpu {
-
-/// What is done to a finished vector of the product before it is stored (bias, activation, ...).
-struct MatmulEpilogue {
-  /// Dtypes of further inputs that `Apply` reads; they stand between rhs and result in the buffers.
-  std::vector<Dtype> Inputs;
-  struct Place {
-    Value Batch;  ///< linear index over the result's batch dims
-    Value Row;    ///< 0 <= Row < M
-    Value Column; ///< of lane 0
-    Value Mask;   ///< lanes that exist, or null: all
-  };
-  /// `Product` is a vector in the accumulator's type. The result is stored as is, converted to the result's dtype with one
-  /// rounding. Null: nothing is done. May be called several times.
-  std::function<Value(Emitter &, Value Product, const Place &, llvm::ArrayRef<Buffer> Inputs)> Apply;
-};
 
 struct MatmulConfig {
   /// All floats or all integers. Operands are widened to the accumulator's dtype, which is a number that registers hold (not
@@ -46,7 +29,6 @@ struct MatmulConfig {
   llvm::SmallVector<unsigned> Order;
   /// The entry that is the workspace, if not the first behind the buffers.
   std::optional<unsigned> WorkspaceAt;
-  MatmulEpilogue Epilogue;
   // Batch dims broadcast from the right as usual: a missing or static-1 dim of one operand repeats it.
 };
 

@@ -417,18 +417,19 @@ private:
     E.when(Fits, whole, ragged);
   }
 
-  // What the k block at hand does with C, and whether the product is complete (for the epilogue and for what was lost).
+  // What the k block at hand does with C, and whether the product is complete (for what was lost).
   enum class Update : uint8_t { set, add, addInTwoParts };
   void eachVariant(Value Pc, Value Kc, function_ref<void(Update, bool Last)> Store) {
     if (Q.OneKBlock) return Store(Update::set, true);
     Value First = E.equal(Pc, E.index(0)), Last = E.equal(E.add(Pc, Kc), Ops.K);
-    auto both = [&](Update U) { E.when(Last, [&] { Store(U, true); }, [&] { Store(U, false); }); };
-    auto plain = [&](Update U) { P.Epilogue ? both(U) : Store(U, false); };
-    auto later = [&] {
-      if (!Q.MayBeLong) return plain(Update::add);
-      E.when(Long, [&] { both(Update::addInTwoParts); }, [&] { plain(Update::add); });
+    auto inTwoParts = [&] {
+      E.when(Last, [&] { Store(Update::addInTwoParts, true); }, [&] { Store(Update::addInTwoParts, false); });
     };
-    E.when(First, [&] { plain(Update::set); }, later);
+    auto later = [&] {
+      if (!Q.MayBeLong) return Store(Update::add, false);
+      E.when(Long, inTwoParts, [&] { Store(Update::add, false); });
+    };
+    E.when(First, [&] { Store(Update::set, false); }, later);
   }
 
   void finish(Value X, Value At, Value Row, Value Column, Value Mask, Update U, bool Last) {
@@ -440,7 +441,6 @@ private:
       if (!Last) E.storeVector(Rest, Lost, LostAt);
       X = Last ? E.joinTwoParts(Total, Rest) : Total;
     }
-    if (Last && P.Epilogue) X = P.Epilogue->Apply(E, X, {Ops.Batch, Row, Column, Mask}, Ops.EpilogueInputs);
     E.storeVector(toMemory(E, P, X), Ops.C, At, Mask);
   }
 };

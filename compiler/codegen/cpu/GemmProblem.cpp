@@ -1,6 +1,7 @@
 // Sizes, batches and element conversion for the matrix product emitters.
 #include "compiler/codegen/cpu/GemmProblem.h"
 
+#include "compiler/codegen/cpu/LinalgEmitterLanes.h"
 #include "compiler/ops/ScalarOps.h"
 
 namespace burin::codegen::cpu {
@@ -10,17 +11,10 @@ Value emitSize(Emitter &E, ArrayRef<Value> Sizes, const Extent &X) {
   return extentValue(E, X, [&](unsigned K) { return Sizes[K]; });
 }
 
-Type memoryType(MLIRContext *C, Dtype D) {
-  bool Bits = is_narrow_float(D) || D == Dtype::boolean; // seen as integers in memory
-  return Bits ? IntegerType::get(C, static_cast<unsigned>(dtype_info(D).bits)) : ir::elementType(C, D);
-}
 Type MatmulProblem::computeType(MLIRContext *C) const { return ir::elementType(C, Accumulator); }
 SmallVector<Type> MatmulProblem::bufferTypes(MLIRContext *C) const {
-  SmallVector<Type> Types{memoryType(C, Lhs), memoryType(C, Rhs)};
-  if (Epilogue)
-    for (Dtype D : Epilogue->Inputs) Types.push_back(memoryType(C, D));
-  Types.push_back(memoryType(C, Result));
-  return Types;
+  return llvm::map_to_vector(ArrayRef{Lhs, Rhs, Result},
+                             [&](Dtype D) { return LaneEmitter::memoryType(ir::elementType(C, D)); });
 }
 
 Value emitBatch(Emitter &E, const MatmulProblem &P, ArrayRef<Value> Sizes) {
@@ -58,26 +52,21 @@ void emitMatmulKernel(ModuleOp Module, StringRef Name, const MatmulProblem &P, c
 Buffer ownWorkspace(KernelBuilder &Kernel, const MatmulProblem &P, ArrayRef<Value> Sizes) {
   Value Bytes = Kernel.E.index(0);
   for (const Extent &X : P.Workspace) Bytes = Kernel.E.add(Bytes, emitSize(Kernel.E, Sizes, X));
-  unsigned Extra = P.Epilogue ? P.Epilogue->Inputs.size() : 0;
-  return Kernel.ownStretch(3 + Extra, Bytes);
+  return Kernel.ownStretch(3, Bytes);
 }
 
 MatmulOperands::MatmulOperands(KernelBuilder &Kernel, const MatmulProblem &P) {
-  unsigned Extra = P.Epilogue ? P.Epilogue->Inputs.size() : 0;
   A = Kernel.buffer(0);
   B = Kernel.buffer(1);
-  for (unsigned I = 0; I < Extra; ++I) EpilogueInputs.push_back(Kernel.buffer(2 + I));
-  C = Kernel.buffer(2 + Extra);
+  C = Kernel.buffer(2);
   SmallVector<Value> Sizes = sizesOf(Kernel, P);
   M = emitSize(Kernel.E, Sizes, P.M);
   N = emitSize(Kernel.E, Sizes, P.N);
   K = emitSize(Kernel.E, Sizes, P.K);
-  Batch = Kernel.E.index(0);
 }
 
 MatmulOperands MatmulOperands::at(Emitter &E, const MatmulProblem &P, ArrayRef<Value> Sizes, Value Index) const {
   MatmulOperands Here = *this;
-  Here.Batch = Index;
   if (P.Batch.empty()) return Here;
   // Coordinates from the innermost dim outwards; an operand's number counts only the dims along which it moves.
   auto number = [&](ArrayRef<bool> Moves) {

@@ -15,9 +15,8 @@ struct MatmulProblem {
   llvm::SmallVector<bool> LhsMoves, RhsMoves;
   unsigned NumSizes = 0;
   llvm::SmallVector<unsigned> Order; ///< MatmulConfig's
-  const MatmulEpilogue *Epilogue = nullptr;
-  Extents Workspace;        ///< bytes of each worker, summed
-  unsigned WorkspaceAt = 0; ///< entry of the launch function's table
+  Extents Workspace;                 ///< bytes of each worker, summed
+  unsigned WorkspaceAt = 0;          ///< entry of the launch function's table
 
   Type computeType(mlir::MLIRContext *C) const; ///< of the accumulator
   /// Partial sums may not go through memory: they would be rounded.
@@ -28,14 +27,10 @@ struct MatmulProblem {
 /// The calling worker's part of the workspace, in elements of the accumulator.
 Buffer ownWorkspace(KernelBuilder &Kernel, const MatmulProblem &P, llvm::ArrayRef<Value> Sizes);
 
-/// The type of `D` in memory.
-Type memoryType(mlir::MLIRContext *C, Dtype D);
-
 /// The operands of one block function as values.
 struct MatmulOperands {
   Buffer A, B, C;
-  llvm::SmallVector<Buffer> EpilogueInputs;
-  Value M, N, K, Batch;
+  Value M, N, K;
 
   MatmulOperands(KernelBuilder &Kernel, const MatmulProblem &P);
   /// The same with A, B and C advanced to matrix number `Index` of the batch.

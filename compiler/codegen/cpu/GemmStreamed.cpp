@@ -166,9 +166,8 @@ private:
     Value JFull = Ragged ? E.mul(E.div(Width, Q.Lanes), Q.Lanes) : Width;
     E.loop(E.index(0), E.index(M), 1, [&](Value R) {
       auto store = [&](Value J, Value Mask) {
-        Value X = sum(E.add(E.mul(R, Q.NB), J)), Column = E.add(J0, J);
-        if (P.Epilogue) X = P.Epilogue->Apply(E, X, {Ops.Batch, R, Column, Mask}, Ops.EpilogueInputs);
-        E.storeVector(toMemory(E, P, X), Ops.C, E.add(E.mul(R, Ops.N), Column), Mask);
+        Value X = sum(E.add(E.mul(R, Q.NB), J));
+        E.storeVector(toMemory(E, P, X), Ops.C, E.add(E.mul(R, Ops.N), E.add(J0, J)), Mask);
       };
       E.loop(E.index(0), JFull, Q.Lanes, [&](Value J) { store(J, Value()); });
       if (Ragged) E.when(E.less(JFull, Width), [&] { store(JFull, E.laneMask(Q.Lanes, E.sub(Width, JFull))); });
