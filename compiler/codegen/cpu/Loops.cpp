@@ -81,7 +81,55 @@ public:
       E.loop(Whole, Count, 1, [&](Value I) { Step(I, Lanes{}); });
   }
 
+  Value scan(Value Lo, Value Hi, Type As, bool Back, Term Each, Sums Out) override {
+    int64_t Width = E.lanes(As);
+    Value Count = E.sub(Hi, Lo), Whole = E.mul(E.div(Count, Width), Width), Rest = E.sub(Count, Whole);
+    // The only chain from step to step is one addition: the lanes' own sums do not wait for what was before them.
+    auto step = [&](Value At, const Lanes &L, Value Before) -> Value {
+      Value Sum = Each(At, L);
+      if (L.Mask) Sum = E.select(L.Mask, Sum, E.zero(Sum.getType()));
+      for (int64_t By = 1; By < L.Count; By *= 2) Sum = addElements(Sum, moved(Sum, By, L.Count, Back));
+      Out(At, L, {addElements(Before, moved(Sum, 1, L.Count, Back)), addElements(Before, Sum)});
+      return addElements(Before, last(Sum, L.Count, Back));
+    };
+    Lanes All{Width, {}};
+    Value Sum = E.loop(E.index(0), Whole, Width, {E.zero(inLanes(As, All))}, [&](Value I, ValueRange Before) -> Values {
+      return {step(Back ? E.sub(E.sub(Hi, E.index(Width)), I) : E.add(Lo, I), All, Before[0])};
+    })[0];
+    if (E.Target.MaskedMemory) {
+      Values Total = choose(
+          E.less(E.index(0), Rest), {As},
+          [&]() -> Values {
+            Lanes Some{Width, E.laneMask(Width, Rest)};
+            return {In.firstLane(step(Back ? Lo : E.add(Lo, Whole), Some, Sum))};
+          },
+          [&]() -> Values { return {In.firstLane(Sum)}; });
+      return Total[0];
+    }
+    return E.loop(E.index(0), Rest, 1, {In.firstLane(Sum)}, [&](Value I, ValueRange Before) -> Values {
+      Value At = Back ? E.sub(E.add(Lo, E.sub(Rest, E.index(1))), I) : E.add(E.add(Lo, Whole), I);
+      return {step(At, Lanes{}, Before[0])};
+    })[0];
+  }
+
 private:
+  /// Lane i is lane i - By of X, or i + By where `Back`; zero where there is none.
+  Value moved(Value X, int64_t By, int64_t Count, bool Back) {
+    if (Count == 1) return E.zero(X.getType());
+    SmallVector<int32_t> From;
+    for (int64_t I = 0; I < Count; ++I) {
+      int64_t J = Back ? I + By : I - By;
+      From.push_back(static_cast<int32_t>(J >= 0 && J < Count ? J : Count));
+    }
+    return LLVM::ShuffleVectorOp::create(E.B, X, E.zero(X.getType()), From);
+  }
+  /// The lane that a scan comes to last, in all lanes.
+  Value last(Value X, int64_t Count, bool Back) {
+    if (Count == 1) return X;
+    SmallVector<int32_t> From(static_cast<size_t>(Count), Back ? 0 : static_cast<int32_t>(Count) - 1);
+    return LLVM::ShuffleVectorOp::create(E.B, X, X, From);
+  }
+
   KernelBuilder &K;
   Emitter &E;
   LaneEmitter In;

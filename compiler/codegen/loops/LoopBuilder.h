@@ -86,7 +86,9 @@ public:
   virtual Value differ(BufferNumber X, BufferNumber Y) = 0;
 };
 
-/// The body of a block.
+/// The body of a block. `run`, `scan` and `copy` may be shared by the block's threads, where a target has several; all of
+/// them have come to the end of one before any begins the next or goes on, so that it sees what they stored (a barrier, on
+/// such a target). What stands outside is done once.
 class LoopBlock : public LoopBuilder {
 public:
   using LoopBuilder::LoopBuilder;
@@ -114,6 +116,17 @@ public:
   enum class Tail { exact, overrun };
   /// Walks [0, Count) in lanes of elements of `Bits` bits, in any order. Threads share it where a block has several.
   virtual void run(Value Count, int Bits, Tail End, llvm::function_ref<void(Value Index, const Lanes &)> Step) = 0;
+
+  /// The running sums of a stretch, as lanes have them: up to the lane's element, without and with it.
+  struct Running {
+    Value Before, Through;
+  };
+  using Term = llvm::function_ref<Value(Value Index, const Lanes &)>;
+  using Sums = llvm::function_ref<void(Value Index, const Lanes &, const Running &)>;
+  /// Adds up Term(index) over [Lo, Hi) from Lo on, or from Hi - 1 down where `Back`, and hands all partial sums to `Out`.
+  /// Gives the sum of all, a scalar of type `As`, in which everything is added; lanes are elements of one stretch, added as
+  /// a tree.
+  virtual Value scan(Value Lo, Value Hi, Type As, bool Back, Term Each, Sums Out) = 0;
 };
 
 } // namespace burin::codegen

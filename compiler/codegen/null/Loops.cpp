@@ -70,7 +70,15 @@ public:
     return func::CallOp::create(B, "burin_faulted", TypeRange{B.getI1Type()}, ValueRange{}).getResult(0);
   }
   void run(Value Count, int, Tail, function_ref<void(Value, const Lanes &)> Step) override {
-    loop(index(0), Count, [&](Value I) { Step(I, Lanes{}); });
+    // The order is nobody's business: from the end, so that whoever relies on one is found.
+    loop(index(0), Count, [&](Value I) { Step(sub(sub(Count, index(1)), I), Lanes{}); });
+  }
+  Value scan(Value Lo, Value Hi, Type As, bool Back, Term Each, Sums Out) override {
+    return loop(index(0), sub(Hi, Lo), {number(As, 0)}, [&](Value I, ValueRange Before) -> Values {
+      Value At = Back ? sub(sub(Hi, index(1)), I) : add(Lo, I), Through = addElements(Before[0], Each(At, Lanes{}));
+      Out(At, Lanes{}, {Before[0], Through});
+      return {Through};
+    })[0];
   }
 
 private:
