@@ -81,7 +81,7 @@ private:
     if (dim.is_known()) return dim.value();
     for (auto [i, name] : llvm::enumerate(Sizes))
       if (dim == Dim(name)) return -1 - static_cast<std::int64_t>(i);
-    return BURIN_RT_AOT_COMPUTED - computed(dim);
+    return -1 - static_cast<std::int64_t>(Sizes.size()) - computed(dim);
   }
   void record(const TensorType &type, std::int64_t source, const std::string &name) {
     std::int64_t words[BURIN_RT_AOT_RECORD] = {static_cast<std::int64_t>(type.dtype), type.shape.rank(), source,

@@ -123,6 +123,7 @@ bool unpack(std::span<const std::uint8_t> bytes, const Graph& g, compiler::Image
 struct Code {
   burin_rt_image* image = nullptr;
   burin_rt_entry entry = nullptr;
+  std::int64_t (*planned)(const std::int64_t* sizes, std::int64_t workers) = nullptr;
   std::vector<std::shared_ptr<const Constant>> blobs;
   std::size_t bytes = 0;
   Code() = default;
@@ -147,6 +148,9 @@ Result<std::shared_ptr<const Code>> map_code(compiler::Image image) {
                                                     : ErrorCode::internal,
                  std::string("the compiled code cannot be mapped: ") + message, "image", "", ""};
   code->entry = burin_rt_image_entry(code->image);
+  code->planned = reinterpret_cast<decltype(code->planned)>(burin_rt_image_symbol(code->image, "burin_planned"));
+  if (!code->planned)
+    return Error{ErrorCode::internal, "the compiled code does not say what memory it takes", "image", "", ""};
   code->blobs = std::move(image.blobs);
   code->bytes = image.bytes.size();
   log_to(Log::run, Severity::debug, [&] {
@@ -210,7 +214,9 @@ class Compiled final : public Executable {
  public:
   Compiled(std::shared_ptr<const Graph> g, std::shared_ptr<const Code> code)
       : graph_(std::move(g)),
-        code_(std::move(code)) {}
+        code_(std::move(code)) {
+    if (graph_->size_names().empty()) note_planned({}, burin_rt_num_threads());
+  }
 
   Result<void> run(std::span<const DeviceTensor* const> inputs, std::span<DeviceTensor* const> outputs,
                    std::span<const std::int64_t> sizes) const override {
@@ -221,6 +227,7 @@ class Compiled final : public Executable {
     Context ctx;
     if (!ctx.get()) return Error{ErrorCode::device, "out of memory", "out-of-memory", "", ""};
     ctx.get()->functions->profile_begin(ctx.get(), graph_->name.c_str());
+    if (!sizes.empty()) note_planned(sizes, ctx.get()->num_threads);
     int status = [&] {
       rt::FloatMode mode;
       return code_->entry(buffers.data(), sizes.data(), ctx.get());
@@ -234,8 +241,14 @@ class Compiled final : public Executable {
                  "", ""};
   }
   std::size_t bytes() const override { return code_->bytes; }
+  std::int64_t planned_bytes() const override { return planned_.load(std::memory_order_relaxed); }
 
  private:
+  void note_planned(std::span<const std::int64_t> sizes, std::uint32_t threads) const {
+    const std::int64_t bytes = code_->planned(sizes.data(), threads);
+    std::int64_t most = planned_.load(std::memory_order_relaxed);
+    while (bytes > most && !planned_.compare_exchange_weak(most, bytes, std::memory_order_relaxed)) {}
+  }
   static Error refused(const burin_rt_ctx& ctx) {
     std::string what = ctx.refused ? ctx.refused : "out of memory", where;
     if (auto end = what.find('\n'); end != what.npos) {
@@ -250,6 +263,7 @@ class Compiled final : public Executable {
 
   std::shared_ptr<const Graph> graph_;
   std::shared_ptr<const Code> code_;
+  mutable std::atomic<std::int64_t> planned_{0};
 };
 
 }  // namespace

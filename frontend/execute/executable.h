@@ -16,6 +16,8 @@ class Executable {
   virtual Result<void> run(std::span<const DeviceTensor* const> inputs, std::span<DeviceTensor* const> outputs,
                            std::span<const std::int64_t> sizes) const = 0;
   virtual std::size_t bytes() const { return 0; }
+  /// What a call takes beside its arguments and results, as FunctionStats says it.
+  virtual std::int64_t planned_bytes() const { return 0; }
 };
 
 struct ExecutableStats {

@@ -81,9 +81,10 @@ struct Call {
     return burin::rt::check_aot_form(name, name_of(r), t, r[0], r[1]);
   }
 
+  bool named(int64_t word) const { return word < 0 && -1 - word < f.num_sizes; }
   int64_t expected(int64_t word) const {
     if (word >= 0) return word;
-    return word > BURIN_RT_AOT_COMPUTED ? sizes[-1 - word] : computed[BURIN_RT_AOT_COMPUTED - word];
+    return named(word) ? sizes[-1 - word] : computed[-1 - word - f.num_sizes];
   }
   int32_t check_sizes(const burin_rt_tensor& t, const int64_t* r, bool written) {
     int64_t bytes = burin::bytes(static_cast<burin::Dtype>(t.dtype), 1);
@@ -148,7 +149,7 @@ struct Call {
       if (int32_t bad = check_form(*t, record(i))) return bad;
       for (int32_t d = 0; d < t->rank; ++d) {
         int64_t word = record(i)[4 + d];
-        if (word < 0 && word > BURIN_RT_AOT_COMPUTED && sizes[-1 - word] < 0) sizes[-1 - word] = t->shape[d];
+        if (named(word) && sizes[-1 - word] < 0) sizes[-1 - word] = t->shape[d];
       }
     }
     for (int64_t k = 0; k < f.num_sizes; ++k)

@@ -239,6 +239,53 @@ int main(void) {
 )") == std::vector<std::string>{"2 twice: size 0 of 'y' is beyond 64 bits [out-of-memory]"});
 }
 
+TEST_CASE("a function has any number of named and computed sizes") {
+  // Each of 1,100 vectors has a size of its own; each tenth gets zeros before it, and so a size that is computed.
+  constexpr int count = 1100;
+  Builder b;
+  b.graph.name = "many";
+  for (int i = 0; i < count; ++i) {
+    const std::string number = std::to_string(i);
+    auto x = b.argument({f32, {Dim("n" + number)}}, "x" + number);
+    if (i % 10 != 0) continue;
+    auto zero = b.constant(scalar(0.0f));
+    b.result(
+        b.op(OpKind::pad, {x, zero}, {std::vector<Dim>{Dim(i)}, std::vector<Dim>{Dim(0)}, std::vector<std::int64_t>{}}),
+        "y" + number);
+  }
+  compiler::AotOptions options;
+  options.symbol = "many";
+  const char* program = R"(
+#include "many.h"
+#include <stdio.h>
+static burin_rt_tensor in[many_num_arguments], out[many_num_results];
+static int64_t in_size[many_num_arguments], out_size[many_num_results];
+static float x[16], y[many_num_results][1200];
+int main(void) {
+  for (int i = 0; i < 16; ++i) x[i] = (float)(i + 1);
+  for (int i = 0; i < many_num_arguments; ++i) {
+    in_size[i] = i % 3 + 1;
+    in[i] = (burin_rt_tensor){x, BURIN_RT_F32, 1, &in_size[i]};
+  }
+  for (int i = 0; i < many_num_results; ++i) {
+    out_size[i] = in_size[10 * i] + 10 * i;
+    out[i] = (burin_rt_tensor){y[i], BURIN_RT_F32, 1, &out_size[i]};
+  }
+  int32_t status = many(in, out);
+  int wrong = 0;
+  for (int i = 0; i < many_num_results; ++i)
+    for (int64_t k = 0; k < out_size[i]; ++k) wrong += y[i][k] != (k < 10 * i ? 0 : (float)(k - 10 * i + 1));
+  printf("%d %d\n", status, wrong);
+  out_size[109] += 1;
+  status = many(in, out);
+  printf("%d %s\n", status, burin_rt_last_error());
+  return 0;
+}
+)";
+  CHECK(run_program(b.graph, options, program) ==
+        std::vector<std::string>{"0 0", "1 many: 'y1090' is f32[1093]; expected size 1092 in dim 0 [shape-mismatch]"});
+}
+
 TEST_CASE("a symbol that is no C name, is reserved, or is the C library's is refused; one that a kernel has is not") {
   Graph graph = affine();
   compiler::Request request;

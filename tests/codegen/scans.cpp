@@ -17,7 +17,7 @@ Graph cumsum(Dtype dtype, const Shape& shape, bool exclusive, bool reverse) {
   Builder b;
   auto x = b.argument({dtype, shape});
   b.result(b.op(OpKind::cumsum, {x}, {static_cast<std::int64_t>(shape.size()) - 1, exclusive, reverse}));
-  return b.graph;
+  return std::move(b.graph);
 }
 
 /// Small whole numbers, whose sums every dtype's accumulator holds: each way to add gives the same.

@@ -229,3 +229,27 @@ TEST_CASE("a reduction of what is the same everywhere, and what is computed from
     }
   }
 }
+
+TEST_CASE("a function tells what memory a call takes before it runs") {
+  auto body = [](const Tensor& x) { return cumsum(cumsum(x, 0), 0); };
+  auto f = function(body, {.name = "f"});
+  f(full({1000}, 1.0f));
+  CHECK(f.stats().planned_bytes == 4032);  // what is between the sums, at a multiple of 64
+  f(full({10}, 1.0f));
+  CHECK(f.stats().planned_bytes == 4032);  // the most of all traces
+  auto in_place = function([](const Tensor& x) { return exp(x) + 1.0f; });
+  in_place(full({1000}, 1.0f));
+  CHECK(in_place.stats().planned_bytes == 0);
+  auto named = function(body, {.name = "named", .signature = {spec<f32>({"n"})}});
+  named(full({10}, 1.0f));
+  CHECK(named.stats().planned_bytes == 64);
+  named(full({1000}, 1.0f));
+  named(full({100}, 1.0f));
+  CHECK(named.stats().planned_bytes == 4032);
+  auto product = function([](const Tensor& x) { return matmul(x, x); });
+  product(full({40, 40}, 1.0f));
+  CHECK(product.stats().planned_bytes > 0);  // workspace
+  auto referee = function(body, {.level = Level::graph});
+  referee(full({1000}, 1.0f));
+  CHECK(referee.stats().planned_bytes == 0);
+}

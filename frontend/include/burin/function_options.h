@@ -78,6 +78,10 @@ struct FunctionStats {
   std::uint64_t disk_hits = 0;
   std::uint64_t evictions = 0;
   std::size_t entries = 0;
+  /// The most that a call takes at its peak beside its arguments and results, of the traces kept: temporaries and workspace, in
+  /// bytes, planned before it runs. A trace with named sizes counts at the largest of its calls so far. Of compiled code on the
+  /// CPU; 0 where nothing is taken, and for the levels `eager` and `graph`, which plan nothing.
+  std::int64_t planned_bytes = 0;
   std::size_t derivatives =
       0;  ///< kept for calls under tapes: one for each set of arguments that gradients are taken by
 };

@@ -142,11 +142,10 @@ typedef struct burin_rt_tensor {
 } burin_rt_tensor;
 
 /* What an object says of its function; constant data beside its code. Tensors are records of `BURIN_RT_AOT_RECORD` words:
- * dtype, rank, source, offset of the name in `strings`, then a word for each of 8 sizes: >= 0 the size, -1-k named size k,
- * BURIN_RT_AOT_COMPUTED - j the j-th computed size. Source of an input: its argument, or -1-c for constant c. Source of an
+ * dtype, rank, source, offset of the name in `strings`, then a word for each of 8 sizes: >= 0 the size, -1-k size number k:
+ * the named ones, then the computed ones. Source of an input: its argument, or -1-c for constant c. Source of an
  * output: its result, or -1-a for the memory of argument a, which it overwrites. */
 #define BURIN_RT_AOT_RECORD 12
-#define BURIN_RT_AOT_COMPUTED (-1000)
 typedef struct burin_rt_aot_function {
   int64_t abi_version; /* first, in each version */
   int64_t functions_version, num_inputs, num_outputs, num_arguments, num_results, num_sizes, num_computed, num_guards;
