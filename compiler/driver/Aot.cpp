@@ -47,7 +47,7 @@ public:
     }
     for (const Output &output : graph.outputs()) {
       bool state = output.kind == OutputKind::state;
-      record(graph.type(output.value), state ? -1 - argumentOf[output.state] : F.NumResults++, output.name);
+      record(graph.type(output.value), state ? -1 - argumentOf[*output.overwrites] : F.NumResults++, output.name);
     }
     for (const Guard &guard : graph.guards()) {
       F.Guards.push_back(static_cast<std::int64_t>(guard.kind));

@@ -152,7 +152,7 @@ std::string headerText(const Graph &graph, const codegen::Target &target, const 
     const std::string typed = commentText(name) + ": " + to_string(graph.type(input.value));
     list += (list.empty() ? "" : ", ") + typed;
     const bool written =
-        llvm::any_of(graph.outputs(), [&](const Output &o) { return o.kind == OutputKind::state && o.state == i; });
+        llvm::any_of(graph.outputs(), [&](const Output &o) { return o.kind == OutputKind::state && o.overwrites == i; });
     arguments += " *   arguments[" + number + "]  " + typed + (variable ? ", a Variable" : "") +
                  (written ? ", overwritten by the call" : ", only read") + "\n";
     enumerators += "  " + enumerator(name) + " = " + number + ",\n";

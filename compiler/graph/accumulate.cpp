@@ -37,7 +37,7 @@ class Accumulator {
     }
     for (std::size_t i = 0; i < outputs.size(); ++i)
       if (terms[i].empty()) copy_.add_output(outputs[i]);
-      else to_.add_output(outputs[i].kind, terms[i][0], outputs[i].name, outputs[i].state);
+      else to_.add_output(outputs[i].kind, terms[i][0], outputs[i].name, outputs[i].overwrites);
     return std::move(to_);
   }
 

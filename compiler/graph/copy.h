@@ -25,7 +25,7 @@ class GraphCopy {
     map(in.value, to_.add_input(in.kind, from_.type(in.value), in.name));
     return mapped(in.value);
   }
-  void add_output(const Output& out) { to_.add_output(out.kind, mapped(out.value), out.name, out.state); }
+  void add_output(const Output& out) { to_.add_output(out.kind, mapped(out.value), out.name, out.overwrites); }
 
   virtual void op(const Op& op, BlockId to);
   void ops(BlockId from, BlockId to);

@@ -25,8 +25,8 @@ ValueId Graph::add_input(InputKind kind, const TensorType& type, std::string nam
   return v;
 }
 
-void Graph::add_output(OutputKind kind, ValueId value, std::string name, std::uint32_t state) {
-  outputs_.push_back({kind, value, state, std::move(name)});
+void Graph::add_output(OutputKind kind, ValueId value, std::string name, std::optional<std::uint32_t> overwrites) {
+  outputs_.push_back({kind, value, overwrites, std::move(name)});
 }
 
 Graph Graph::copy(std::span<const std::size_t> outputs) const {

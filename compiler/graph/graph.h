@@ -38,15 +38,11 @@ struct Input {
 struct Output {
   OutputKind kind;
   ValueId value;
-  std::uint32_t state =
-      0;             ///< OutputKind::state: the index of the input it overwrites. A result: 1 + that of a donated
-                     ///< input whose memory it may have, or 0
+  std::optional<std::uint32_t>
+      overwrites;    ///< the input whose memory it takes over: of OutputKind::state there is one; a
+                     ///< result may have that of a donated input
   std::string name;  ///< table
 };
-/// The input whose memory the output may have: the one that it overwrites, or a donated one. None: -1.
-inline int overwritten_input(const Output& o) {
-  return static_cast<int>(o.state) - (o.kind == OutputKind::state ? 0 : 1);
-}
 
 /// One recorded op. Operands and results are ranges of the Graph's value list.
 struct Op {
@@ -89,9 +85,9 @@ class Graph {
   /// Lets a result have the memory of an input of its type, which becomes a donated one.
   void donate(std::size_t input, std::size_t output) {
     inputs_[input].kind = InputKind::donated;
-    outputs_[output].state = static_cast<std::uint32_t>(input) + 1;
+    outputs_[output].overwrites = static_cast<std::uint32_t>(input);
   }
-  void add_output(OutputKind, ValueId, std::string name, std::uint32_t state = 0);
+  void add_output(OutputKind, ValueId, std::string name, std::optional<std::uint32_t> overwrites = {});
   BlockId add_block(BlockId parent);
   ValueId add_argument(BlockId, const TensorType&);
   /// Appends an op whose result types are known (the caller has run infer_types).

@@ -44,7 +44,7 @@ class Walker {
     word(graph_.outputs().size());
     for (const Output& out : graph_.outputs()) {
       word(static_cast<std::uint64_t>(out.kind));
-      word(out.state);
+      word(out.overwrites ? *out.overwrites + 1 : 0);
       use(out.value);
     }
     return words_;

@@ -63,7 +63,7 @@ class Printer {
     for (std::size_t i = 0; i < graph_.outputs().size(); ++i) {
       const Output& o = graph_.outputs()[i];
       out_ += (i > 0 ? ", " : " ") + use(o.value);
-      if (o.kind == OutputKind::state) out_ += " to state " + use(graph_.inputs()[o.state].value);
+      if (o.kind == OutputKind::state) out_ += " to state " + use(graph_.inputs()[*o.overwrites].value);
       if (!o.name.empty()) out_ += " " + quoted(o.name);
     }
     out_ += "\n}\n";

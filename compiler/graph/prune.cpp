@@ -119,7 +119,7 @@ class Copier {
     for (const Input& in : from_.inputs()) at(in.value) = to_.add_input(in.kind, from_.type(in.value), in.name);
     for (const Guard& g : from_.guards()) to_.add_guard(g);
     ops(BlockId::top, BlockId::top);
-    for (const Output& o : from_.outputs()) to_.add_output(o.kind, at(o.value), o.name, o.state);
+    for (const Output& o : from_.outputs()) to_.add_output(o.kind, at(o.value), o.name, o.overwrites);
     return std::move(to_);
   }
 

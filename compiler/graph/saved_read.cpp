@@ -145,7 +145,10 @@ class GraphReader {
     for (const auto& o : in_.outputs()) {
       if (o.value() >= values_.size() || !saved::Output::Kind_IsValid(o.kind()))
         return fail("an output has no value or kind");
-      graph_.add_output(static_cast<OutputKind>(o.kind()), values_[o.value()], o.name(), o.state());
+      std::optional<std::uint32_t> overwrites;
+      if (o.kind() == saved::Output::STATE) overwrites = o.state();
+      else if (o.state() != 0) overwrites = o.state() - 1;
+      graph_.add_output(static_cast<OutputKind>(o.kind()), values_[o.value()], o.name(), overwrites);
     }
     return true;
   }

@@ -64,7 +64,7 @@ class GraphWriter {
       auto* output = out_.add_outputs();
       output->set_kind(static_cast<saved::Output::Kind>(o.kind));
       output->set_value(number_[index(o.value)]);
-      output->set_state(o.state);
+      if (o.overwrites) output->set_state(*o.overwrites + (o.kind == OutputKind::state ? 0 : 1));
       output->set_name(o.name);
     }
   }

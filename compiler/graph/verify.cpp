@@ -285,8 +285,8 @@ class Verifier {
       const std::string whose = "output " + std::to_string(i);
       if (!usable(out.value)) return fail(whose + " is not a value of the top block", "output");
       const bool state = out.kind == OutputKind::state;
-      if (!state && out.state == 0) continue;
-      const std::size_t at = out.state - (state ? 0u : 1u);
+      if (!state && !out.overwrites) continue;
+      const std::size_t at = out.overwrites ? *out.overwrites : graph_.inputs().size();
       if (at >= graph_.inputs().size() || graph_.inputs()[at].kind != (state ? InputKind::state : InputKind::donated))
         return fail(whose + " overwrites what is not a " + (state ? "state" : "donated") + " input", "output");
       const Input& in = graph_.inputs()[at];
@@ -296,7 +296,7 @@ class Verifier {
                         to_string(graph_.type(in.value)),
                     "type");
       for (std::size_t k = 0; k < i; ++k)
-        if (overwritten_input(graph_.outputs()[k]) == overwritten_input(out))
+        if (graph_.outputs()[k].overwrites == out.overwrites)
           return fail(
               whose + " overwrites a " + (state ? "state" : "donated input") + " that another output overwrites",
               "output");

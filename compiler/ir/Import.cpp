@@ -66,8 +66,9 @@ public:
     SmallVector<Value> results;
     for (auto [i, output] : llvm::enumerate(Source.outputs())) {
       results.push_back(value(output.value));
-      if (int input = overwritten_input(output); input >= 0)
-        main.setResultAttr(static_cast<unsigned>(i), stateOutputAttrName, B.getI32IntegerAttr(input));
+      if (output.overwrites)
+        main.setResultAttr(static_cast<unsigned>(i), stateOutputAttrName,
+                           B.getI32IntegerAttr(static_cast<int>(*output.overwrites)));
     }
     func::ReturnOp::create(B, loc, results);
     return module;

@@ -52,7 +52,7 @@ void keep_state(const Entry& e, std::span<const RunInput> inputs, const NodeRef*
     if (outputs[i].kind != OutputKind::state || out[i].get()->device == 0) continue;
     InFlight& f = in_flight(out[i].get()->device);
     std::lock_guard lock(f.mutex);
-    f.restore({out[i], *inputs[static_cast<std::size_t>(overwritten_input(outputs[i]))].node});
+    f.restore({out[i], *inputs[*outputs[i].overwrites].node});
   }
 }
 

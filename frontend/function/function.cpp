@@ -104,7 +104,8 @@ FunctionStats stats(const FunctionState& c) {
   for (auto& p : f.places) {
     if (!p->entry) continue;
     ++s.entries;
-    if (p->entry->executable) s.planned_bytes = std::max(s.planned_bytes, p->entry->executable->planned_bytes());
+    if (const Executable* x = p->entry->ready.load(std::memory_order_acquire))
+      s.planned_bytes = std::max(s.planned_bytes, x->planned_bytes());
     s.derivatives += p->entry->callable->derivatives();
   }
   return s;

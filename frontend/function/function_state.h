@@ -45,8 +45,8 @@ struct Entry {
   std::size_t num_results = 0;
   std::vector<std::size_t> state_outputs;                 ///< by state leaf: which output it is given
   std::shared_ptr<void> prototype;                        ///< the returned tree, its tensors emptied
-  std::shared_ptr<Executable> executable;                 ///< null where the entry has served traces only
-  std::shared_ptr<const Program> program;                 ///< in its place on another device than the CPU
+  mutable std::shared_ptr<Executable> executable;         ///< null where the entry has served traces only
+  mutable std::shared_ptr<const Program> program;         ///< in its place on another device than the CPU
   mutable std::atomic<const Executable*> ready{nullptr};  ///< the executable, for calls
   mutable std::atomic<bool> warned{false};                ///< that the referee runs calls in place of the code
   std::size_t bytes = 0;
@@ -56,7 +56,7 @@ struct Entry {
 /// A place in the cache: being traced by a thread, or ready.
 struct Place {
   Key key;
-  std::shared_ptr<const Entry> entry;  ///< null while it is being made
+  std::shared_ptr<Entry> entry;  ///< null while it is being made
   std::thread::id maker;
   std::uint32_t generation = rt::fork_generation();  ///< its maker's; another one: it did not come along with a fork
   std::atomic<bool> finished{false};                 ///< its maker works on it no more

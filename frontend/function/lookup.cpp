@@ -291,7 +291,7 @@ FunctionState::~FunctionState() {
     if (!p->entry) continue;
     refund(p->entry->bytes);
     // Threads may remember the entry until another function takes its slot: what is large goes now.
-    auto& e = const_cast<Entry&>(*p->entry);
+    Entry& e = *p->entry;
     e.ready.store(nullptr, std::memory_order_relaxed);
     e.executable.reset();
     e.program.reset();

@@ -23,7 +23,7 @@ TensorType known_type(const TensorType& t, std::span<const DimBinding> bindings)
 rt::Turn making;
 const Executable& executable_of(FunctionState& f, const Entry& e) {
   std::lock_guard lock(making);
-  if (!e.ready.load(std::memory_order_relaxed)) make_executable(f, const_cast<Entry&>(e));
+  if (!e.ready.load(std::memory_order_relaxed)) make_executable(f, e);
   return *e.ready.load(std::memory_order_relaxed);
 }
 
@@ -33,7 +33,7 @@ void submit_entry(FunctionState& f, const Entry& e, std::span<const RunInput> in
                   NodeRef* results) {
   {
     std::lock_guard lock(making);
-    if (!e.program) make_executable(f, const_cast<Entry&>(e));
+    if (!e.program) make_executable(f, e);
   }
   std::vector<const NodeRef*> given;
   std::uint8_t device = e.key.device;
@@ -50,7 +50,7 @@ void submit_entry(FunctionState& f, const Entry& e, std::span<const RunInput> in
     const Output& out = g.outputs()[i];
     uses[i].hands_on = e.sources[i];
     if (out.kind != OutputKind::state) continue;
-    uses[i].replaces = overwritten_input(out);
+    uses[i].replaces = static_cast<int>(*out.overwrites);
     uses[i].may_overwrite = in_place && !inputs[static_cast<std::size_t>(uses[i].replaces)].aliased;
   }
   auto made = call_on_device({device, e.program, g, bindings, sizes, f.name}, given, uses, f.where);
@@ -76,7 +76,7 @@ void run_by_referee(FunctionState& f, const Entry& e, std::span<const RunInput> 
 
 }  // namespace
 
-void make_executable(FunctionState& f, Entry& e) {
+void make_executable(FunctionState& f, const Entry& e) {
   if (e.key.device != 0) {
     auto made = program_for(e.key.device, e.computed, level_of(e.key.level) == Level::full, is_checked(e.key.level));
     if (!made) fail(std::move(made.error()), f.where);
@@ -147,16 +147,15 @@ void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> input
   for (std::size_t i = 0; i < m; ++i)
     if (e.sources[i] >= 0) results[i] = *inputs[static_cast<std::size_t>(e.sources[i])].node;
   Few<DeviceTensor*, 16> made;
-  auto overwritten = [&](std::size_t i) -> const Node* {
-    const int input = overwritten_input(g.outputs()[i]);
-    return input >= 0 && e.sources[i] < 0 ? inputs[static_cast<std::size_t>(input)].node->get() : nullptr;
+  auto overwritten = [&](std::size_t i) -> const RunInput* {
+    const Output& out = g.outputs()[i];
+    return out.overwrites && e.sources[i] < 0 ? &inputs[*out.overwrites] : nullptr;
   };
   for (std::size_t i = 0; i < m; ++i) {
     if (e.sources[i] >= 0) continue;
-    const Node* old = overwritten(i);
-    const RunInput* given_up = old ? &inputs[static_cast<std::size_t>(overwritten_input(g.outputs()[i]))] : nullptr;
-    if (in_place && old && !given_up->aliased && may_overwrite(*old)) {
-      results[i] = *given_up->node;
+    const RunInput* old = overwritten(i);
+    if (in_place && old && !old->aliased && may_overwrite(*old->node->get())) {
+      results[i] = *old->node;
     } else {
       const TensorType& type = g.type(g.outputs()[i].value);
       auto fresh = output_memory(g, g.outputs()[i].value, bindings.empty() ? type : known_type(type, bindings));
@@ -171,7 +170,8 @@ void run_entry(FunctionState& f, const Entry& e, std::span<const RunInput> input
   auto ok = executable->run(given, made, {sizes.data(), bound.size()});
   if (!ok) fail(std::move(ok.error()), f.where);
   for (std::size_t i = 0; i < m; ++i)
-    if (const Node* old = overwritten(i); old && old == results[i].get()) results[i].get()->value.buffer.bump_version();
+    if (const RunInput* old = overwritten(i); old && old->node->get() == results[i].get())
+      results[i].get()->value.buffer.bump_version();
 }
 
 }  // namespace burin::detail

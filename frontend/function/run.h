@@ -8,7 +8,7 @@
 namespace burin::detail {
 
 /// Makes the executable of an entry.
-void make_executable(FunctionState&, Entry&);
+void make_executable(FunctionState&, const Entry&);
 /// Whether a call may overwrite the value: nobody else holds it, and its memory is ours.
 bool may_overwrite(const Node&);
 /// An input of a run: a value, in the handle that holds it.

@@ -159,7 +159,7 @@ struct LoadedFunction::State {
     for (std::size_t i = 0; i < outputs.size(); ++i) {
       const Output& out = t.graph->outputs()[i];
       auto bound = std::find_if(t.variables.begin(), t.variables.end(), [&](const SavedBinding& b) {
-        return out.kind == OutputKind::state && b.input == out.state;
+        return out.kind == OutputKind::state && b.input == out.overwrites;
       });
       Tensor value = detail::HandleAccess::make(std::move(outputs[i]));
       if (bound == t.variables.end()) results.push_back(std::move(value));
@@ -282,8 +282,8 @@ std::vector<Tensor> LoadedFunction::call(std::span<const Tensor> leaves) const {
       std::vector<detail::OutputUse> uses(g.outputs().size());
       for (const SavedBinding& b : trace.variables)
         for (std::size_t i = 0; i < uses.size(); ++i)
-          if (g.outputs()[i].kind == OutputKind::state && g.outputs()[i].state == b.input)
-            uses[i].replaces = overwritten_input(g.outputs()[i]);
+          if (g.outputs()[i].kind == OutputKind::state && g.outputs()[i].overwrites == b.input)
+            uses[i].replaces = static_cast<int>(b.input);
       outputs =
           detail::call_on_device({state_->device, trace.program, g, *bindings, sizes, state_->name}, nodes, uses, {});
       state_->deliver(trace, std::move(outputs), results);

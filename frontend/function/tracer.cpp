@@ -79,7 +79,8 @@ void Tracer::state(const Leaves& l) {
     ValueId v = lower(c, s.trace);
     s.entry->state_outputs.push_back(s.trace.graph.outputs().size());
     bool same = type_of(c.node) == was;
-    s.trace.graph.add_output(same ? OutputKind::state : OutputKind::result, v, name, same ? input : 0);
+    if (same) s.trace.graph.add_output(OutputKind::state, v, name, input);
+    else s.trace.graph.add_output(OutputKind::result, v, name);
   }
   if (l.tensors.size() + s.entry->state_outputs.size() > 0 && s.entry->state_outputs.size() > s.state_inputs.size())
     fail({ErrorCode::trace, "a by-reference argument changed its structure", "tree", "",
@@ -186,7 +187,7 @@ void find_donors(Graph& g, const std::vector<KeyField>& fields) {
     auto out = outputs.find(index(v));
     if (out == outputs.end() || out->second.size() != 1 || users.contains(index(v)) || yielded.contains(index(v)))
       continue;
-    if (overwritten_input(g.outputs()[out->second[0]]) < 0 && v != g.inputs()[at].value) g.donate(at, out->second[0]);
+    if (!g.outputs()[out->second[0]].overwrites && v != g.inputs()[at].value) g.donate(at, out->second[0]);
   }
 }
 

@@ -161,7 +161,7 @@ std::string run(const Graph& graph, const compiler::Image& image, const std::vec
   for (const Output& out : graph.outputs()) {
     HostTensor t{*known(graph.type(out.value), bindings), {}};
     const bool same = in_place && out.kind == OutputKind::state;
-    void* at = same ? buffers[out.state] : guarded(t, nullptr);
+    void* at = same ? buffers[*out.overwrites] : guarded(t, nullptr);
     t.buffer = Buffer::adopt(at, t.num_bytes(), [] {});
     buffers.push_back(at);
     results.push_back(std::move(t));

@@ -68,7 +68,7 @@ class CompiledGraph {
       for (std::size_t d = 0; d < type.shape.size(); ++d) type.shape[d] = substitute(type.shape[d], bindings);
       HostTensor result{type, {}};
       bool same = in_place && output.kind == OutputKind::state;
-      result.buffer = same ? inputs[output.state].buffer : Buffer::allocate(result.num_bytes());
+      result.buffer = same ? inputs[*output.overwrites].buffer : Buffer::allocate(result.num_bytes());
       buffers.push_back(const_cast<void*>(result.buffer.data()));
       results.push_back(std::move(result));
     }

@@ -29,7 +29,7 @@ class Editor {
     ops(BlockId::top, BlockId::top);
     for (std::size_t i = 0; i < from_.outputs().size(); ++i)
       if (const Output& o = from_.outputs()[i]; edit_.drop_output != i)
-        to_.add_output(o.kind, at(o.value), "", o.state);
+        to_.add_output(o.kind, at(o.value), "", o.overwrites);
     if (!possible_ || to_.outputs().empty()) return std::nullopt;
     Graph pruned = prune(to_);
     return verify(pruned) ? std::optional(std::move(pruned)) : std::nullopt;
@@ -153,7 +153,7 @@ std::optional<Case> without_input(const Case& c, std::size_t drop) {
     for (ValueId v : c.graph.operands(c.graph.op(OpId{i})))
       if (v == c.graph.inputs()[drop].value) return std::nullopt;
   for (const Output& o : c.graph.outputs())
-    if (o.value == c.graph.inputs()[drop].value || (o.kind == OutputKind::state && o.state == drop))
+    if (o.value == c.graph.inputs()[drop].value || (o.kind == OutputKind::state && o.overwrites == drop))
       return std::nullopt;
   for (std::uint32_t b = 0; b < c.graph.num_blocks(); ++b)
     for (ValueId y : c.graph.block(BlockId{b}).yields)
@@ -193,7 +193,8 @@ std::optional<Case> without_input(const Case& c, std::size_t drop) {
   for (const Guard& g : c.graph.guards()) smaller.graph.add_guard(g);
   Copy{c.graph, smaller.graph, map}.ops(BlockId::top, BlockId::top);
   for (const Output& o : c.graph.outputs())
-    smaller.graph.add_output(o.kind, map[index(o.value)], o.name, o.state > drop ? o.state - 1 : o.state);
+    smaller.graph.add_output(o.kind, map[index(o.value)], o.name,
+                             o.overwrites && *o.overwrites > drop ? *o.overwrites - 1 : o.overwrites);
   if (!verify(smaller.graph)) return std::nullopt;
   return smaller;
 }

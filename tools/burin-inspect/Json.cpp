@@ -31,7 +31,7 @@ Json viewJson(View view, const Subject &subject, const Options &options) {
       outputs.push_back({{"kind", out.kind == OutputKind::state ? "state" : "result"},
                          {"name", out.name},
                          {"type", to_string(graph.type(out.value))}});
-      if (out.kind == OutputKind::state) outputs.back()["input"] = out.state;
+      if (out.kind == OutputKind::state) outputs.back()["input"] = *out.overwrites;
     }
     for (const SavedLeaf &leaf : t.arguments) arguments.push_back(leafJson(leaf));
     return {{"arguments", arguments}, {"inputs", inputs}, {"outputs", outputs}};

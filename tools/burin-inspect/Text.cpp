@@ -62,7 +62,7 @@ std::string signatureText(const SavedTrace &t) {
   }
   s += "results\n";
   for (const Output &out : t.graph.outputs()) {
-    s += "  " + (out.kind == OutputKind::state ? t.graph.inputs()[out.state].name + " (updated)"
+    s += "  " + (out.kind == OutputKind::state ? t.graph.inputs()[*out.overwrites].name + " (updated)"
                  : out.name.empty()            ? "result"
                                                : out.name);
     s += ": " + to_string(t.graph.type(out.value)) + "\n";
