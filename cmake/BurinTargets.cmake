@@ -54,6 +54,7 @@ if(BURIN_SANITIZE)
   target_compile_options(burin_options INTERFACE
     -fsanitize=${BURIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(burin_options INTERFACE -fsanitize=${BURIN_SANITIZE})
+  target_compile_definitions(burin_options INTERFACE BURIN_SANITIZED)  # freed memory is kept, everything takes longer
 endif()
 
 # Sources of `folders` into `out`; with RECURSE also below them, except folders called `tests`.

@@ -117,10 +117,11 @@ struct Sizes {
     for (int i = 0; i < rank; ++i) n[i] = s[static_cast<std::size_t>(i)].value();
   }
   std::int64_t operator[](int i) const { return n[i]; }
+  /// Wraps: the other sizes of a tensor without elements may be any.
   std::int64_t product(int begin, int end) const {
-    std::int64_t p = 1;
-    for (int i = begin; i < end; ++i) p *= n[i];
-    return p;
+    std::uint64_t p = 1;
+    for (int i = begin; i < end; ++i) p *= static_cast<std::uint64_t>(n[i]);
+    return static_cast<std::int64_t>(p);
   }
   std::int64_t count() const { return product(0, rank); }
 };

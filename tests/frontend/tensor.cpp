@@ -109,3 +109,34 @@ TEST_CASE(
   for (int i = 0; i < 300; ++i) all = all + Dim(("n" + std::to_string(i)).c_str());
   CHECK(message(all).find("beyond 256 terms") != std::string::npos);
 }
+
+TEST_CASE("ops on tensors without elements take no time, however many rows these have") {
+  const std::int64_t rows = std::int64_t{1} << 40;
+  const Tensor x = full({rows, 0}, 1.0f), none = cast(full({0}, 0.0f), i32);
+  const std::vector<std::int64_t> empty{rows, 0};
+  auto check = [&](const Tensor& y, std::vector<std::int64_t> shape) {
+    for (std::size_t d = 0; d < shape.size(); ++d) CHECK(y.shape(static_cast<int>(d)).value() == shape[d]);
+  };
+  auto all = [&](const Tensor& t) {
+    check(cumsum(t, 0), empty);
+    check(cumsum(t, 1), empty);
+    check(concatenate({t, t}, 0), {2 * rows, 0});
+    check(concatenate({t, t}, 1), empty);
+    check(gather(t, Tensor({0, 1}), 0), {2, 0});
+    check(gather(t, none, 1), empty);
+    check(scatter_add(t, Tensor({0, 1}), full({2, 0}, 1.0f), 0), empty);
+    check(reduce_sum(t, 0), {0});
+    check(transpose(t, {1, 0}), {0, rows});
+    check(pad(t, 0.0f, {1, 0}, {0, 0}), {rows + 1, 0});
+    check(slice(t, {1, 0}, {5, 0}), {5, 0});
+    check(exp(t) + t, empty);
+    return cumsum(t, 1);
+  };
+  all(x);
+  for (Level level : {Level::graph, Level::full}) {
+    check(function(all, {.level = level})(x), empty);
+    check(function([](const Tensor& t) { return cumsum(t, 1); },
+                   {.level = level, .signature = {spec<f32>({"rows", "columns"})}})(x),
+          empty);
+  }
+}

@@ -48,7 +48,13 @@ Extent LoopKernel::product(unsigned I, size_t From, size_t To) const {
 }
 
 void LoopKernel::parallel(Count Blocks, Count Work, Body Each) {
-  Phases.push_back({std::move(Blocks), std::move(Work), std::move(Each)});
+  // Nothing is done where nothing is given, however many rows without elements there are.
+  Extent Given = elements(numBuffers() - 1);
+  auto Wanted = [Given, Blocks](LoopBuilder &E) {
+    if (Given.isStatic()) return Given.is(0) ? E.index(0) : Blocks(E);
+    return E.select(E.less(E.index(0), E.value(Given)), Blocks(E), E.index(0));
+  };
+  Phases.push_back({Wanted, std::move(Work), std::move(Each)});
 }
 void LoopKernel::workspace(Type Element, Extent Elements, bool Each) {
   assert(!WorkspaceType && "asked for twice");
