@@ -321,9 +321,12 @@ Result<std::vector<HostTensor>> run_reference(const OpInfo& info, std::span<cons
     results.push_back(std::move(result));
   }
   FaultNote note{&sink};
-  // Nothing is computed where nothing is given, however many rows without elements there are.
-  const bool nothing = !results.empty() && std::all_of(results.begin(), results.end(),
-                                                       [](const HostTensor& r) { return r.num_elements() == 0; });
+  // Nothing is computed where nothing is given, however many rows without elements there are; but an index that elements
+  // stand at may be a fault.
+  auto empty = [](const HostTensor& t) { return t.num_elements() == 0; };
+  bool nothing = !results.empty() && std::all_of(results.begin(), results.end(), empty);
+  if (has(info.effects, Effect::may_fault))
+    nothing = nothing && std::any_of(operands.begin() + 1, operands.end(), empty);
   if (!nothing) {
     rt::FloatMode mode;
     info.reference(operands, results, attributes, {&note, &FaultNote::note, &FaultNote::print, sink.check_mode});

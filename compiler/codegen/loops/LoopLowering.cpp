@@ -48,11 +48,20 @@ Extent LoopKernel::product(unsigned I, size_t From, size_t To) const {
 }
 
 void LoopKernel::parallel(Count Blocks, Count Work, Body Each) {
-  // Nothing is done where nothing is given, however many rows without elements there are.
+  // Nothing is done where nothing is given, however many rows without elements there are; but an index that elements stand
+  // at may be a fault.
   Extent Given = elements(numBuffers() - 1);
-  auto Wanted = [Given, Blocks](LoopBuilder &E) {
-    if (Given.isStatic()) return Given.is(0) ? E.index(0) : Blocks(E);
-    return E.select(E.less(E.index(0), E.value(Given)), Blocks(E), E.index(0));
+  Extents Looked; // an index may be a fault where none of these is empty
+  if (has(ir::catalogueInfo(Op)->effects, Effect::may_fault))
+    for (unsigned I = 1; I < Op->getNumOperands(); ++I) Looked.push_back(elements(I));
+  auto Wanted = [Given, Looked, Blocks](LoopBuilder &E) {
+    if (Given.isStatic() && !Given.is(0)) return Blocks(E);
+    Value None = E.less(E.value(Given), E.index(1)), Some;
+    for (const Extent &X : Looked) {
+      Value Here = E.less(E.index(0), E.value(X));
+      Some = Some ? E.both(Some, Here) : Here;
+    }
+    return E.select(Some ? E.both(None, E.negated(Some)) : None, E.index(0), Blocks(E));
   };
   Phases.push_back({Wanted, std::move(Work), std::move(Each)});
 }
