@@ -58,7 +58,7 @@ struct FuseKernels : impl::FuseKernelsBase<FuseKernels> {
 
   void fuse(mlir::Block &block) {
     FusionPlan plan(block, single, [&](Operation *op, const Twine &why) {
-      if (explain) op->emitRemark("not fused with its operand's kernel: ") << why;
+      if (explain) op->emitRemark() << why;
     });
     Operation *end = block.getTerminator();
     SmallVector<Operation *> replaced;

@@ -19,6 +19,10 @@ namespace {
 const OpInfo &infoOf(Operation *op) { return *catalogueInfo(op); }
 bool isConstant(Operation *op) { return isa<ConstantOp>(op); }
 bool isBroadcast(Operation *op) { return isa<BroadcastToOp>(op); }
+bool isRead(Operation *op) {
+  const OpInfo *info = catalogueInfo(op);
+  return info && info->fusion == FusionRole::read;
+}
 Shape shapeOf(Value value) { return toTensorType(value.getType())->shape; }
 
 /// Ops that the host program does itself: control flow, prints, views, blobs.
@@ -66,7 +70,8 @@ bool holdsLoop(Operation *op) {
 bool isJoinable(Operation *op) {
   const OpInfo &info = infoOf(op);
   return info.lowering == LoweringKind::linalg &&
-         (info.fusion == FusionRole::map || info.fusion == FusionRole::reduce || info.fusion == FusionRole::shape);
+         (info.fusion == FusionRole::map || info.fusion == FusionRole::reduce || info.fusion == FusionRole::shape ||
+          info.fusion == FusionRole::read);
 }
 
 SmallVector<unsigned> reducedAxes(Operation *op) {
@@ -91,24 +96,35 @@ FusionPlan::FusionPlan(mlir::Block &block, bool single, Refusal refused) : Block
   for (Operation &op : block.without_terminator()) Position[&op] = position++;
   // Users come after what they use, so a copied op's users are judged before itself when going backwards.
   for (Operation &op : llvm::reverse(block.without_terminator()))
-    if (isCopied(&op) || (!single && isTransposeForProducts(&op, block))) Copied.insert(&op);
+    if (isCopied(&op, single, refused) || (!single && isTransposeForProducts(&op, block))) Copied.insert(&op);
   for (Operation &op : block.without_terminator())
     if (!Copied.contains(&op)) place(&op, single, refused);
 }
 
-/// Small constants, iota and broadcasts whose readers are all kernels that can hold a copy.
-bool FusionPlan::isCopied(Operation *op) const {
+/// Small constants, iota, broadcasts and reads whose readers are all kernels that can hold a copy.
+bool FusionPlan::isCopied(Operation *op, bool single, Refusal refused) {
   const OpInfo *info = catalogueInfo(op);
   if (!info || info->lowering != LoweringKind::linalg || info->effects) return false;
   if (op->hasAttr(opAttrName)) return false; // check mode looks at each value
   if (isConstant(op) && isa<BlobAttr>(op->getAttr("value"))) return false;
-  bool free = op->getNumOperands() == 0 || isBroadcast(op);
-  return free && llvm::all_of(op->getUsers(), [&](Operation *user) {
-           // A reshape reads what is in memory under another shape: iota and broadcasts have to be there.
-           if (!isConstant(op) && isa<ReshapeOp>(user)) return false;
-           if (isa<TransposeOp>(user) && Copied.contains(user)) return false; // a product reads memory
-           return user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
-         });
+  bool read = isRead(op) && !single;
+  if (!read && op->getNumOperands() != 0 && !isBroadcast(op)) return false;
+  for (Operation *user : op->getUsers()) {
+    bool holds = user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
+    // A reshape reads what is in memory under another shape, a product what it exchanges the axes of.
+    if (!isConstant(op) && isa<ReshapeOp>(user)) holds = false;
+    if (isa<TransposeOp>(user) && Copied.contains(user)) holds = false;
+    if (holds) continue;
+    if (read) refused(op, "is in memory: '" + user->getName().getStringRef() + "' reads it there");
+    return false;
+  }
+  if (!read) return true;
+  unsigned operands = 0;
+  for (Operation *user : op->getUsers()) operands = std::max(operands, ReadOperands.lookup(user));
+  operands += op->getNumOperands();
+  if (operands > maxReadOperands) return refused(op, "is in memory: too many places to look for an element"), false;
+  ReadOperands[op] = operands;
+  return !op->use_empty();
 }
 
 void FusionPlan::sources(Operation *op, SmallVectorImpl<unsigned> &result) const {
@@ -125,6 +141,21 @@ void FusionPlan::sources(Operation *op, SmallVectorImpl<unsigned> &result) const
     region.walk([&](Operation *inner) {
       for (Value operand : inner->getOperands()) visit(operand);
     });
+}
+
+/// Groups of which `op` reads other elements than it would inside them: through copied reads, whatever else is between.
+void FusionPlan::sourcesApart(Operation *op, bool apart, SmallVectorImpl<unsigned> &result) const {
+  for (Value operand : op->getOperands()) {
+    Operation *def = operand.getDefiningOp();
+    if (!def || def->getBlock() != &Block) continue;
+    if (Copied.contains(def))
+      sourcesApart(def, apart || isRead(def), result);
+    else if (auto it = Group.find(def); apart && it != Group.end() && !llvm::is_contained(result, it->second))
+      result.push_back(it->second);
+  }
+}
+bool FusionPlan::readsApart(unsigned group, unsigned other) const {
+  return llvm::any_of(Groups[group].readsApart, [&](unsigned g) { return resolve(g) == other; });
 }
 
 /// The groups that these are now, each once, but one.
@@ -177,12 +208,13 @@ void FusionPlan::place(Operation *op, bool single, Refusal refused) {
         home = static_cast<int>(candidate);
         break;
       }
-      if (!why.empty()) refused(op, why);
+      if (!why.empty()) refused(op, "not fused with its operand's kernel: " + why);
     }
   if (home < 0) home = static_cast<int>(begin(op, host, joinable));
   unsigned id = static_cast<unsigned>(home);
   Groups[id].last = Position[op];
   for (unsigned source : from) depend(id, source);
+  sourcesApart(op, isRead(op), Groups[id].readsApart);
   if (host && hasOrderedEffect(op)) {
     if (LastOrdered >= 0) depend(id, static_cast<unsigned>(LastOrdered));
     LastOrdered = home;
@@ -191,7 +223,7 @@ void FusionPlan::place(Operation *op, bool single, Refusal refused) {
   if (!joinable || Groups[id].ops.size() == 1) return;
   for (unsigned other : from) {
     std::string why;
-    if (!merge(id, other, op, why) && !why.empty()) refused(op, why);
+    if (!merge(id, other, op, why) && !why.empty()) refused(op, "not fused with its operand's kernel: " + why);
   }
 }
 
@@ -235,10 +267,17 @@ bool FusionPlan::isFull(Value value, const FusionGroup &group) const {
 unsigned FusionPlan::countBuffers(unsigned id, Operation *more) const {
   llvm::DenseSet<Value> inputs;
   unsigned outputs = 0;
-  auto count = [&](Operation *op) {
-    for (Value operand : op->getOperands())
-      if (Operation *def = operand.getDefiningOp(); !def || (!Copied.contains(def) && Group.lookup(def) != id))
+  auto countInputs = [&](Operation *op, auto &self) -> void {
+    for (Value operand : op->getOperands()) {
+      Operation *def = operand.getDefiningOp();
+      if (def && Copied.contains(def))
+        self(def, self);
+      else if (!def || Group.lookup(def) != id)
         inputs.insert(operand);
+    }
+  };
+  auto count = [&](Operation *op) {
+    countInputs(op, countInputs);
     for (Value result : op->getResults()) outputs += escapes(result, Groups[id]);
   };
   for (Operation *op : Groups[id].ops) count(op);
@@ -253,6 +292,9 @@ bool FusionPlan::join(unsigned id, Operation *op, std::string &why) {
   sources(op, from);
   for (unsigned other : from)
     if (other != id && waitsFor(other, id)) return why = "another operand waits for the kernel", false;
+  SmallVector<unsigned> apart;
+  sourcesApart(op, false, apart);
+  if (llvm::is_contained(apart, id)) return why = "it reads the kernel's values at other positions", false;
   DimMap map;
   const OpInfo &info = infoOf(op);
   if (info.fusion == FusionRole::reduce) {
@@ -263,8 +305,8 @@ bool FusionPlan::join(unsigned id, Operation *op, std::string &why) {
     return false; // other views read what is in memory: they begin a kernel
   }
   if (group.ops.size() >= maxKernelOps) return why = "the kernel has its full number of ops", false;
-  if (group.ops.size() >= maxKernelBuffers / 2 && countBuffers(id, op) > maxKernelBuffers)
-    return why = "the kernel has its full number of buffers", false;
+  bool few = group.ops.size() < maxKernelBuffers / 2 && ReadOperands.empty(); // counting takes a walk over the ops
+  if (!few && countBuffers(id, op) > maxKernelBuffers) return why = "the kernel has its full number of buffers", false;
   if (info.fusion == FusionRole::reduce) group.reduced = reducedAxes(op);
   group.ops.push_back(op);
   Group[op] = id;
@@ -356,6 +398,8 @@ bool FusionPlan::merge(unsigned into, unsigned from, Operation *at, std::string 
   if (a.domain != b.domain) return why = "two of its operands' kernels run over different elements", false;
   if (!a.reduced.empty() && !b.reduced.empty() && a.reduced != b.reduced)
     return why = "two of its operands' kernels reduce different axes", false;
+  if (readsApart(into, from) || readsApart(from, into))
+    return why = "one of two operands' kernels reads the other's values at other positions", false;
   if (cyclic(into, from)) return why = "merging two operands' kernels would make a cycle", false;
   if (a.ops.size() + b.ops.size() > maxKernelOps) return why = "the kernel has its full number of ops", false;
   if (countBuffers(into, nullptr) + countBuffers(from, nullptr) > maxKernelBuffers)
@@ -381,6 +425,7 @@ bool FusionPlan::merge(unsigned into, unsigned from, Operation *at, std::string 
   a.ops.append(b.ops);
   llvm::sort(a.ops, [&](Operation *x, Operation *y) { return Position.lookup(x) < Position.lookup(y); });
   a.last = std::max(a.last, b.last);
+  a.readsApart.append(b.readsApart);
   b.ops.clear();
   MergedInto[from] = into;
   a.needs.append(b.needs);

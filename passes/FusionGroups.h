@@ -11,6 +11,8 @@ namespace burin::passes {
 // memory wins until a kernel's code or its number of address streams gets in the way.
 inline constexpr unsigned maxKernelOps = 256;    ///< straight-line code beyond this compiles slower than it runs faster
 inline constexpr unsigned maxKernelBuffers = 24; ///< inputs and results: more streams than pages a core can walk
+/// Operands of reads of reads that an element may come from: each is asked for in turn.
+inline constexpr unsigned maxReadOperands = 8;
 
 /// Ops that become one kernel, or one op that the host program does.
 struct FusionGroup {
@@ -21,16 +23,17 @@ struct FusionGroup {
   bool host = false;                        ///< stays an op of the host program
   llvm::SmallVector<unsigned> needs;        ///< groups that have to run before: these, and what they need
   llvm::SmallVector<unsigned> neededBy;     ///< the same edges from their other end
-  llvm::BitVector before;                   ///< all that have to run before, for quick answers
-  unsigned last = 0;                        ///< position of its last op, for a stable order
+  llvm::SmallVector<unsigned> readsApart; ///< groups of which it reads elements other than those it computes with them
+  llvm::BitVector before;                 ///< all that have to run before, for quick answers
+  unsigned last = 0;                      ///< position of its last op, for a stable order
 };
 
-/// Groups of a block. Ops that cost nothing where they are read (constants, iota, broadcasts, transposes that only matrix
-/// products read) are in no group: every kernel that reads one has its own copy.
+/// Groups of a block. Ops that cost nothing where they are read (constants, iota, broadcasts, reads at other positions,
+/// transposes that only matrix products read) are in no group: every kernel that reads one has its own copy.
 class FusionPlan {
 public:
   using Refusal = llvm::function_ref<void(mlir::Operation *, const llvm::Twine &)>;
-  /// `single`: no op joins another. `refused` hears why an op did not join its producer.
+  /// `single`: no op joins another. `refused` hears what was not joined and why.
   FusionPlan(mlir::Block &, bool single, Refusal refused);
 
   /// The groups that are left, in an order in which they can run.
@@ -44,7 +47,7 @@ public:
 private:
   using DimMap = llvm::SmallVector<int>; // for each dim of a value the domain's dim that it walks, or -1
 
-  bool isCopied(mlir::Operation *op) const;
+  bool isCopied(mlir::Operation *op, bool single, Refusal refused);
   void place(mlir::Operation *op, bool single, Refusal refused);
   void orderFault(mlir::Operation *op, unsigned group);
   unsigned begin(mlir::Operation *op, bool host, bool joinable);
@@ -53,6 +56,8 @@ private:
   bool mapReduce(const FusionGroup &, unsigned id, mlir::Operation *op, DimMap &result, std::string &why);
   bool mapElementwise(const FusionGroup &, unsigned id, mlir::Operation *op, DimMap &result, std::string &why);
   bool isFull(mlir::Value value, const FusionGroup &) const;
+  void sourcesApart(mlir::Operation *op, bool apart, llvm::SmallVectorImpl<unsigned> &result) const;
+  bool readsApart(unsigned group, unsigned other) const;
   bool cyclic(unsigned first, unsigned second) const;
   void depend(unsigned group, unsigned on);
   bool waitsFor(unsigned group, unsigned on) const {
@@ -74,6 +79,7 @@ private:
   std::vector<unsigned> MergedInto;
   llvm::DenseMap<mlir::Operation *, unsigned> Group;
   llvm::DenseSet<mlir::Operation *> Copied;
+  llvm::DenseMap<mlir::Operation *, unsigned> ReadOperands; // of copied reads, with those of the reads that read them
   llvm::DenseMap<mlir::Operation *, unsigned> Position;
   llvm::DenseMap<mlir::Value, DimMap> Maps; // of values in joinable groups
   int LastFaultLoop = -1;                   // group of the last loop, or branch with one, in which something may fault

@@ -163,7 +163,10 @@ class Burin_Op<string mnemonic, list<Trait> traits = []>
   string batching = ?;             // `elementwise`, `custom`, `none: reason`
   string effects = ?;              // `none`, or a list: `may_fault`, `print`, `reads_state`, `writes_state`
   string precision = ?;            // half, full, follow, accumulate
-  string fusion = ?;               // map, reduce, shape, heavy, barrier
+  // What fuse-kernels may do: `map`, `reduce`; `shape`: a view that begins a kernel of what is in memory; `read`: each element
+  // of the result is one of an operand at another position, or a value, so every kernel that reads the result may read the
+  // operands instead; `heavy` and `barrier`: kernels of their own.
+  string fusion = ?;
   string defaults = "";            // of the public function's parameters: `axes = all_axes, keepdims = false`
   bit hidden = 0;                  // no public function is generated (region ops; composites wrap it)
 }

@@ -91,6 +91,7 @@ def Burin_SliceOp : Burin_ShapeOp<"slice"> {
                       C<"out-of-bounds", "starts are 0 or more, sizes too, and the last position taken is within x">];
   let shapeRule = "shape_rules::slice";
   let reference = "kernel: reference::slice";
+  let fusion = "read";
   let defaults = "strides = {}";
 }
 

@@ -57,9 +57,9 @@ struct ResultDtype {
   Dtype fixed = Dtype::f32;
 };
 
-enum class Precision : std::uint8_t { half, full, follow, accumulate };           ///< what mixed precision may do
-enum class FusionRole : std::uint8_t { map, reduce, shape, heavy, barrier };      ///< what FuseKernels may do
-enum class LoweringKind : std::uint8_t { linalg, loops, library, region, host };  ///< who generates its code
+enum class Precision : std::uint8_t { half, full, follow, accumulate };             ///< what mixed precision may do
+enum class FusionRole : std::uint8_t { map, reduce, shape, read, heavy, barrier };  ///< what FuseKernels may do
+enum class LoweringKind : std::uint8_t { linalg, loops, library, region, host };    ///< who generates its code
 enum class Effect : std::uint8_t { none = 0, may_fault = 1, print = 2, reads_state = 4, writes_state = 8 };
 constexpr bool has(std::uint8_t effects, Effect e) { return (effects & static_cast<std::uint8_t>(e)) != 0; }
 

@@ -421,7 +421,7 @@ std::optional<OpDef> Reader::read() {
   readDefaults();
   op.batching = orReason("batching", {"elementwise", "custom"});
   op.precision = oneOf("precision", {"half", "full", "follow", "accumulate"});
-  op.fusion = oneOf("fusion", {"map", "reduce", "shape", "heavy", "barrier"});
+  op.fusion = oneOf("fusion", {"map", "reduce", "shape", "read", "heavy", "barrier"});
   // Of one result: the rules of frontend/rules give one.
   if (op.results.size() > 1 && (op.derivative.kind != "none" || !StringRef(op.batching).starts_with("none:")))
     error("an op of several results has no derivative and no batching yet: 'none: ' and a reason");
