@@ -25,6 +25,15 @@ bool isRead(Operation *op) {
 }
 Shape shapeOf(Value value) { return toTensorType(value.getType())->shape; }
 
+/// Why the kernels of its readers cannot read a read's operands in its place, or nothing.
+StringRef whyNotInPlace(Operation *op) {
+  auto between = op->getAttrOfType<DenseI64ArrayAttr>("interior");
+  if (between && llvm::any_of(between.asArrayRef(), [](int64_t n) { return n != 0; }))
+    return "it puts something between elements";
+  if (op->getNumOperands() > maxReadOperands) return "there are too many places to look for an element";
+  return {};
+}
+
 /// Ops that the host program does itself: control flow, prints, views, blobs.
 bool isHostOp(Operation *op) {
   const OpInfo *info = catalogueInfo(op);
@@ -71,7 +80,7 @@ bool isJoinable(Operation *op) {
   const OpInfo &info = infoOf(op);
   return info.lowering == LoweringKind::linalg &&
          (info.fusion == FusionRole::map || info.fusion == FusionRole::reduce || info.fusion == FusionRole::shape ||
-          info.fusion == FusionRole::read);
+          (info.fusion == FusionRole::read && whyNotInPlace(op).empty()));
 }
 
 SmallVector<unsigned> reducedAxes(Operation *op) {
@@ -109,21 +118,23 @@ bool FusionPlan::isCopied(Operation *op, bool single, Refusal refused) {
   if (isConstant(op) && isa<BlobAttr>(op->getAttr("value"))) return false;
   bool read = isRead(op) && !single;
   if (!read && op->getNumOperands() != 0 && !isBroadcast(op)) return false;
+  auto inMemory = [&](const Twine &why) {
+    if (read) refused(op, "not read in its readers' kernels: " + why);
+    return false;
+  };
+  if (read && !whyNotInPlace(op).empty()) return inMemory(whyNotInPlace(op));
   for (Operation *user : op->getUsers()) {
     bool holds = user->getBlock() == &Block && catalogueInfo(user) && (Copied.contains(user) || isJoinable(user));
-    // A reshape reads what is in memory under another shape, a product what it exchanges the axes of.
+    // A reshape reads what is in memory under another shape, and so does a product whose operand is exchanged.
     if (!isConstant(op) && isa<ReshapeOp>(user)) holds = false;
     if (isa<TransposeOp>(user) && Copied.contains(user)) holds = false;
-    if (holds) continue;
-    if (read) refused(op, "is in memory: '" + user->getName().getStringRef() + "' reads it there");
-    return false;
+    if (!holds) return inMemory("'" + user->getName().getStringRef() + "' reads it in memory");
   }
   if (!read) return true;
-  unsigned operands = 0;
-  for (Operation *user : op->getUsers()) operands = std::max(operands, ReadOperands.lookup(user));
-  operands += op->getNumOperands();
-  if (operands > maxReadOperands) return refused(op, "is in memory: too many places to look for an element"), false;
-  ReadOperands[op] = operands;
+  unsigned operands = op->getNumOperands(), most = 0;
+  for (Operation *user : op->getUsers()) most = std::max(most, ReadOperands.lookup(user));
+  if (operands + most > maxReadOperands) return inMemory("there are too many places to look for an element");
+  ReadOperands[op] = operands + most;
   return !op->use_empty();
 }
 

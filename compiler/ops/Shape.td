@@ -73,7 +73,7 @@ def Burin_ConcatenateOp : Burin_ShapeOp<"concatenate"> {
   let reference = "kernel: reference::concatenate";
   let registers = "no";
   let lowering = "linalg";
-  let fusion = "barrier";
+  let fusion = "read";
   let defaults = "axis = 0";
 }
 
@@ -111,7 +111,7 @@ def Burin_PadOp : Burin_ShapeOp<"pad"> {
   let reference = "kernel: reference::pad";
   let registers = "no";
   let lowering = "linalg";
-  let fusion = "barrier";
+  let fusion = "read";
   let defaults = "interior = {}";
 }
 

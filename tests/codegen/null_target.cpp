@@ -10,6 +10,7 @@
 #include "tests/support/goldens.h"
 #include "tests/support/graphs.h"
 #include "tests/support/random_graph.h"
+#include "tests/support/read_cases.h"
 #include "tests/support/seeds.h"
 
 using namespace burin;
@@ -103,6 +104,25 @@ TEST_CASE("Random graphs compute from plans and loops what they compute slowly")
       INFO("seed " << seed << ", level " << static_cast<int>(level) << "\n" << test::to_string(c));
       REQUIRE(why == "");
     }
+}
+
+TEST_CASE("Pads, slices and joins are read right by plans that are evaluated") {
+  for (const ReadPattern& pattern : read_patterns)
+    for (bool named : {false, true})
+      for (Dtype dtype : {Dtype::f32, Dtype::i32, Dtype::boolean}) {
+        Case c = read_case(pattern, dtype, {3, 9, named});
+        auto expected = reference(c);
+        REQUIRE(expected);
+        std::vector<TensorType> types;
+        for (const HostTensor& input : c.inputs) types.push_back(input.type);
+        auto bindings = bind_sizes(c.graph, types);
+        REQUIRE(bindings);
+        auto ran = run_null(c.graph, compiler::Options::Level::full, c.inputs, *bindings);
+        INFO(pattern.name << ", " << to_string(dtype) << (named ? ", named" : ""));
+        REQUIRE(ran);
+        CHECK(ran->outcome.Status == HostStatus::done);
+        CHECK(difference(*expected, ran->outputs) == "");
+      }
 }
 
 TEST_CASE("The null target makes no image that the runtime maps, and no C function") {

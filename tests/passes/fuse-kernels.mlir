@@ -108,6 +108,91 @@ func.func @named(%x: tensor<?x8xf32, #burin.dims<["n", 8]>>) -> tensor<?x8xf32, 
 
 // -----
 
+// Slices, padded tensors and joined ones are read where they come from, by all kernels that read them.
+// CHECK-LABEL: @reads(
+// CHECK-SAME:    %[[X:.+]]: tensor<4x8xf32>, %[[Y:.+]]: tensor<4x2xf32>, %[[V:.+]]: tensor<f32>)
+// CHECK:         %[[A:.+]] = burin.fusion "add"(
+// CHECK:           %[[S:.+]] = burin.slice
+// CHECK:           %[[P:.+]] = burin.pad
+// CHECK:           %[[C:.+]] = burin.concatenate
+// CHECK:           burin.add %[[P]], %[[C]]
+// CHECK:         %[[B:.+]] = burin.fusion "reduce_max"(
+// CHECK-NOT:     burin.fusion
+// CHECK:         return %[[A]], %[[B]]
+// SINGLE-LABEL: @reads(
+// SINGLE-DAG:     burin.fusion "slice"
+// SINGLE-DAG:     burin.fusion "pad"
+// SINGLE-DAG:     burin.fusion "concatenate"
+// REMARK: remark: kernel 'add' holds 4 ops, reads 3 tensors and writes 1
+func.func @reads(%x: tensor<4x8xf32>, %y: tensor<4x2xf32>, %v: tensor<f32>) -> (tensor<4x10xf32>, tensor<4xf32>) {
+  %s = burin.slice %x {starts = #burin.dims<[0, 1]>, sizes = #burin.dims<[4, 7]>, strides = array<i64>} : (tensor<4x8xf32>) -> tensor<4x7xf32>
+  %p = burin.pad %s, %v {low = #burin.dims<[0, 1]>, high = #burin.dims<[0, 2]>, interior = array<i64>} : (tensor<4x7xf32>, tensor<f32>) -> tensor<4x10xf32>
+  %c = burin.concatenate %y, %x {axis = 1 : i64} : (tensor<4x2xf32>, tensor<4x8xf32>) -> tensor<4x10xf32>
+  %0 = burin.add %p, %c : (tensor<4x10xf32>, tensor<4x10xf32>) -> tensor<4x10xf32>
+  %1 = burin.reduce_max %p {axes = array<i64: 1>, keepdims = false} : (tensor<4x10xf32>) -> tensor<4xf32>
+  return %0, %1 : tensor<4x10xf32>, tensor<4xf32>
+}
+
+// -----
+
+// A kernel never reads its own values elsewhere: what is shifted is in memory. It does read another kernel's.
+// CHECK-LABEL: @shifted(
+// CHECK:         %[[Y:.+]] = burin.fusion "exp"
+// CHECK:         %[[R:.+]] = burin.fusion "add"(%{{.+}} = %[[Y]] :
+// CHECK-NOT:     burin.fusion
+// REMARK: remark: not fused with its operand's kernel: it reads the kernel's values at other positions
+func.func @shifted(%x: tensor<9xf32>, %v: tensor<f32>) -> tensor<9xf32> {
+  %y = burin.exp %x : (tensor<9xf32>) -> tensor<9xf32>
+  %p = burin.pad %y, %v {low = #burin.dims<[1]>, high = #burin.dims<[0]>, interior = array<i64>} : (tensor<9xf32>, tensor<f32>) -> tensor<10xf32>
+  %s = burin.slice %p {starts = #burin.dims<[0]>, sizes = #burin.dims<[9]>, strides = array<i64>} : (tensor<10xf32>) -> tensor<9xf32>
+  %0 = burin.add %s, %y : (tensor<9xf32>, tensor<9xf32>) -> tensor<9xf32>
+  return %0 : tensor<9xf32>
+}
+
+// -----
+
+// Kernels are not joined when one reads the other's values elsewhere.
+// CHECK-LABEL: @crossed(
+// CHECK:         burin.fusion "exp"
+// CHECK:         burin.fusion "tanh_add_add"
+// CHECK-NOT:     burin.fusion
+// CHECK:         return
+// REMARK: remark: not fused with its operand's kernel: {{.+}} at other positions
+func.func @crossed(%x: tensor<9xf32>, %z: tensor<9xf32>, %v: tensor<f32>) -> tensor<9xf32> {
+  %y = burin.exp %x : (tensor<9xf32>) -> tensor<9xf32>
+  %w = burin.tanh %z : (tensor<9xf32>) -> tensor<9xf32>
+  %p = burin.pad %y, %v {low = #burin.dims<[1]>, high = #burin.dims<[0]>, interior = array<i64>} : (tensor<9xf32>, tensor<f32>) -> tensor<10xf32>
+  %s = burin.slice %p {starts = #burin.dims<[0]>, sizes = #burin.dims<[9]>, strides = array<i64>} : (tensor<10xf32>) -> tensor<9xf32>
+  %0 = burin.add %s, %w : (tensor<9xf32>, tensor<9xf32>) -> tensor<9xf32>
+  %1 = burin.add %0, %y : (tensor<9xf32>, tensor<9xf32>) -> tensor<9xf32>
+  return %1 : tensor<9xf32>
+}
+
+// -----
+
+// What is put between elements, what a product reads, and what has too many places to come from is in memory.
+// CHECK-LABEL: @in_memory(
+// CHECK:         burin.fusion "pad"
+// CHECK:         burin.fusion "neg"
+// CHECK:         burin.fusion "slice"
+// CHECK:         burin.fusion "matmul"
+// CHECK:         burin.fusion "concatenate"
+// CHECK:         burin.fusion "neg"
+// REMARK-DAG: remark: not read in its readers' kernels: it puts something between elements
+// REMARK-DAG: remark: not read in its readers' kernels: 'burin.matmul' reads it in memory
+// REMARK-DAG: remark: not read in its readers' kernels: there are too many places to look for an element
+func.func @in_memory(%x: tensor<4x4xf32>, %v: tensor<f32>) -> (tensor<4x7xf32>, tensor<2x4xf32>, tensor<36x4xf32>) {
+  %p = burin.pad %x, %v {low = #burin.dims<[0, 0]>, high = #burin.dims<[0, 0]>, interior = array<i64: 0, 1>} : (tensor<4x4xf32>, tensor<f32>) -> tensor<4x7xf32>
+  %0 = burin.neg %p : (tensor<4x7xf32>) -> tensor<4x7xf32>
+  %s = burin.slice %x {starts = #burin.dims<[1, 0]>, sizes = #burin.dims<[2, 4]>, strides = array<i64>} : (tensor<4x4xf32>) -> tensor<2x4xf32>
+  %1 = burin.matmul %s, %x : (tensor<2x4xf32>, tensor<4x4xf32>) -> tensor<2x4xf32>
+  %c = burin.concatenate %x, %x, %x, %x, %x, %x, %x, %x, %x {axis = 0 : i64} : (tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>, tensor<4x4xf32>) -> tensor<36x4xf32>
+  %2 = burin.neg %c : (tensor<36x4xf32>) -> tensor<36x4xf32>
+  return %0, %1, %2 : tensor<4x7xf32>, tensor<2x4xf32>, tensor<36x4xf32>
+}
+
+// -----
+
 // Leaves alone: ops over different elements stay apart, and a function without ops stays as it is.
 // CHECK-LABEL: @unrelated(
 // CHECK:         burin.fusion "exp"

@@ -261,8 +261,9 @@ class Generator {
         const ValueId y =
             any_where([&](ValueId v) { return type(v).dtype == type(x).dtype && type(v).shape.size() == s.size(); });
         if (s.empty() || y == ValueId::none) return false;
-        return op(OpKind::concatenate, chance(30) ? Values{x, y, x} : Values{x, y},
-                  {static_cast<std::int64_t>(pick(s.size()))});
+        Values parts{x, y};
+        while (chance(30)) parts.push_back(chance(50) ? x : y);  // now and then more than are read in place
+        return op(OpKind::concatenate, parts, {static_cast<std::int64_t>(pick(s.size()))});
       }
       case 4:
       case 5: {
@@ -272,6 +273,12 @@ class Generator {
           const std::int64_t n = d.is_known() ? d.value() : 0,
                              start = n > 0 ? static_cast<std::int64_t>(pick(static_cast<std::size_t>(n))) : 0;
           const std::int64_t stride = 1 + static_cast<std::int64_t>(pick(3));
+          if (!d.is_known() && chance(50)) {  // all but the first, or the last
+            starts.push_back(pick(2));
+            strides.push_back(1);
+            sizes.push_back(d - 1);
+            continue;
+          }
           const bool whole = !d.is_known() || chance(40);
           starts.push_back(whole ? 0 : start);
           strides.push_back(whole ? 1 : stride);
@@ -280,12 +287,13 @@ class Generator {
         return op(OpKind::slice, {x}, {starts, sizes, chance(50) ? strides : std::vector<std::int64_t>(s.size(), 1)});
       }
       default: {
-        const ValueId fill = constant({type(x).dtype, {}});
+        const ValueId known = any_where([&](ValueId v) { return type(v) == TensorType{type(x).dtype, {}}; });
+        const ValueId fill = known != ValueId::none && chance(50) ? known : constant({type(x).dtype, {}});
         std::vector<Dim> low, high;
         std::vector<std::int64_t> interior;
         for (std::size_t i = 0; i < s.size(); ++i) {
-          low.push_back(pick(3));
-          high.push_back(pick(3));
+          low.push_back(chance(50) ? 0 : pick(3));
+          high.push_back(chance(50) ? 0 : pick(3));
           interior.push_back(chance(20) ? 1 : 0);
         }
         return fill != ValueId::none &&

@@ -25,6 +25,8 @@ namespace burin::codegen::cpu {
 // ---- What a kernel function may contain -----------------------------------------------------------------------------
 // - tensor arguments and results with `burin.shape` (>= 0 static, -k-1 = size operand k), index arguments last;
 // - tensor.empty, linalg.fill, linalg.generic with linear indexing maps, tensor.extract_slice, tensor.extract in bodies;
+// - tensor.insert_slice: blocks of the only result are written one after the other; else an element is read from the block
+//   that it lies in, whose steps are then 1;
 // - bodies of elementwise arith and math ops (scalars; i1 is bool and is one byte in memory), linalg.index;
 // - any number of results. Producers are inlined into their users: no intermediate tensor exists in memory;
 // - reductions whose body is `combine(acc, f(x...))` with one of addf addi mulf muli minimumf maximumf minsi maxsi minui

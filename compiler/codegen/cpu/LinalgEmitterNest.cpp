@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 
 #include <map>
+#include <set>
 
 namespace burin::codegen::cpu {
 using namespace mlir;
@@ -91,6 +92,7 @@ private:
   }
   SmallVector<NodeId> neededFor(const Pass &P) { return needed(rootsOf(N, P)); }
   bool known(NodeId Id) const { return Now.Scalar[Id] || (!Now.Vector.empty() && Now.Vector[0][Id]); }
+  bool isCondition(NodeId Id) const { return N.Nodes[Id].Kind == Node::Kind::inside; }
   bool inLanes(NodeId Id) const { return VectorDim && (N.Nodes[Id].Dims >> *VectorDim & 1); }
 
   void openMaterialised() {
@@ -176,12 +178,16 @@ private:
     case Node::Kind::load: {
       Base &B = Now.Bases[Id];
       if (!B.At.Base) cover(B, X.At, 0);
-      Value Stride = F.Lanes > 1 ? value(X.At.stride(*VectorDim)) : Value();
-      // Rows far apart are beyond what the hardware fetches ahead.
-      if (RowDim && F.Lanes > 1 && X.At.stride(*RowDim).isStatic() && X.At.stride(*RowDim).Coefficient >= FarApart)
-        E.prefetch(B.At, E.add(indexOf(B, X.At, Copy, F.Lanes), RowsAhead * X.At.stride(*RowDim).Coefficient));
-      return L.load(X.Type, B.At, indexOf(B, X.At, Copy, F.Lanes), Stride, F.Lanes, F.Mask);
+      if (X.Operands.empty()) return load(X, B, Copy, F);
+      return inBox(X, operand(X.Operands[0], Copy, F), [&] { return load(X, B, Copy, F); });
     }
+    case Node::Kind::choose: {
+      Value In = operand(X.Operands[0], Copy, F);
+      return inBox(X, operand(X.Operands[1], Copy, F), [&] { return In; });
+    }
+    case Node::Kind::inside:
+      assert(!inLanes(Id) && "conditions are the same for all lanes of a segment");
+      return within(linear(X.Index), value(X.Size));
     case Node::Kind::extract: {
       auto lanes = [&](Value Scalar) { return L.splat(Scalar, F.Lanes); };
       Value Offsets = lanes(E.index(0));
@@ -191,8 +197,7 @@ private:
       return L.loadAt(X.Type, Memory(X.At.Memory), Offsets, F.Lanes, F.Mask);
     }
     case Node::Kind::index: {
-      Value Start = E.index(X.Index.Constant), Step = E.index(0);
-      for (auto &[I, C] : X.Index.SizeTerms) Start = E.add(Start, E.mul(K.size(I), C));
+      Value Start = linear({X.Index.Constant, {}, X.Index.SizeTerms}), Step = E.index(0);
       for (auto &[D, C] : X.Index.Terms) {
         Value At = D == VectorDim ? E.add(Iv[D], Copy * F.Lanes) : Iv[D];
         Start = E.add(Start, E.mul(At, C));
@@ -212,12 +217,53 @@ private:
     llvm_unreachable("reductions are computed by passes");
   }
 
+  Value load(const Node &X, const Base &B, int64_t Copy, const Form &F) {
+    Value Index = indexOf(B, X.At, Copy, F.Lanes);
+    if (F.Lanes == 1) return L.load(X.Type, B.At, Index, {}, 1, {});
+    Extent Stride = X.At.stride(*VectorDim);
+    if (Stride.is(0)) return L.splat(L.load(X.Type, B.At, Index, {}, 1, {}), F.Lanes); // only its box varies
+    // Rows far apart are beyond what the hardware fetches ahead.
+    if (RowDim && X.At.stride(*RowDim).isStatic() && X.At.stride(*RowDim).Coefficient >= FarApart)
+      E.prefetch(B.At, E.add(Index, RowsAhead * X.At.stride(*RowDim).Coefficient));
+    return L.load(X.Type, B.At, Index, value(Stride), F.Lanes, F.Mask);
+  }
+  Value linear(const Linear &X) {
+    Value V = E.index(X.Constant);
+    for (auto &[I, C] : X.SizeTerms) V = E.add(V, E.mul(K.size(I), C));
+    for (auto &[D, C] : X.Terms) V = E.add(V, E.mul(Iv[D], C));
+    return V;
+  }
+
+  /// 0 <= At < Size, in one comparison: what is below 0 is beyond every size.
+  Value within(Value At, Value Size) {
+    auto CAt = Emitter::constantOf(At), CSize = Emitter::constantOf(Size);
+    if (CAt && CSize) return truth(*CAt >= 0 && *CAt < *CSize);
+    return E.compare(LLVM::ICmpPredicate::ult, At, Size);
+  }
+  Value truth(bool B) { return LLVM::ConstantOp::create(E.B, E.B.getI1Type(), B); }
+
+  /// `Inside` where all conditions of the node hold, else `Other`. Nothing of `Inside` happens where they do not.
+  Value inBox(const Node &X, Value Other, function_ref<Value()> Inside) {
+    Value All;
+    for (NodeId C : X.conditions()) {
+      Value Holds = Now.Scalar[C];
+      if (auto Decided = Emitter::constantOf(Holds)) {
+        if (!*Decided) return Other;
+      } else {
+        All = All ? E.both(All, Holds) : Holds;
+      }
+    }
+    if (!All) return Inside();
+    return E.choose(
+        All, TypeRange(Other.getType()), [&] { return Values{Inside()}; }, [&] { return Values{Other}; })[0];
+  }
+
   /// Computes those of `Ids` whose dims are all in `Mask`.
   void computeReady(ArrayRef<NodeId> Ids, uint64_t Mask, const Form &F) {
     for (NodeId Id : Ids) {
       const Node &X = N.Nodes[Id];
       if ((X.Dims & ~Mask) || known(Id)) continue;
-      if (!inLanes(Id)) {
+      if (!inLanes(Id) || X.Kind == Node::Kind::inside) {
         Now.Scalar[Id] = compute(Id, 0, Form());
         continue;
       }
@@ -235,7 +281,7 @@ private:
     for (NodeId Id : Ids)
       if (inLanes(Id) && !stored(Id))
         for (NodeId O : N.Nodes[Id].Operands)
-          if (N.Nodes[O].Kind != Node::Kind::constant && Now.Scalar[O] && !Now.Splat[O])
+          if (N.Nodes[O].Kind != Node::Kind::constant && !isCondition(O) && Now.Scalar[O] && !Now.Splat[O])
             Now.Splat[O] = L.splat(Now.Scalar[O], Lanes);
   }
 
@@ -278,7 +324,9 @@ private:
       const Extent &X = N.DimExtents[D];
       if (!X.isStatic() || N.SplitDim == D) return Sums;
       int64_t Here = X.Coefficient;
-      if (D == VectorDim) Here = std::max(Here / (S.Unroll * S.Lanes) + S.Unroll, S.Lanes);
+      if (D == VectorDim)
+        Here = std::max(Here / (S.Unroll * S.Lanes) + S.Unroll * mostSegments(liveNodes()),
+                        S.Lanes * mostSegments(liveNodes()));
       Terms = std::min<int64_t>(Terms * std::min<int64_t>(Here, 3 * RunLength), 3 * RunLength);
     }
     return Sums && Terms > 2 * RunLength;
@@ -401,9 +449,11 @@ private:
     Values Accs = loops(P, 0, P.Dims.size() - 1, Ids, Kept, Form(), Init, [&](uint64_t Mask, ValueRange Accs) {
       auto [Lo, Hi] = bounds(P.Dims.back());
       coverAll(Ids, P.Outputs, Mask);
-      Values Next =
-          lanesLoop(Lo, Hi, Accs, NumReductions, Ids, [&](ValueRange A, const Form &F) { return step(P, Ids, A, F); });
-      return P.Dims.size() > 1 ? tick(Next, E.index(U + S.Lanes)) : Next;
+      Values Next = segments(Lo, Hi, Accs, Ids, [&](Value First, Value End, ValueRange Before) {
+        return lanesLoop(First, End, Before, NumReductions, Ids,
+                         [&](ValueRange A, const Form &F) { return step(P, Ids, A, F); });
+      });
+      return P.Dims.size() > 1 ? tick(Next, E.index((U + S.Lanes) * mostSegments(Ids))) : Next;
     });
     Accs = endSums(Accs);
     Long.reset();
@@ -418,6 +468,126 @@ private:
     for (NodeId Id : Ids)
       if (auto It = Materialised.find(Id); It != Materialised.end()) It->second.Written = true;
     VectorDim.reset();
+  }
+
+  // -- segments -------------------------------------------------------------------------------------------------------
+  // A box begins and ends somewhere along the dim in lanes. Between two such edges every condition is the same for all
+  // lanes, so that code for vectors never asks lane by lane. Where the edges are numbers, each segment is code of its own
+  // and what is not read there is not in it; else one loop walks the segments.
+
+  SmallVector<NodeId> liveNodes() const {
+    SmallVector<NodeId> Roots;
+    for (auto [I, X] : llvm::enumerate(N.Nodes))
+      if (X.Kind == Node::Kind::reduction) Roots.push_back(X.Operands[0]);
+    for (const Output &O : N.Outputs) Roots.push_back(O.Value);
+    auto never = [](NodeId) { return false; };
+    return neededNodes(N, Roots, never, never);
+  }
+  /// Of these, the conditions that the dim in lanes decides, and those that are decided for all of its elements.
+  SmallVector<NodeId> conditionsOf(ArrayRef<NodeId> Ids, bool Varying) const {
+    SmallVector<NodeId> Found;
+    for (NodeId Id : Ids) {
+      if (!isCondition(Id)) continue;
+      if (Now.Scalar[Id] ? !Varying && !Emitter::constantOf(Now.Scalar[Id]) : Varying && inLanes(Id))
+        Found.push_back(Id);
+    }
+    return Found;
+  }
+  int64_t mostSegments(ArrayRef<NodeId> Ids) const {
+    return 1 + 2 * llvm::count_if(Ids, [&](NodeId Id) { return isCondition(Id) && inLanes(Id); });
+  }
+
+  /// Where along the dim in lanes the condition begins and ceases to hold.
+  std::pair<Value, Value> edges(NodeId Condition) {
+    const Node &X = N.Nodes[Condition];
+    Value Start = E.sub(E.index(0), linear({X.Index.Constant, {}, X.Index.SizeTerms}));
+    int64_t Step = X.Index.Terms[0].second;
+    auto first = [&](Value At) { return E.ceilDiv(E.max(At, E.index(0)), Step); };
+    return {first(Start), first(E.add(Start, value(X.Size)))};
+  }
+
+  using Range = function_ref<Values(Value, Value, ValueRange)>;
+  Values segments(Value Lo, Value Hi, ValueRange Accs, ArrayRef<NodeId> Ids, Range Body) {
+    SmallVector<NodeId> Varying = conditionsOf(Ids, true);
+    if (Varying.empty())
+      return decided(conditionsOf(Ids, false), Ids, TypeRange(Accs), [&] { return Body(Lo, Hi, Accs); });
+    SmallVector<std::pair<Value, Value>> Edges;
+    for (NodeId C : Varying) Edges.push_back(edges(C));
+    std::set<int64_t> Numbers;
+    bool Known = true;
+    for (auto [First, End] : Edges)
+      for (Value V : {First, End})
+        if (auto Number = Emitter::constantOf(V))
+          Numbers.insert(*Number);
+        else
+          Known = false;
+    const bool Before = std::exchange(Cut, true);
+    Values Result = Known && Numbers.size() <= MostSegments
+                        ? segmentByCode(Lo, Hi, Accs, Ids, Varying, Edges, llvm::to_vector(Numbers), Body)
+                        : segmentByLoop(Lo, Hi, Accs, Ids, Varying, Edges, Body);
+    Cut = Before;
+    return Result;
+  }
+
+  Values segmentByCode(Value Lo, Value Hi, ValueRange Accs, ArrayRef<NodeId> Ids, ArrayRef<NodeId> Varying,
+                       ArrayRef<std::pair<Value, Value>> Edges, ArrayRef<int64_t> Numbers, Range Body) {
+    auto CLo = Emitter::constantOf(Lo), CHi = Emitter::constantOf(Hi);
+    Values Carried(Accs);
+    for (size_t I = 0; I <= Numbers.size(); ++I) {
+      int64_t First = I ? Numbers[I - 1] : 0;
+      if ((I < Numbers.size() && Numbers[I] <= CLo.value_or(0)) || (CHi && First >= *CHi)) continue;
+      Value From = I && First > CLo.value_or(-1) ? E.max(Lo, E.index(First)) : Lo;
+      Value To = I < Numbers.size() ? E.min(Hi, E.index(Numbers[I])) : Hi;
+      inScope([&] {
+        for (auto [C, At] : llvm::zip(Varying, Edges))
+          Now.Scalar[C] = truth(First >= *Emitter::constantOf(At.first) && First < *Emitter::constantOf(At.second));
+        Carried = decided(conditionsOf(Ids, false), Ids, TypeRange(Accs), [&] { return Body(From, To, Carried); });
+      });
+    }
+    return Carried;
+  }
+  Values segmentByLoop(Value Lo, Value Hi, ValueRange Accs, ArrayRef<NodeId> Ids, ArrayRef<NodeId> Varying,
+                       ArrayRef<std::pair<Value, Value>> Edges, Range Body) {
+    Values Init{Lo};
+    llvm::append_range(Init, Accs);
+    Values Result = E.loop(E.index(0), E.index(2 * static_cast<int64_t>(Edges.size()) + 1), 1, Init,
+                           [&](Value, ValueRange Carried) {
+                             Value From = Carried[0], To = Hi;
+                             for (auto [First, End] : Edges)
+                               for (Value Edge : {First, End}) To = E.min(To, E.select(E.less(From, Edge), Edge, Hi));
+                             Values Next{To};
+                             inScope([&] {
+                               for (auto [C, At] : llvm::zip(Varying, Edges))
+                                 Now.Scalar[C] = within(E.sub(From, At.first), E.sub(At.second, At.first));
+                               llvm::append_range(Next, decided(conditionsOf(Ids, false), Ids, TypeRange(Accs),
+                                                                [&] { return Body(From, To, Carried.drop_front()); }));
+                             });
+                             return Next;
+                           });
+    Result.erase(Result.begin());
+    return Result;
+  }
+
+  /// Code for what the conditions are, if there are few, or for all of them holding, and for the rest.
+  Values decided(ArrayRef<NodeId> Conditions, ArrayRef<NodeId> Ids, TypeRange Types, function_ref<Values()> Body) {
+    if (Conditions.empty() || static_cast<int64_t>(Ids.size()) * S.Unroll > MostCopiedOps) return Body();
+    auto with = [&](ArrayRef<NodeId> These, bool Hold, function_ref<Values()> Then) {
+      Values Result;
+      inScope([&] {
+        for (NodeId C : These) Now.Scalar[C] = truth(Hold);
+        Result = Then();
+      });
+      return Result;
+    };
+    if (Conditions.size() > MostDecided) {
+      Value All = Now.Scalar[Conditions[0]];
+      for (NodeId C : Conditions.drop_front()) All = E.both(All, Now.Scalar[C]);
+      return E.choose(All, Types, [&] { return with(Conditions, true, Body); }, [&] { return with({}, false, Body); });
+    }
+    auto rest = [&] { return decided(Conditions.drop_front(), Ids, Types, Body); };
+    return E.choose(
+        Now.Scalar[Conditions[0]], Types, [&] { return with(Conditions.take_front(), true, rest); },
+        [&] { return with(Conditions.take_front(), false, rest); });
   }
 
   /// Walks [Lo, Hi) of the dim in lanes: unrolled vectors, single vectors, then the rest under a mask or one by one.
@@ -489,7 +659,7 @@ private:
   /// Whether every range of the dim in lanes is a multiple of this long.
   bool divides(int64_t Step) const {
     const Extent &X = N.DimExtents[*VectorDim];
-    return X.Coefficient % Step == 0 && N.SplitDim != VectorDim && (!S.Chunk || S.Chunk % Step == 0);
+    return X.Coefficient % Step == 0 && N.SplitDim != VectorDim && (!S.Chunk || S.Chunk % Step == 0) && !Cut;
   }
 
   // -- kept points ----------------------------------------------------------------------------------------------------
@@ -543,7 +713,7 @@ private:
     coverAll(All, llvm::to_vector(llvm::seq(0u, static_cast<unsigned>(N.Outputs.size()))), Outer);
     SmallVector<NodeId> Early = Passes.empty() ? needed(valuesOf(Outputs)) : neededFor(Passes[0]);
     computeReady(Early, Outer, Form());
-    lanesLoop(Lo, Hi, {}, 0, Early, [&](ValueRange, const Form &F) {
+    auto vectors = [&](ValueRange, const Form &F) {
       for (const Pass &P : Passes) columnPass(P, F);
       SmallVector<NodeId> Ids = needed(valuesOf(Outputs));
       computeReady(Ids, N.keptMask() & ~Rows, F);
@@ -562,7 +732,9 @@ private:
         Iv[*S.TileDim] = Tile;
       });
       return Values();
-    });
+    };
+    segments(Lo, Hi, {}, liveNodes(),
+             [&](Value First, Value End, ValueRange) { return lanesLoop(First, End, {}, 0, Early, vectors); });
     VectorDim.reset();
   }
 
@@ -601,6 +773,9 @@ private:
   const Schedule &S;
   SmallVector<Pass> Passes;
   std::map<NodeId, Stored> Materialised;
+  bool Cut = false; ///< the range of the dim in lanes is cut at edges of boxes
+  static constexpr size_t MostSegments = 8, MostDecided = 2;
+  static constexpr int64_t MostCopiedOps = 256;
   std::optional<unsigned> VectorDim;
   std::optional<unsigned> RowDim;                         ///< the dim that a column pass walks down
   static constexpr int64_t FarApart = 512, RowsAhead = 8; // elements, rows

@@ -27,7 +27,7 @@ static int64_t mostAlive(const Nest &N, ArrayRef<bool> Live) {
   int64_t Alive = 0, Most = 0;
   SmallVector<int> Ends(N.Nodes.size() + 1, 0);
   for (size_t I = 0; I < N.Nodes.size(); ++I) {
-    if (!Live[I] || N.Nodes[I].Kind == Node::Kind::constant) continue;
+    if (!Live[I] || N.Nodes[I].Kind == Node::Kind::constant || N.Nodes[I].Kind == Node::Kind::inside) continue;
     Alive += 1 - Ends[I];
     ++Ends[LastUse[I]];
     // exp and the like need a few registers while they are computed.

@@ -77,8 +77,16 @@ private:
     case Node::Kind::index:
       To = {value(X.Index), 0};
       return success();
+    case Node::Kind::inside: {
+      int64_t At = value(X.Index);
+      To = {At >= 0 && At < value(X.Size), 0};
+      return success();
+    }
+    case Node::Kind::choose:
+      To = inBox(X) ? In[0] : In[1];
+      return success();
     case Node::Kind::load:
-      To = read(X.At.Memory, value(X.At));
+      To = inBox(X) ? read(X.At.Memory, value(X.At)) : In[0];
       return success();
     case Node::Kind::extract: {
       int64_t At = value(X.At);
@@ -96,6 +104,9 @@ private:
       return success();
     }
     return failure();
+  }
+  bool inBox(const Node &X) const {
+    return llvm::all_of(X.conditions(), [&](NodeId C) { return Known[C].I != 0; });
   }
   Scalar read(unsigned At, int64_t Index) {
     const MemoryDesc &M = Plan.Memory[At];

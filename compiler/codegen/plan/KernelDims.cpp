@@ -80,7 +80,7 @@ void collapseDims(Nest &N) {
   for (Node &X : N.Nodes) {
     if (X.Kind == Node::Kind::reduction) Lists.push_back(&X.Reduced);
     if (X.Kind == Node::Kind::load) Addresses.push_back(&X.At);
-    if (X.Kind == Node::Kind::index) Indices.push_back(&X.Index);
+    if (X.Kind == Node::Kind::index || X.Kind == Node::Kind::inside) Indices.push_back(&X.Index);
   }
   for (Output &O : N.Outputs) {
     Lists.push_back(&O.Inner);

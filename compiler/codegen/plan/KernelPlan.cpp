@@ -221,8 +221,10 @@ private:
   struct Instance {
     linalg::GenericOp Generic;
     Linears Loops;
+    SmallVector<NodeId> Box;
     DenseMap<Value, NodeId> Scalars;
-    Instance(linalg::GenericOp Generic, Linears Loops) : Generic(Generic), Loops(std::move(Loops)) {}
+    Instance(linalg::GenericOp Generic, Linears Loops, ArrayRef<NodeId> Box)
+        : Generic(Generic), Loops(std::move(Loops)), Box(Box) {}
   };
 
   FailureOr<Address> addressOf(unsigned Memory, ArrayRef<Linear> At, ArrayRef<Extent> Sizes, Operation *For) {
@@ -281,7 +283,7 @@ private:
   static bool same(const Node &X, const Node &Y) {
     if (X.Kind != Y.Kind || X.Type != Y.Type || X.Operands != Y.Operands || X.Result != Y.Result ||
         X.Constant != Y.Constant || !(X.At == Y.At) || X.ExtractStrides != Y.ExtractStrides || !(X.Index == Y.Index) ||
-        X.Reduced != Y.Reduced)
+        !(X.Size == Y.Size) || X.Reduced != Y.Reduced)
       return false;
     if (!X.Op || !Y.Op) return X.Op == Y.Op;
     return X.Op == Y.Op ||
@@ -315,8 +317,13 @@ private:
     X.Type = cast<RankedTensorType>(Tensor.getType()).getElementType();
     X.At = *A;
     X.Dims = A->dims();
+    if (!Box.empty() && !At.empty()) {
+      X.Operands.push_back(nothing(X.Type));
+      X.Operands.append(Box);
+    }
     return add(std::move(X));
   }
+  NodeId nothing(Type T) { return constant(cast<TypedAttr>(Builder(T.getContext()).getZeroAttr(T))); }
 
   /// What the root reads at its own index is read first, in program order: a long chain then needs no deep recursion.
   LogicalResult visitChain(Value Root, const Linears &At) {
@@ -350,6 +357,7 @@ private:
       return load(Tensor, At, Op);
     }
     if (auto Slice = dyn_cast<tensor::ExtractSliceOp>(Op)) return sliceAt(Slice, At);
+    if (auto Insert = dyn_cast<tensor::InsertSliceOp>(Op)) return insertAt(Insert, At);
     if (auto Reshape = dyn_cast<tensor::ReshapeOp>(Op)) {
       Value Source = Reshape.getSource();
       if (auto C = Source.getDefiningOp<arith::ConstantOp>(); C && cast<DenseElementsAttr>(C.getValue()).isSplat())
@@ -359,8 +367,7 @@ private:
       return load(Reshape.getSource(), Tensor, At, Op);
     }
     if (isa<tensor::EmptyOp>(Op)) // without elements, or nothing may be read
-      return constant(
-          cast<TypedAttr>(Builder(Op).getZeroAttr(cast<RankedTensorType>(Tensor.getType()).getElementType())));
+      return nothing(cast<RankedTensorType>(Tensor.getType()).getElementType());
     auto Generic = dyn_cast<linalg::GenericOp>(Op);
     if (!Generic) return Op->emitOpError("in a kernel is not an op that the linalg emitter reads");
     unsigned R = cast<OpResult>(Tensor).getResultNumber();
@@ -396,11 +403,55 @@ private:
     return tensorAt(Slice.getSource(), Source);
   }
 
+  /// What the block puts there within its box, and what stands below elsewhere.
+  FailureOr<NodeId> insertAt(tensor::InsertSliceOp Insert, ArrayRef<Linear> At) {
+    auto Sizes = Shape.of(Insert.getSource()), Whole = Shape.of(Insert);
+    if (failed(Sizes) || failed(Whole)) return failure();
+    if (Sizes->size() != Whole->size()) return Insert.emitError("kernel: a block of lower rank");
+    SmallVector<NodeId> Around = Box, Here;
+    Linears Source;
+    for (auto [I, Offset] : llvm::enumerate(Insert.getMixedOffsets())) {
+      auto Start = Shape.linear(Offset, Insert);
+      if (failed(Start)) return failure();
+      if (!isConstantIntValue(Insert.getMixedStrides()[I], 1))
+        return Insert.emitError("kernel: a block whose elements have others between them is not read in place");
+      Node X;
+      X.Kind = Node::Kind::inside;
+      X.Type = IntegerType::get(Insert.getContext(), 1);
+      X.Index = At[I].plus(Start->times(-1));
+      X.Size = (*Sizes)[I];
+      X.Dims = X.Index.dims();
+      Source.push_back(X.Index);
+      if (*Start == Linear() && X.Size == (*Whole)[I]) continue;
+      if (X.Index.Terms.size() > 1 || (X.Index.Terms.size() == 1 && X.Index.Terms[0].second < 0))
+        return Insert.emitError("kernel: a block is read along an axis that is not one dim of the loops, forwards");
+      NodeId Condition = add(std::move(X));
+      Here.push_back(Condition);
+      if (!llvm::is_contained(Box, Condition)) Box.push_back(Condition);
+    }
+    auto Value = tensorAt(Insert.getSource(), Source);
+    SmallVector<NodeId> Inside = std::exchange(Box, Around);
+    if (failed(Value) || Here.empty()) return Value;
+    auto Other = tensorAt(Insert.getDest(), Linears(At));
+    if (failed(Other)) return failure();
+    Node X = N.Nodes[*Value];
+    if (X.Kind == Node::Kind::load && X.conditions() == ArrayRef(Inside)) {
+      X.Operands[0] = *Other; // of no matter where what is around does not hold
+    } else {
+      X = Node();
+      X.Kind = Node::Kind::choose;
+      X.Type = N.Nodes[*Value].Type;
+      X.Operands.assign({*Value, *Other});
+      X.Operands.append(Here);
+    }
+    return add(std::move(X));
+  }
+
   Instance &instance(linalg::GenericOp Generic, Linears Loops) {
     auto &Of = Instances[Generic];
     for (Instance *I : Of)
-      if (I->Loops == Loops) return *I;
-    AllInstances.emplace_back(Generic, std::move(Loops));
+      if (I->Loops == Loops && I->Box == Box) return *I;
+    AllInstances.emplace_back(Generic, std::move(Loops), Box);
     Of.push_back(&AllInstances.back());
     return AllInstances.back();
   }
@@ -471,6 +522,7 @@ private:
       auto Sizes = Shape.of(Extract.getTensor());
       if (!isa<BlockArgument>(Extract.getTensor()) || failed(Sizes))
         return Op->emitError("kernel: only inputs of the kernel are read at computed indices");
+      if (!Box.empty()) return Op->emitError("kernel: what is read at computed indices is no part of a block");
       X.Kind = Node::Kind::extract;
       X.At.Memory = memoryOf(Extract.getTensor());
       X.ExtractStrides.resize(Sizes->size());
@@ -492,6 +544,7 @@ private:
   }
 
   FailureOr<NodeId> reductionAt(linalg::GenericOp Generic, unsigned R, Linears Loops, ArrayRef<bool> Bound) {
+    if (!Box.empty()) return Generic.emitError("kernel: a reduction that is part of a block has a kernel of its own");
     Operation *Yield = Generic.getBody()->getTerminator();
     Value Accumulator = Generic.getRegionOutputArgs()[R];
     Operation *Combine = Yield->getOperand(R).getDefiningOp();
@@ -563,6 +616,7 @@ private:
   bool ShareDims;
   SmallVector<unsigned> RootDims;
   SmallVector<SmallVector<unsigned>> AllRootDims;
+  SmallVector<NodeId> Box; ///< conditions under which what is being read is there
   DenseMap<NodeId, uint64_t> ReducedAt;
   DenseMap<size_t, SmallVector<NodeId, 2>> Known;
   DenseMap<Operation *, SmallVector<Instance *, 1>> Instances;
@@ -595,11 +649,12 @@ std::optional<SmallVector<unsigned>> placeIn(NestBuilder &Host, NestBuilder &Gue
   return std::nullopt;
 }
 
-/// What is written to result `R`, in order: blocks put into what stands below them.
-LogicalResult collectPieces(Shapes &Shape, Value Root, unsigned R, SmallVectorImpl<Piece> &Pieces) {
+/// What is written to result `R`, in order: blocks put into what stands below them, where the result is `Alone`. Beside
+/// others it is written at once, as they are, from whichever block a point lies in.
+LogicalResult collectPieces(Shapes &Shape, Value Root, unsigned R, bool Alone, SmallVectorImpl<Piece> &Pieces) {
   SmallVector<tensor::InsertSliceOp> Blocks; // the last one first
   Value Below = Root;
-  while (auto Insert = Below.getDefiningOp<tensor::InsertSliceOp>()) {
+  while (auto Insert = Alone ? Below.getDefiningOp<tensor::InsertSliceOp>() : nullptr) {
     Blocks.push_back(Insert);
     Below = Insert.getDest();
   }
@@ -651,7 +706,8 @@ void findInPlace(KernelPlan &Plan) {
       if (Plan.Memory[O.At.Memory].Element.getIntOrFloatBitWidth() != Plan.Memory[I].Element.getIntOrFloatBitWidth())
         continue;
       bool Own = llvm::all_of(Uses[I].Reads, [&](auto &R) {
-        return R.first == &N && R.second->At.Strides == O.At.Strides && R.second->At.Offset == O.At.Offset;
+        return R.first == &N && R.second->At.Strides == O.At.Strides && R.second->At.Offset == O.At.Offset &&
+               R.second->Operands.empty();
       });
       if (Own) Plan.InPlace.push_back({I, O.At.Memory - Plan.NumInputs});
     }
@@ -687,7 +743,7 @@ FailureOr<KernelPlan> planNests(func::FuncOp Kernel) {
 
   SmallVector<Piece, 1> Pieces;
   for (auto [R, Root] : llvm::enumerate(Return.getOperands()))
-    if (failed(collectPieces(Shape, Root, static_cast<unsigned>(R), Pieces))) return failure();
+    if (failed(collectPieces(Shape, Root, static_cast<unsigned>(R), Plan.NumResults == 1, Pieces))) return failure();
   SmallVector<std::unique_ptr<NestBuilder>> Builders, Pending;
   for (const Piece &P : Pieces) {
     auto B = nestFor(Plan, Shape, P);

@@ -53,18 +53,30 @@ using NodeId = unsigned;
 constexpr unsigned MaxDims = 64;
 
 struct Node {
-  enum class Kind { load, extract, constant, index, compute, reduction } Kind = Kind::compute;
-  mlir::Type Type;                        ///< scalar; i1 for bool
-  llvm::SmallVector<NodeId, 3> Operands;  ///< compute; extract: one index each; reduction: what is combined
-  mlir::Operation *Op = nullptr;          ///< compute: the scalar op to repeat; reduction: the combining op
-  unsigned Result = 0;                    ///< compute: which result of Op; those above 0 follow operand 0's op
-  mlir::TypedAttr Constant;               ///< constant; reduction: the neutral element
-  Address At;                             ///< load; extract: Memory and Offset only
-  Extents ExtractStrides;                 ///< extract: one an operand
-  Linear Index;                           ///< index
+  /// A load reads what is there, or only where a point lies in a box: it then has operands, what it gives elsewhere and the
+  /// conditions of the box, each `inside` an axis. `choose` is its first operand in the box of those behind the second, else
+  /// the second.
+  enum class Kind { load, extract, constant, index, inside, choose, compute, reduction } Kind = Kind::compute;
+  mlir::Type Type; ///< scalar; i1 for bool
+  llvm::SmallVector<NodeId, 3>
+      Operands;                  ///< compute; extract: one index each; reduction: what is combined; load, choose
+  mlir::Operation *Op = nullptr; ///< compute: the scalar op to repeat; reduction: the combining op
+  unsigned Result = 0;           ///< compute: which result of Op; those above 0 follow operand 0's op
+  mlir::TypedAttr Constant;      ///< constant; reduction: the neutral element
+  Address At;                    ///< load; extract: Memory and Offset only
+  Extents ExtractStrides;        ///< extract: one an operand
+  Linear Index;                  ///< index; inside: of one dim at most, with a positive coefficient
+  Extent Size;                   ///< inside: whether 0 <= Index < Size
   llvm::SmallVector<unsigned, 2> Reduced; ///< reduction: the dims that it runs over, outermost first
   unsigned Level = 0;                     ///< reductions that have to be done before, in depth
   uint64_t Dims = 0;                      ///< bit d: varies with dim d
+
+  /// Under which a load reads or a choice takes its first operand: `inside` nodes.
+  llvm::ArrayRef<NodeId> conditions() const {
+    if (Kind == Kind::choose) return llvm::ArrayRef(Operands).drop_front(2);
+    if (Kind == Kind::load && !Operands.empty()) return llvm::ArrayRef(Operands).drop_front(1);
+    return {};
+  }
 };
 
 struct Output {
